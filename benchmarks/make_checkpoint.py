@@ -1,0 +1,74 @@
+"""Makes a checkpoint as large as the public ones, by repeating recorded play.
+
+  python benchmarks/make_checkpoint.py LOGS [--rows 1000000]
+
+The rows of dummy_data's Breakout run 1, from its first reset to its last terminal, are repeated
+and written to LOGS/Breakout/1/replay_logs as checkpoint 1, as Dopamine writes it: gzip -9, the
+cursor in the last row. gzip looks back 32 KB, five frames, so that repeated play packs as new play.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import pathlib
+
+import numpy as np
+import numpy.typing as npt
+import tqdm
+from etils import epath
+
+from tfds_atari_replay import episodes, games, replay_logs, sources
+
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_AT_ONCE = 4096
+
+
+def recorded_play() -> dict[str, npt.NDArray[np.generic]]:
+    """Whole episodes of dummy_data with their padding, as the arrays of a log."""
+    parts: dict[str, list[npt.NDArray[np.generic]]] = {
+        name: [] for name in replay_logs.ARRAY_NAMES
+    }
+    pad = (episodes.PADDING_ROWS, 0)
+    for number in (0, 1, 10, 49, 50):
+        files = sources.find_checkpoint(
+            [epath.Path(_ROOT / "dummy_data")], games.GAMES["Breakout"], 1, [number]
+        )
+        for episode in episodes.read_episodes(replay_logs.open_checkpoint(files)):
+            if episode.is_complete:
+                frames = np.concatenate(list(episode.frames))
+                terminal = np.zeros(len(frames), np.uint8)
+                terminal[-1] = 1
+                parts["observation"].append(np.pad(frames, (pad, (0, 0), (0, 0))))
+                parts["action"].append(np.pad(episode.action, pad))
+                parts["reward"].append(np.pad(episode.reward, pad))
+                parts["terminal"].append(np.pad(terminal, pad))
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+def make_checkpoint(folder: pathlib.Path, rows: int) -> None:
+    """Writes the files; `folder` is the run's `replay_logs`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    play = recorded_play()
+    # The oldest row lies last: row r holds the play at time r + 1.
+    times = (np.arange(rows) + 1) % rows % len(play["action"])
+    for name, array in play.items():
+        header = {
+            "descr": np.lib.format.dtype_to_descr(array.dtype),
+            "fortran_order": False,
+            "shape": (rows, *array.shape[1:]),
+        }
+        with gzip.open(folder / f"$store$_{name}_ckpt.1.gz", "wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for start in tqdm.trange(0, rows, _AT_ONCE, desc=f"Writing {name}"):
+                file.write(array[times[start : start + _AT_ONCE]].tobytes())
+    with gzip.open(folder / "add_count_ckpt.1.gz", "wb") as file:
+        np.save(file, np.array(2 * rows - 1))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("logs", type=pathlib.Path)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    args = parser.parse_args()
+    make_checkpoint(args.logs / "Breakout" / "1" / "replay_logs", args.rows)

@@ -1,0 +1,9 @@
+"""The DQN Replay logs of 60 Atari games as a TFDS dataset. Importing it registers `atari_replay`."""
+
+from tfds_atari_replay.atari_replay import AtariReplay, AtariReplayConfig
+from tfds_atari_replay.games import GAMES, find_game
+from tfds_atari_replay.replay_logs import ReplayLogError
+
+__version__ = "0.1.0"
+
+__all__ = ["GAMES", "AtariReplay", "AtariReplayConfig", "ReplayLogError", "find_game"]

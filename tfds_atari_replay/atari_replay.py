@@ -1,0 +1,239 @@
+"""The TFDS builder: joins its neighbours, knows nothing of its own but RLDS's alignment."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import itertools
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow_datasets as tfds
+from etils import epath
+
+from tfds_atari_replay import episodes, replay_logs, sources, steps
+from tfds_atari_replay.games import GAMES, Game
+
+_DESCRIPTION = """
+Episodes of the DQN Replay logs: what DQN agents saw, did and got while they learned to play 60
+Atari 2600 games with sticky actions, five runs a game, one million rows a checkpoint, as Dopamine's
+logger wrote them (Agarwal et al., 2020). They are read in the order of time, without the zero rows
+that pad the replay buffer, and given in the RLDS format: an episode of T steps that ends in a
+terminal has T + 1, the last one the terminal state, whose observation the logs do not have.
+"""
+
+_CITATION = """
+@inproceedings{agarwal2020optimistic,
+  title={An Optimistic Perspective on Offline Reinforcement Learning},
+  author={Agarwal, Rishabh and Schuurmans, Dale and Norouzi, Mohammad},
+  booktitle={International Conference on Machine Learning},
+  year={2020}
+}
+@article{castro2018dopamine,
+  title={Dopamine: A Research Framework for Deep Reinforcement Learning},
+  author={Castro, Pablo Samuel and Moitra, Subhodeep and Gelada, Carles and Kumar, Saurabh and
+          Bellemare, Marc G.},
+  journal={arXiv preprint arXiv:1812.06110},
+  year={2018}
+}
+"""
+
+# The checkpoints a split stands for; of several, the first that exists. mixed, medium and expert are
+# d4rl-atari's. A run whose last lap ended inside an episode's padding has no checkpoint 50.
+_SPLITS: dict[str, tuple[int, ...]] = {
+    "mixed": (1,),
+    "medium": (10,),
+    "expert": (50, 49),
+    **{f"epoch_{number}": (number,) for number in range(51)},
+}
+_RUNS = (1, 2, 3, 4, 5)
+
+
+@dataclasses.dataclass
+class AtariReplayConfig(tfds.core.BuilderConfig):  # type: ignore[misc]
+    """One checkpoint of one run of one game.
+
+    Attributes:
+      game: as in `GAMES`.
+      run: of the logs, 1 to 5; `v0` in a config's name is run 1.
+      checkpoints: its number; of several, the first that exists.
+    """
+
+    game: str = ""
+    run: int = 1
+    checkpoints: tuple[int, ...] = ()
+
+
+def _configs() -> list[AtariReplayConfig]:
+    return [
+        AtariReplayConfig(
+            name=f"{game.rom}_{split}_v{run - 1}",
+            description=f"{game.name}, run {run}, checkpoint {' or '.join(map(str, checkpoints))}.",
+            game=game.name,
+            run=run,
+            checkpoints=checkpoints,
+        )
+        for game in GAMES.values()
+        for split, checkpoints in _SPLITS.items()
+        for run in _RUNS
+    ]
+
+
+def _close_config_names(name: str) -> list[str]:
+    # Against all 16,200 names difflib takes seconds, so the game comes first.
+    def likeness(game: Game) -> float:
+        return difflib.SequenceMatcher(a=game.rom, b=name[: len(game.rom)]).ratio()
+
+    games = sorted(GAMES.values(), key=likeness, reverse=True)[:3]
+    names = [f"{game.rom}_{split}_v{run - 1}" for game in games for split in _SPLITS for run in _RUNS]
+    return difflib.get_close_matches(name, names, n=3)
+
+
+class AtariReplay(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
+    """RLDS episodes of the DQN Replay logs; see the package's README for fields and meanings."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release."}
+    BUILDER_CONFIGS: ClassVar[list[AtariReplayConfig]] = _configs()
+    MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
+The public bucket of the logs is closed. manual_dir is a folder with a copy of them, laid out as
+{sources.LAYOUTS}
+(${sources.SOURCE_VARIABLE} may name it instead). No copy? Record logs of your own:
+  python -m tfds_atari_replay record breakout --steps 100000 --out LOGS
+"""
+
+    builder_config: AtariReplayConfig
+
+    def _create_builder_config(self, builder_config: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(builder_config, str):
+            name = builder_config.partition(":")[0]
+            if name not in self.builder_configs:
+                close = _close_config_names(name)
+                hint = f" Did you mean {', '.join(close)}?" if close else ""
+                raise ValueError(
+                    f"Unknown config {name!r} of atari_replay.{hint} Names are "
+                    "<game>_<split>_v<seed>: a game of tfds_atari_replay.GAMES in snake_case; "
+                    "mixed, medium, expert or epoch_0 to epoch_50; v0 to v4."
+                )
+        return super()._create_builder_config(builder_config, *args, **kwargs)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        config = self.builder_config
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            homepage="https://offline-rl.github.io/",
+            features=_features(),
+            metadata=tfds.core.MetadataDict(
+                game=config.game,
+                run=config.run,
+                action_meanings=list(GAMES[config.game].actions),
+            ),
+        )
+
+    def as_dataset(self, *args: Any, decoders: Any = None, **kwargs: Any) -> Any:
+        """As in TFDS; `PartialDecoding` can also select among the fields of steps."""
+        return super().as_dataset(*args, decoders=steps.PartialDecoding.of(decoders), **kwargs)
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        config = self.builder_config
+        files = sources.find_checkpoint(
+            sources.places(_manual_dir(dl_manager)),
+            GAMES[config.game],
+            config.run,
+            config.checkpoints,
+        )
+        # Opened here: all but the frames is checked before anything is written.
+        checkpoint = replay_logs.open_checkpoint(files)
+        self.info.metadata.update(
+            checkpoints=[files.number], source="dopamine", capacity=checkpoint.capacity
+        )
+        return {"train": self._generate_examples(checkpoint)}
+
+    def _generate_examples(
+        self, checkpoint: replay_logs.Checkpoint
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        transitions = 0
+        for episode in episodes.read_episodes(checkpoint, steps.BLOCK_LENGTH):
+            transitions += len(episode.action)
+            yield (
+                f"{checkpoint.files.number}_{episode.index}",
+                _to_rlds(episode, checkpoint.files.number),
+            )
+        self.info.metadata["transitions"] = transitions
+
+
+def _manual_dir(dl_manager: tfds.download.DownloadManager) -> epath.Path | None:
+    try:
+        return epath.Path(dl_manager.manual_dir)
+    except AssertionError:  # TFDS's way to say that it is missing or empty
+        return None
+
+
+def _features() -> tfds.features.FeaturesDict:
+    # Names and dtypes are those of TFDS's rlu_atari, so that code written for it reads this.
+    def scalar(dtype: Any, desc: str, value_range: str | None = None) -> tfds.features.Scalar:
+        doc = tfds.features.Documentation(desc=desc, value_range=value_range)
+        return tfds.features.Scalar(dtype=dtype, doc=doc)
+
+    return tfds.features.FeaturesDict(
+        {
+            "steps": steps.Steps(
+                {
+                    "observation": tfds.features.Image(
+                        shape=(84, 84, 1),
+                        dtype=np.uint8,
+                        encoding_format="png",
+                        doc="Grey frame at which the action was taken; zeros in a terminal state.",
+                    ),
+                    "action": scalar(np.int64, "Index into the game's minimal action set.", "[0, 17]"),
+                    "reward": scalar(np.float32, "Clipped reward of the action.", "[-1, 1]"),
+                    "discount": scalar(np.float32, "0 where the action ended the game.", "{0, 1}"),
+                    "is_first": scalar(np.bool_, "First step after a reset."),
+                    "is_last": scalar(np.bool_, "Last step that is known."),
+                    "is_terminal": scalar(np.bool_, "The state after the end; only flags are valid."),
+                }
+            ),
+            "episode_id": scalar(np.int64, "Place in the order of time, from 0."),
+            "checkpoint_id": scalar(np.int64, "Number of the checkpoint."),
+            "episode_return": scalar(np.float32, "Sum of the clipped rewards."),
+            "is_complete": scalar(np.bool_, "Whether all from reset to terminal is there."),
+        }
+    )
+
+
+def _to_rlds(episode: episodes.Episode, checkpoint: int) -> dict[str, Any]:
+    """Aligns an episode of T logged steps as RLDS does.
+
+    With terminal, a step is added for the terminal state: action 2, reward 1, terminal after T = 3
+
+      action a b c 0; reward r s t 0; discount 1 1 0 0; is_last and is_terminal 0 0 0 1
+    """
+    ended = episode.ends_in_terminal
+    length = len(episode.action) + ended
+    discount = np.ones(length, np.float32)
+    is_first, is_last, is_terminal = np.zeros((3, length), np.bool_)
+    frames: Iterator[Any] = (frames[..., np.newaxis] for frames in episode.frames)
+    if ended:
+        discount[-2:] = 0
+        is_terminal[-1] = True
+        frames = itertools.chain(frames, [np.zeros((84, 84, 1), np.uint8)])
+    is_first[0] = episode.starts_at_reset
+    is_last[-1] = True
+    return {
+        "steps": {
+            "observation": frames,
+            "action": np.pad(episode.action.astype(np.int64), (0, ended)),
+            "reward": np.pad(episode.reward, (0, ended)),
+            "discount": discount,
+            "is_first": is_first,
+            "is_last": is_last,
+            "is_terminal": is_terminal,
+        },
+        "episode_id": episode.index,
+        "checkpoint_id": checkpoint,
+        "episode_return": episode.reward.sum(),
+        "is_complete": episode.is_complete,
+    }

@@ -1,0 +1,135 @@
+"""The 60 games of the DQN Replay logs as one table."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+
+ALL_ACTIONS = tuple(
+    "NOOP FIRE UP RIGHT LEFT DOWN UPRIGHT UPLEFT DOWNRIGHT DOWNLEFT "
+    "UPFIRE RIGHTFIRE LEFTFIRE DOWNFIRE "
+    "UPRIGHTFIRE UPLEFTFIRE DOWNRIGHTFIRE DOWNLEFTFIRE".split()
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Game:
+    """One game of the logs.
+
+    Attributes:
+      name: as the logs' folders spell it, in CamelCase (`SpaceInvaders`).
+      actions: the minimal action set in the emulator's order; an action in the
+        logs is an index into it. It is the same for both ROMs and for the
+        emulators of atari-py and ale-py.
+      legacy_md5: of the ROM in atari-py 0.2.5, on which the logs were recorded.
+      ale_md5: of the ROM in ale-py 0.12.1, another file for 29 games.
+    """
+
+    name: str
+    actions: tuple[str, ...]
+    legacy_md5: str
+    ale_md5: str
+
+    @property
+    def rom(self) -> str:
+        """The game's id in ale-py, in our config names and as ROM file name: snake_case."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.name).lower()
+
+
+# Name, MD5 of the legacy ROM, MD5 of ale-py's ROM, minimal actions. Read from atari-py 0.2.5
+# and ale-py 0.12.1.
+_TABLE = """
+AirRaid          35be55426c1fec32dfb503b4f0651572 35be55426c1fec32dfb503b4f0651572 NOOP FIRE RIGHT LEFT RIGHTFIRE LEFTFIRE
+Alien            f1a0a23e6464d954e3a9579c4ccd01c8 f1a0a23e6464d954e3a9579c4ccd01c8 ALL
+Amidar           056f5d886a4e7e6fdd83650554997d0d acb7750b4d0c4bd34969802a7deb2990 NOOP FIRE UP RIGHT LEFT DOWN UPFIRE RIGHTFIRE LEFTFIRE DOWNFIRE
+Assault          c31a17942d162b80962cb1f7571cd1d5 de78b3a064d374390ac0710f95edde92 NOOP FIRE UP RIGHT LEFT RIGHTFIRE LEFTFIRE
+Asterix          89a68746eff7f266bbf08de2483abe55 89a68746eff7f266bbf08de2483abe55 NOOP UP RIGHT LEFT DOWN UPRIGHT UPLEFT DOWNRIGHT DOWNLEFT
+Asteroids        ccbd36746ed4525821a8083b0d6d2c2c ccbd36746ed4525821a8083b0d6d2c2c NOOP FIRE UP RIGHT LEFT DOWN UPRIGHT UPLEFT UPFIRE RIGHTFIRE LEFTFIRE DOWNFIRE UPRIGHTFIRE UPLEFTFIRE
+Atlantis         0b33252b680b65001e91a411e56e72e9 9ad36e699ef6f45d9eb6c4cf90475c9f NOOP FIRE RIGHTFIRE LEFTFIRE
+BankHeist        83b8c01c72306d60dd9b753332ebd276 00ce0bdd43aed84a983bef38fe7f5ee3 ALL
+BattleZone       e434c0e161dd3c3fb435eb6bad2e182c 41f252a66c6301f1e8ab3612c19bc5d4 ALL
+BeamRider        79ab4123a83dc11d468fb2108ea09e2e 79ab4123a83dc11d468fb2108ea09e2e NOOP FIRE UP RIGHT LEFT UPRIGHT UPLEFT RIGHTFIRE LEFTFIRE
+Berzerk          fac28963307b6e85082ccd77c88325e7 136f75c4dd02c29283752b7e5799f978 ALL
+Bowling          c9b7afad3bfd922e006a6bfc1d4f3fe7 c9b7afad3bfd922e006a6bfc1d4f3fe7 NOOP FIRE UP DOWN UPFIRE DOWNFIRE
+Boxing           c3ef5c4653212088eda54dc91d787870 c3ef5c4653212088eda54dc91d787870 ALL
+Breakout         f34f08e5eb96e500e851a80be3277a56 f34f08e5eb96e500e851a80be3277a56 NOOP FIRE RIGHT LEFT
+Carnival         de29e46dbea003c3c09c892d668b9413 028024fb8e5e5f18ea586652f9799c96 NOOP FIRE RIGHT LEFT RIGHTFIRE LEFTFIRE
+Centipede        17d000a2882f9fdaa8b4a391ad367f00 91c2098e88a6b13f977af8c003e0bca5 ALL
+ChopperCommand   c1cb228470a87beb5f36e90ac745da26 c1cb228470a87beb5f36e90ac745da26 ALL
+CrazyClimber     55ef7b65066428367844342ed59f956c 55ef7b65066428367844342ed59f956c NOOP UP RIGHT LEFT DOWN UPRIGHT UPLEFT DOWNRIGHT DOWNLEFT
+DemonAttack      b24f6a5820a4b7763a3d547e3e07441d f0e0addc07971561ab80d9abe1b8d333 NOOP FIRE RIGHT LEFT RIGHTFIRE LEFTFIRE
+DoubleDunk       cfc226d04d7490b69e155abd7741e98c 368d88a6c071caba60b4f778615aae94 ALL
+ElevatorAction   71f8bacfbdca019113f3f0801849057e 71f8bacfbdca019113f3f0801849057e ALL
+Enduro           94b92a882f6dbaa6993a46e2dcc58402 94b92a882f6dbaa6993a46e2dcc58402 NOOP FIRE RIGHT LEFT DOWN DOWNRIGHT DOWNLEFT RIGHTFIRE LEFTFIRE
+FishingDerby     b8865f05676e64f3bec72b9defdacfa7 b8865f05676e64f3bec72b9defdacfa7 ALL
+Freeway          8e0ab801b1705a740b476b7f588c6d16 8e0ab801b1705a740b476b7f588c6d16 NOOP UP DOWN
+Frostbite        4ca73eb959299471788f0b685c3ba0b5 4ca73eb959299471788f0b685c3ba0b5 ALL
+Gopher           8f90590dba143d783df5a6cff2000e4d c16c79aad6272baffb8aae9a7fff0864 NOOP FIRE UP RIGHT LEFT UPFIRE RIGHTFIRE LEFTFIRE
+Gravitar         4767356fa0ed3ebe21437b4473d4ee28 8ac18076d01a6b63acf6e2cab4968940 ALL
+Hero             fca4a5be1251927027f2c24774a02160 fca4a5be1251927027f2c24774a02160 ALL
+IceHockey        47711c44723da5d67047990157dcb5dd a4c08c4994eb9d24fb78be1793e82e26 ALL
+Jamesbond        e51030251e440cffaab1ac63438b44ae e51030251e440cffaab1ac63438b44ae ALL
+JourneyEscape    718ae62c70af4e5fd8e932fee216948a 718ae62c70af4e5fd8e932fee216948a NOOP UP RIGHT LEFT DOWN UPRIGHT UPLEFT DOWNRIGHT DOWNLEFT RIGHTFIRE LEFTFIRE DOWNFIRE UPRIGHTFIRE UPLEFTFIRE DOWNRIGHTFIRE DOWNLEFTFIRE
+Kangaroo         4326edb70ff20d0ee5ba58fa5cb09d60 4326edb70ff20d0ee5ba58fa5cb09d60 ALL
+Krull            cc724ebe74a109e39c0b2784ddc980ca 4baada22435320d185c95b7dd2bcdb24 ALL
+KungFuMaster     0b4e793c9425175498f5a65a3e960086 5b92a93b23523ff16e2789b820e2a4c5 NOOP UP RIGHT LEFT DOWN DOWNRIGHT DOWNLEFT RIGHTFIRE LEFTFIRE DOWNFIRE UPRIGHTFIRE UPLEFTFIRE DOWNRIGHTFIRE DOWNLEFTFIRE
+MontezumaRevenge 3347a6dd59049b15a38394aa2dafa585 3347a6dd59049b15a38394aa2dafa585 ALL
+MsPacman         9469d18238345d87768e8965f9f4a6b2 87e79cd41ce136fd4f72cc6e2c161bee NOOP UP RIGHT LEFT DOWN UPRIGHT UPLEFT DOWNRIGHT DOWNLEFT
+NameThisGame     f98d2276d4a25b286135566255aea9d0 36306070f0c90a72461551a7a4f3a209 NOOP FIRE RIGHT LEFT RIGHTFIRE LEFTFIRE
+Phoenix          7e52a95074a66640fcfde124fffd491a 7e52a95074a66640fcfde124fffd491a NOOP FIRE RIGHT LEFT DOWN RIGHTFIRE LEFTFIRE DOWNFIRE
+Pitfall          f73d2d0eff548e8fc66996f27acf2b4b 3e90cf23106f2e08b2781e41299de556 ALL
+Pong             60e0ea3cbe0913d39803477945e9e5ec 60e0ea3cbe0913d39803477945e9e5ec NOOP FIRE RIGHT LEFT RIGHTFIRE LEFTFIRE
+Pooyan           668dc528b7ea9345140f4fcfbecf7066 4799a40b6e889370b7ee55c17ba65141 NOOP FIRE UP DOWN UPFIRE DOWNFIRE
+PrivateEye       ef3a4f64b6494ba770862768caf04b86 ef3a4f64b6494ba770862768caf04b86 ALL
+Qbert            484b0076816a104875e00467d431c2d2 484b0076816a104875e00467d431c2d2 NOOP FIRE UP RIGHT LEFT DOWN
+Riverraid        da5096000db5fdaa8d02db57d9367998 393948436d1f4cc3192410bb918f9724 ALL
+RoadRunner       7d3cdde63b16fa637c4484e716839c94 ce5cc62608be2cd3ed8abd844efb8919 ALL
+Robotank         4f618c2429138e0280969193ed6c107e 4f618c2429138e0280969193ed6c107e ALL
+Seaquest         240bfbac5163af4df5ae713985386f92 240bfbac5163af4df5ae713985386f92 ALL
+Skiing           367411b78119299234772c08df10e134 b76fbadc8ffb1f83e2ca08b6fb4d6c9f NOOP RIGHT LEFT
+Solaris          e72eb8d4410152bdcb69e7fba327b420 e72eb8d4410152bdcb69e7fba327b420 ALL
+SpaceInvaders    61dbe94f110f30ca4ec524ae5ce2d026 72ffbef6504b75e69ee1045af9075f66 NOOP FIRE RIGHT LEFT RIGHTFIRE LEFTFIRE
+StarGunner       a3c1c70024d7aabb41381adbfb6d3b25 a3c1c70024d7aabb41381adbfb6d3b25 ALL
+Tennis           a5c96b046d5f8b7c96daaa12f925bef8 42cdd6a9e42a3639e190722b8ea3fc51 ALL
+TimePilot        fc2104dd2dadf9a6176c1c1c8f87ced9 fc2104dd2dadf9a6176c1c1c8f87ced9 NOOP FIRE UP RIGHT LEFT DOWN UPFIRE RIGHTFIRE LEFTFIRE DOWNFIRE
+Tutankham        66c2380c71709efa7b166621e5bb4558 085322bae40d904f53bdcc56df0593fc NOOP UP RIGHT LEFT DOWN UPFIRE RIGHTFIRE LEFTFIRE
+UpNDown          a499d720e7ee35c62424de882a3351b6 a499d720e7ee35c62424de882a3351b6 NOOP FIRE UP DOWN UPFIRE DOWNFIRE
+Venture          c63a98ca404aa5ee9fcff1de488c3f43 3e899eba0ca8cd2972da1ae5479b4f0d ALL
+VideoPinball     a2424c1a0c783d7585d701b1c71b5fdc 107cc025334211e6d29da0b6be46aec7 NOOP FIRE UP RIGHT LEFT DOWN UPFIRE RIGHTFIRE LEFTFIRE
+WizardOfWor      663ef22eb399504d5204c543b8a86bcd 7e8aa18bc9502eb57daaf5e7c1e94da7 NOOP FIRE UP RIGHT LEFT DOWN UPFIRE RIGHTFIRE LEFTFIRE DOWNFIRE
+YarsRevenge      ee8027d554d14c8d0b86f94737d2fdcc c5930d0e8cdae3e037349bfa08e871be ALL
+Zaxxon           eea0da9b987d661264cce69a7c13c3bd eea0da9b987d661264cce69a7c13c3bd ALL
+"""
+
+
+def _read_table() -> dict[str, Game]:
+    games = {}
+    for line in _TABLE.strip().splitlines():
+        name, legacy_md5, ale_md5, *actions = line.split()
+        games[name] = Game(
+            name, ALL_ACTIONS if actions == ["ALL"] else tuple(actions), legacy_md5, ale_md5
+        )
+    return games
+
+
+GAMES = _read_table()
+"""The 60 games by name, in alphabetical order."""
+
+_BY_KEY = {name.lower(): game for name, game in GAMES.items()}
+
+
+def find_game(name: str) -> Game:
+    """Returns the game of any spelling of its name.
+
+    `Space Invaders`, `SpaceInvaders`, `space-invaders` and `space_invaders` are one game.
+
+    Raises:
+      ValueError: there is no such game; the message names close ones.
+    """
+    key = re.sub(r"[\s_-]", "", name).lower()
+    if key in _BY_KEY:
+        return _BY_KEY[key]
+    close = [_BY_KEY[match].name for match in difflib.get_close_matches(key, _BY_KEY)]
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise ValueError(f"Unknown game {name!r}.{hint} All names: tfds_atari_replay.GAMES.")

@@ -1,0 +1,197 @@
+"""Recording replay logs: plays a game and writes what Dopamine's logger would.
+
+The public bucket of the logs is closed, so this is how people get logs of their own.
+"""
+
+from __future__ import annotations
+
+import gzip
+import pathlib
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tqdm
+
+from tfds_atari_replay import games
+from tfds_atari_replay.envs import emulator as emulator_lib
+
+STACK_SIZE = 4
+_UPDATE_HORIZON = 1
+
+Policy = Callable[[npt.NDArray[np.uint8]], npt.ArrayLike]
+"""Takes stacked observations, uint8 (batch, 4, 84, 84), oldest frame first; gives an action index
+for each, integers (batch,)."""
+
+
+class ReplayLogger:
+    """A circular replay buffer that is dumped to disk once a lap.
+
+    It does what Dopamine's `OutOfGraphReplayBuffer` and batch_rl's logger around it do, and so
+    writes their files: three zero rows before each episode; a dump after the row that brings the
+    cursor to the last row, one early; none where a lap ends inside that padding; a last dump, of
+    which `add_count` is only the cursor. The dumps are numbered in the order they are written.
+    """
+
+    def __init__(self, folder: pathlib.Path, capacity: int):
+        """Makes the buffer.
+
+        Args:
+          folder: `replay_logs` of a run; is made, must not hold logs.
+          capacity: rows of the ring; each takes 7 KB of memory.
+        """
+        if capacity <= STACK_SIZE:
+            raise ValueError(f"capacity must be above the stack size {STACK_SIZE} (got {capacity})")
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.glob("*_ckpt.*.gz")):
+            raise FileExistsError(
+                f"{folder} holds logs already. Record into another folder or delete them."
+            )
+        self._folder = folder
+        self._store = {
+            "observation": np.zeros((capacity, 84, 84), np.uint8),
+            "action": np.zeros(capacity, np.int32),
+            "reward": np.zeros(capacity, np.float32),
+            "terminal": np.zeros(capacity, np.uint8),
+        }
+        self._capacity = capacity
+        self._add_count = 0
+        self._episode_ends: set[int] = set()
+        self._is_episode_start = True
+        self.num_dumps = 0
+
+    def add(
+        self, observation: npt.NDArray[np.uint8], action: int, reward: float, terminal: bool
+    ) -> None:
+        """Adds a step: the action taken at the observation and what came of it."""
+        if self._is_episode_start:
+            for _ in range(STACK_SIZE - 1):
+                self._add_row(np.zeros((84, 84), np.uint8), 0, 0.0, False)
+        self._is_episode_start = terminal
+        self._add_row(observation, action, reward, terminal)
+        if self._cursor == self._capacity - 1:
+            self._dump(self._add_count)
+
+    def close(self) -> None:
+        """Writes the last dump."""
+        self._dump(self._cursor)
+
+    @property
+    def _cursor(self) -> int:
+        return self._add_count % self._capacity
+
+    def _add_row(
+        self, observation: npt.NDArray[np.uint8], action: int, reward: float, terminal: bool
+    ) -> None:
+        row = self._cursor
+        self._store["observation"][row] = observation
+        self._store["action"][row] = action
+        self._store["reward"][row] = reward
+        self._store["terminal"][row] = terminal
+        (self._episode_ends.add if terminal else self._episode_ends.discard)(row)
+        self._add_count += 1
+
+    def _dump(self, add_count: int) -> None:
+        around_cursor = np.arange(-_UPDATE_HORIZON, STACK_SIZE)
+        files: dict[str, Any] = {
+            **{f"$store$_{name}": array for name, array in self._store.items()},
+            "add_count": np.array(add_count),
+            "invalid_range": (self._cursor + around_cursor) % self._capacity,
+            # Dopamine since 2020 asks for it when it loads; nobody else should unpickle it.
+            "episode_end_indices": self._episode_ends,
+        }
+        for name, content in files.items():
+            path = self._folder / f"{name}_ckpt.{self.num_dumps}.gz"
+            unfinished = path.with_name(path.name + ".incomplete")
+            # Level 9 as Dopamine's; no time stamp, so that the same play gives the same bytes.
+            with unfinished.open("wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as out:
+                if isinstance(content, np.ndarray):
+                    np.save(out, content, allow_pickle=False)
+                else:
+                    pickle.dump(content, out)
+            unfinished.rename(path)
+        self.num_dumps += 1
+
+
+def record(
+    game: str,
+    out: pathlib.Path | str,
+    *,
+    steps: int,
+    capacity: int = 1_000_000,
+    policy: Policy | None = None,
+    run: int = 1,
+    seed: int = 0,
+) -> pathlib.Path:
+    """Plays a game in ale-py's emulator and writes the run's replay logs.
+
+    Sticky actions and Dopamine's preprocessing (see `envs.emulator.Emulator`); rewards are clipped
+    to [-1, 1] in the logs, and an episode is cut, with terminal set, after 27,000 steps. The ROM is
+    ale-py's. The same arguments give the same files.
+
+    Args:
+      game: any spelling of its name.
+      out: a folder; the logs go to `<out>/<Game>/<run>/replay_logs`.
+      steps: agent steps to play.
+      capacity: rows of the replay buffer, so of each checkpoint; a row takes 7 KB of memory.
+      policy: gives the actions; by default uniformly random ones.
+      run: number of the run.
+      seed: of the emulator and the random policy.
+
+    Returns:
+      The folder of the logs.
+
+    Raises:
+      ValueError: unknown game; steps or capacity too small; an action that the game has not.
+      FileExistsError: there are logs of this run already.
+    """
+    found = games.find_game(game)
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1 (got {steps})")
+    folder = pathlib.Path(out) / found.name / str(run) / "replay_logs"
+    logger = ReplayLogger(folder, capacity)
+    emulator = emulator_lib.Emulator(found, seed=seed)
+    policy = policy or RandomPolicy(len(found.actions), seed)
+
+    stack = np.zeros((STACK_SIZE, 84, 84), np.uint8)
+    stack[-1] = emulator.reset()
+    episode_steps = 0
+    for _ in tqdm.trange(steps, desc=f"Recording {found.name} run {run}", unit=" steps"):
+        action = _action_of(policy, stack, len(found.actions))
+        observation, reward, game_over = emulator.step(action)
+        episode_steps += 1
+        terminal = game_over or episode_steps == emulator_lib.MAX_STEPS
+        logger.add(stack[-1], action, min(max(reward, -1.0), 1.0), terminal)
+        if terminal:
+            stack[:] = 0
+            observation = emulator.reset()
+            episode_steps = 0
+        stack = np.concatenate([stack[1:], observation[np.newaxis]])
+    logger.close()
+    return folder
+
+
+class RandomPolicy:
+    """Takes each of a game's actions equally often."""
+
+    def __init__(self, num_actions: int, seed: int):
+        self._num_actions = num_actions
+        self._rng = np.random.default_rng(seed)
+
+    def __call__(self, observations: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        return self._rng.integers(self._num_actions, size=len(observations))
+
+
+def _action_of(policy: Policy, stack: npt.NDArray[np.uint8], num_actions: int) -> int:
+    actions = np.asarray(policy(stack[np.newaxis]))
+    if actions.shape != (1,) or actions.dtype.kind not in "iu":
+        raise ValueError(
+            "The policy must give one integer action per observation: for uint8 (1, 4, 84, 84) "
+            f"integers (1,), got {actions.dtype} {actions.shape}."
+        )
+    action = int(actions[0])
+    if not 0 <= action < num_actions:
+        raise ValueError(f"The policy's action must be 0 to {num_actions - 1}, got {action}.")
+    return action

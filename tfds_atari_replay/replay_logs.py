@@ -1,0 +1,347 @@
+"""One checkpoint of a Dopamine replay log: its files, opened and checked.
+
+A checkpoint is a dump of Dopamine's circular replay buffer: gzipped `.npy` files, one an array.
+The arrays are a ring, not a list: `Checkpoint.time_order` says how to walk them. What the rows
+mean is known to `episodes.py`. Nothing here needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gzip
+import logging
+import zlib
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from etils import epath
+from isal import igzip, isal_zlib
+
+from tfds_atari_replay.games import Game
+
+FRAME_SHAPE = (84, 84)
+
+_ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
+    # name: dtype, shape behind the capacity; as Dopamine's OutOfGraphReplayBuffer stores them.
+    "observation": ("uint8", FRAME_SHAPE),
+    "action": ("int32", ()),
+    "reward": ("float32", ()),
+    "terminal": ("uint8", ()),
+}
+ARRAY_NAMES = tuple(_ARRAYS)
+
+# A lap that ends inside an episode's padding is not dumped, so add_count may be some laps ahead of
+# the checkpoint's number. More than this per checkpoint cannot come from play.
+_MAX_LAPS_PER_CHECKPOINT = 100
+
+_logger = logging.getLogger(__name__)
+
+
+class ReplayLogError(ValueError):
+    """A replay log is damaged, or is not what its name says."""
+
+
+class _Damage(Exception):
+    """What is wrong with one file; `_naming` adds which file."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointFiles:
+    """The files of one checkpoint.
+
+    Attributes:
+      game: the game that was played.
+      run: 1 to 5 in the public logs.
+      number: of the checkpoint, as in the file names.
+      folder: where the files are.
+      paths: file by array name: `observation`, `action`, `reward`, `terminal` and, but for
+        d4rl-atari's cache, `add_count`.
+    """
+
+    game: Game
+    run: int
+    number: int
+    folder: epath.Path
+    paths: Mapping[str, epath.Path]
+
+    def __str__(self) -> str:
+        return f"{self.game.name} run {self.run} checkpoint {self.number}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """An opened checkpoint. All but the frames is in memory and checked.
+
+    Attributes:
+      files: where it comes from.
+      capacity: rows in the ring; 1,000,000 in the public logs.
+      cursor: the row that would have been written next.
+      is_full: whether every row was written; if not, rows from the cursor on are garbage.
+      action: int32 (capacity,), index into the game's actions.
+      reward: float32 (capacity,); the logger clips to [-1, 1].
+      terminal: bool (capacity,).
+    """
+
+    files: CheckpointFiles
+    capacity: int
+    cursor: int
+    is_full: bool
+    action: npt.NDArray[np.int32] = dataclasses.field(repr=False)
+    reward: npt.NDArray[np.float32] = dataclasses.field(repr=False)
+    terminal: npt.NDArray[np.bool_] = dataclasses.field(repr=False)
+
+    @property
+    def time_order(self) -> tuple[slice, ...]:
+        """The rows that hold data, in the order in which they were written.
+
+        In a full ring the row at the cursor is the oldest: with capacity 5 and cursor 3, rows
+        3 4 0 1 2. If not full: rows 0 1 2.
+        """
+        newest = slice(0, self.cursor)
+        return (slice(self.cursor, self.capacity), newest) if self.is_full else (newest,)
+
+
+def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
+    """Reads the small arrays whole, of the frames the header, and checks what can be checked.
+
+    Raises:
+      FileNotFoundError: a file is missing.
+      ReplayLogError: a file is cut short, damaged or not an array of Dopamine's logger; arrays
+        differ in length; values are impossible. The message names the file.
+    """
+    for name in _ARRAYS:
+        if name not in files.paths:
+            raise FileNotFoundError(
+                f"{files}: no file for {name!r} in {files.folder}, only for "
+                f"{', '.join(sorted(files.paths)) or 'nothing'}. A checkpoint needs "
+                f"{', '.join(_ARRAYS)}; copy the missing file there."
+            )
+    with _naming(files, "observation"), _open_array(files, "observation") as (_, shape):
+        capacity = shape[0]
+    arrays = {name: _read_array(files, name, capacity) for name in _ARRAYS if name != "observation"}
+    cursor, is_full = _read_cursor(files, capacity)
+    checkpoint = Checkpoint(
+        files, capacity, cursor, is_full, arrays["action"], arrays["reward"], arrays["terminal"]
+    )
+    _check_values(checkpoint)
+    return dataclasses.replace(checkpoint, terminal=arrays["terminal"].astype(np.bool_))
+
+
+def _read_cursor(files: CheckpointFiles, capacity: int) -> tuple[int, bool]:
+    if "add_count" not in files.paths:
+        # d4rl-atari's cache leaves add_count out. The logger dumps one row before the end.
+        is_full = files.number > 0
+        _logger.warning(
+            "%s: %s holds no add_count. Assuming a dump at the end of a lap, so that the last row "
+            "is the %s. If this is the run's last dump, its true cursor is unknown and one "
+            "episode is joined from two.",
+            files,
+            files.folder,
+            "oldest" if is_full else "only one never written",
+        )
+        return capacity - 1, is_full
+    with _naming(files, "add_count"):
+        with _open_npy(files.paths["add_count"]) as (stream, dtype, shape):
+            if shape != () or dtype.kind not in "iu":
+                raise _Damage(f"expected one integer, got {dtype} {shape}")
+            add_count = int(np.frombuffer(_read_exactly(stream, dtype.itemsize), dtype)[0])
+            _expect_end(stream)
+        limit = capacity * (files.number + 1) * _MAX_LAPS_PER_CHECKPOINT
+        if not 0 <= add_count <= limit:
+            raise _Damage(
+                f"expected a count of rows between 0 and {limit:,} (capacity {capacity:,}, "
+                f"{_MAX_LAPS_PER_CHECKPOINT} laps a checkpoint), got {add_count:,}"
+            )
+        # The run's last dump holds only the cursor; there the ring is full all the same.
+        is_full = add_count >= capacity or files.number > 0
+        if not is_full and not add_count:
+            raise _Damage("expected at least one row, got a buffer that nothing was added to")
+    return add_count % capacity, is_full
+
+
+def _check_values(checkpoint: Checkpoint) -> None:
+    files = checkpoint.files
+    actions = len(files.game.actions)
+    for name, array, is_good, expected in (
+        (
+            "action",
+            checkpoint.action,
+            (checkpoint.action >= 0) & (checkpoint.action < actions),
+            f"0 to {actions - 1}, {files.game.name}'s {actions} actions (another game's log?)",
+        ),
+        ("reward", checkpoint.reward, np.isfinite(checkpoint.reward), "finite numbers"),
+        ("terminal", checkpoint.terminal, checkpoint.terminal <= 1, "0 or 1"),
+    ):
+        for rows in checkpoint.time_order:
+            bad = np.flatnonzero(~is_good[rows])
+            if len(bad):
+                row = rows.start + int(bad[0])
+                with _naming(files, name):
+                    raise _Damage(f"expected {expected}, got {array[row]} in row {row:,}")
+
+
+class FrameReader:
+    """Reads a checkpoint's frames in time order, some at a time, in constant memory.
+
+    A context manager. Its first pass over the file goes to the very end, so that the checksum is
+    always compared; in a dump at the end of a lap that is before the second frame is given.
+    """
+
+    def __init__(self, checkpoint: Checkpoint):
+        self._files = checkpoint.files
+        self._capacity = checkpoint.capacity
+        self._segments = [rows for rows in checkpoint.time_order if rows.start < rows.stop]
+        self._is_first_pass = True
+        self._open_file = contextlib.ExitStack()
+        self._stream: IO[bytes] | None = None
+        self._row = 0  # that `_stream` gives next
+        self._peeked: npt.NDArray[np.uint8] | None = None
+
+    def __enter__(self) -> FrameReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open_file.close()
+
+    def peek(self) -> npt.NDArray[np.uint8]:
+        """The next frame, uint8 (84, 84), without taking it."""
+        if self._peeked is None:
+            self._peeked = self.read(1)[0]
+        return self._peeked
+
+    def read(self, count: int) -> npt.NDArray[np.uint8]:
+        """Takes the next frames; there must be as many.
+
+        Returns:
+          uint8 (count, 84, 84), a new array.
+
+        Raises:
+          ReplayLogError: the file is cut short or damaged.
+        """
+        frames = np.empty((count, *FRAME_SHAPE), np.uint8)
+        done = 0
+        if self._peeked is not None and count:
+            frames[0], self._peeked, done = self._peeked, None, 1
+        with _naming(self._files, "observation"):
+            while done < count:
+                segment = self._segments[0]
+                if self._stream is None:
+                    self._stream, _ = self._open_file.enter_context(
+                        _open_array(self._files, "observation")
+                    )
+                    self._row = 0
+                    self._skip_to(segment.start)
+                taken = min(count - done, segment.stop - self._row)
+                self._fill(frames[done : done + taken])
+                done += taken
+                if self._row == segment.stop:
+                    self._end_segment()
+        return frames
+
+    def _end_segment(self) -> None:
+        del self._segments[0]
+        if self._is_first_pass:
+            self._skip_to(self._capacity)
+            assert self._stream is not None
+            _expect_end(self._stream)
+            self._is_first_pass = False
+        self._open_file.close()
+        self._stream = None
+
+    def _skip_to(self, row: int) -> None:
+        scratch = np.empty((64, *FRAME_SHAPE), np.uint8)
+        while self._row < row:
+            self._fill(scratch[: row - self._row])
+
+    def _fill(self, frames: npt.NDArray[np.uint8]) -> None:
+        assert self._stream is not None
+        _read_into(self._stream, memoryview(frames).cast("B"))
+        self._row += len(frames)
+
+
+@contextlib.contextmanager
+def _naming(files: CheckpointFiles, name: str) -> Iterator[None]:
+    """Turns what goes wrong with a file into an error that names it."""
+    try:
+        yield
+    except (_Damage, EOFError, gzip.BadGzipFile, isal_zlib.error, zlib.error) as error:
+        raise ReplayLogError(
+            f"{files}: {files.paths[name]} is damaged or not a log: {error}. "
+            "Delete it and copy it again from where it came."
+        ) from error
+
+
+@contextlib.contextmanager
+def _open_npy(path: epath.Path) -> Iterator[tuple[IO[bytes], np.dtype[Any], tuple[int, ...]]]:
+    """Opens a gzipped .npy, read up to its data. ISA-L unpacks 4 times as fast as zlib."""
+    with path.open("rb") as file, igzip.open(file, "rb") as stream:
+        magic = stream.read(8)
+        if magic not in (b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"):
+            raise _Damage(f"expected a .npy array of version 1 or 2 inside, it begins {magic!r}")
+        read_header = (
+            np.lib.format.read_array_header_1_0
+            if magic[6] == 1
+            else np.lib.format.read_array_header_2_0
+        )
+        try:
+            shape, is_fortran, dtype = read_header(stream)
+        except ValueError as error:
+            raise _Damage(f"its .npy header cannot be read: {error}") from error
+        if dtype.hasobject:
+            raise _Damage("expected numbers, got pickled objects, which are never loaded")
+        if is_fortran and len(shape) > 1:
+            raise _Damage("expected rows in C order, got Fortran order")
+        yield stream, dtype, shape
+
+
+@contextlib.contextmanager
+def _open_array(
+    files: CheckpointFiles, name: str, capacity: int | None = None
+) -> Iterator[tuple[IO[bytes], tuple[int, ...]]]:
+    """Opens one of the four arrays; refuses another dtype, shape or length."""
+    dtype, row_shape = _ARRAYS[name]
+    with _open_npy(files.paths[name]) as (stream, got_dtype, shape):
+        if got_dtype != np.dtype(dtype) or not shape or shape[1:] != row_shape or not shape[0]:
+            expected = ", ".join(["capacity", *map(str, row_shape)])
+            raise _Damage(f"expected {dtype} ({expected}), got {got_dtype} {shape}")
+        if capacity is not None and shape[0] != capacity:
+            raise _Damage(f"it has {shape[0]:,} rows, 'observation' has {capacity:,}")
+        yield stream, shape
+
+
+def _read_array(files: CheckpointFiles, name: str, capacity: int) -> npt.NDArray[Any]:
+    with _naming(files, name), _open_array(files, name, capacity) as (stream, shape):
+        array = np.empty(shape, _ARRAYS[name][0])
+        _read_into(stream, memoryview(array).cast("B"))
+        _expect_end(stream)
+    return array
+
+
+def _read_exactly(stream: IO[bytes], size: int) -> bytearray:
+    data = bytearray(size)
+    _read_into(stream, memoryview(data))
+    return data
+
+
+def _read_into(stream: IO[bytes], view: memoryview) -> None:
+    done = 0
+    while done < len(view):
+        got = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        if not got:
+            raise _Damage(f"its header promises {len(view) - done:,} bytes more than it holds")
+        done += got
+
+
+def _expect_end(stream: IO[bytes]) -> None:
+    """Reads past the data's end, where gzip compares its checksum."""
+    if stream.read(1):
+        raise _Damage("expected the file to end with its array, got more bytes")
