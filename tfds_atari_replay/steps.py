@@ -1,14 +1,16 @@
 """How a sequence of steps is stored and read back.
 
 Consecutive Atari frames are nearly equal, so frames lie in zlib blocks of many, not in a PNG each;
-scalars lie in a zlib column each. Measured on recorded play (`benchmarks/`), this takes a fifth of
-the disk and a fortieth of the time to write of PNG, and reads 4 times as fast and more.
+a scalar field lies in one zlib column. `benchmarks/` measures it against a PNG per step.
 """
 
 from __future__ import annotations
 
+import collections
+import concurrent.futures
 import dataclasses
 import functools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,9 +25,13 @@ from zlib_ng import zlib_ng
 BLOCK_LENGTH = 64
 """Frames per block: longer ones are smaller, shorter ones quicker to reach into."""
 
-# Level 7 of zlib-ng writes 70 bytes a Breakout frame in 19 us; level 6 90 in 10, zlib's own 6 75 in
-# 30, ISA-L 113 in 2. The source, gzip -9, has 62.
-_LEVEL = 7
+# In a block the top rows of all frames come first, then the next rows: what repeats lies within
+# zlib's reach. That packs as small as frame after frame does in 2.5 times the time: 77 bytes a
+# Breakout frame in 10 us, against 79 in 25 with level 7 (benchmarks/codecs.py). Unpacking takes
+# the same 5 to 10 us either way.
+_LEVEL = 5
+
+_THREADS = os.cpu_count() or 1
 
 Array = npt.NDArray[Any]
 TensorInfo = tfds.features.TensorInfo
@@ -36,8 +42,9 @@ class Steps(tfds.features.Dataset):
 
     It is declared and read like `tfds.features.Dataset`: in TensorFlow it gives a nested
     `tf.data.Dataset` of single steps, in NumPy a sequence of them. Only the storage differs: fields
-    with a shape (frames) lie in zlib blocks of `BLOCK_LENGTH` steps, scalars in one zlib column
-    each, little-endian. What is read does not depend on the block length.
+    with a shape (frames) lie in zlib blocks of `BLOCK_LENGTH` steps, with the steps as second
+    dimension; scalars lie in one zlib column each. Numbers are little-endian. What is read does not
+    depend on the block length.
 
     When generating, give an iterable of steps or a dict of columns, as for
     `tfds.features.Dataset`. A column of frames may also be an iterator of arrays (n, 84, 84, 1),
@@ -152,7 +159,8 @@ def decode_column(stored: tf.Tensor, info: TensorInfo) -> tf.Tensor:
 def decode_block(stored: tf.Tensor, info: TensorInfo) -> tf.Tensor:
     """Unpacks a block of frames: stored bytes () to (steps, *shape), of the field's dtype."""
     raw = tf.io.decode_raw(tf.io.decode_compressed(stored, "ZLIB"), info.np_dtype)
-    return tf.reshape(raw, (-1, *info.shape))
+    rows_first = tf.reshape(raw, (info.shape[0], -1, *info.shape[1:]))
+    return tf.transpose(rows_first, (1, 0, *range(2, 1 + len(info.shape))))
 
 
 def _frames_dataset(blocks: tf.Tensor, info: TensorInfo) -> tf.data.Dataset:
@@ -167,8 +175,11 @@ def _merge(*parts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def _decode_np(stored: bytes, info: TensorInfo) -> Array:
-    raw = np.frombuffer(isal_zlib.decompress(stored), info.np_dtype.newbyteorder("<"))
-    return raw.reshape(-1, *info.shape)
+    return np.frombuffer(isal_zlib.decompress(stored), info.np_dtype.newbyteorder("<"))
+
+
+def _decode_block_np(stored: bytes, info: TensorInfo) -> Array:
+    return _decode_np(stored, info).reshape(info.shape[0], -1, *info.shape[1:]).swapaxes(0, 1)
 
 
 class _BlockColumn:
@@ -194,7 +205,7 @@ class _BlockColumn:
 
     def _block(self, index: int) -> Array:
         if self._unpacked is None or self._unpacked[0] != index:
-            self._unpacked = index, _decode_np(self._blocks[index], self._info)
+            self._unpacked = index, _decode_block_np(self._blocks[index], self._info)
         return self._unpacked[1]
 
 
@@ -224,9 +235,16 @@ def _to_columns(steps: Iterable[Mapping[str, Any]], names: Iterable[str]) -> dic
 def _encode_frames(name: str, column: Iterable[Any], info: TensorInfo) -> tuple[int, list[bytes]]:
     chunks = [column] if isinstance(column, np.ndarray) else map(np.asarray, column)
     length, blocks = 0, []
-    for block in _reblock(name, chunks, info):
-        length += len(block)
-        blocks.append(_compress(block))
+    # Compressing takes most of a build's time and lets go of Python's lock. What waits for it is
+    # bounded, so that memory does not grow with the episode.
+    waiting: collections.deque[concurrent.futures.Future[bytes]] = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+        for block in _reblock(name, chunks, info):
+            length += len(block)
+            waiting.append(pool.submit(_compress_block, block))
+            if len(waiting) > 2 * _THREADS:
+                blocks.append(waiting.popleft().result())
+        blocks.extend(block.result() for block in waiting)
     return length, blocks
 
 
@@ -257,6 +275,10 @@ def _checked(name: str, array: Array, info: TensorInfo, ndim: int) -> Array:
     ):
         raise ValueError(f"Field {name!r} of steps must be {info.np_dtype}, got {array.dtype}.")
     return array.astype(info.np_dtype, copy=False)
+
+
+def _compress_block(frames: Array) -> bytes:
+    return _compress(frames.swapaxes(0, 1))
 
 
 def _compress(array: Array) -> bytes:

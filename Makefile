@@ -1,0 +1,50 @@
+# Two commands do everything:
+#   make quickstart   builds a dataset from dummy_data and draws an episode of it
+#   make test         checks and tests
+# Both make the environment they need, in .venv, with the python3 on the PATH (or PYTHON=...).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG := breakout_expert_v0
+OUT := quickstart
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export TF_CPP_MIN_LOG_LEVEL := 2
+
+.PHONY: quickstart test check format clean
+
+quickstart: $(VENV)/installed
+	@$(BIN)/tfds build atari_replay/$(CONFIG) --imports=tfds_atari_replay \
+		--manual_dir=dummy_data --data_dir=$(OUT)/data --overwrite
+	@$(BIN)/python -m tfds_atari_replay show $(CONFIG) --data_dir=$(OUT)/data --out=$(OUT)/episode.png
+
+test: check
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/installed-for-tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/installed-for-tests
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) $(OUT) build *.egg-info
+
+$(VENV)/installed: setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Needs Python 3.10 to 3.13, got $$($(PYTHON) --version). Try make PYTHON=python3.12"; exit 1; }
+	@echo "Installing into $(VENV); TensorFlow is large, this takes some minutes."
+	@$(PYTHON) -m venv $(VENV) || { echo "No venv module. On Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/pip install --quiet --upgrade pip setuptools
+	@$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-for-tests: $(VENV)/installed
+	@echo "Installing what tests need."
+	@$(BIN)/pip install --quiet --editable '.[test]'
+	@# The oracle. Its own requirements (JAX, Flax, old gym) are not needed for its replay buffer.
+	@$(BIN)/pip install --quiet --no-deps dopamine-rl==4.1.2
+	@touch $@

@@ -1,0 +1,60 @@
+"""Packaging: the package, and with it what lies beside it (dummy_data/, checksums/)."""
+
+import pathlib
+import re
+
+import setuptools
+
+ROOT = pathlib.Path(__file__).resolve().parent
+INIT = (ROOT / "tfds_atari_replay" / "__init__.py").read_text()
+VERSION = re.search(r'__version__ = "(.+)"', INIT).group(1)
+
+setuptools.setup(
+    name="tfds-atari-replay",
+    version=VERSION,
+    description="The DQN Replay logs of 60 Atari games as a TFDS dataset of RLDS episodes",
+    long_description=(ROOT / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    # TFDS and its tests expect dummy_data and checksums beside the builder, so an installed package
+    # has them inside; package_data below finds its files by these names.
+    packages=[
+        "tfds_atari_replay",
+        "tfds_atari_replay.checksums",
+        "tfds_atari_replay.dummy_data",
+        "tfds_atari_replay.envs",
+    ],
+    package_dir={
+        "tfds_atari_replay.checksums": "checksums",
+        "tfds_atari_replay.dummy_data": "dummy_data",
+    },
+    package_data={
+        "tfds_atari_replay": ["py.typed"],
+        "tfds_atari_replay.checksums": ["*.tsv"],
+        "tfds_atari_replay.dummy_data": ["*/*/replay_logs/*.gz"],
+    },
+    install_requires=[
+        # 0.10.0 and 0.10.1 play other games than their neighbours (Breakout, Pong); ROMs come with
+        # the package from 0.10 on.
+        "ale-py>=0.10.2",
+        # The `tfds` command imports these two at its start, whatever it does, and TFDS does not ask
+        # for them. tfds.load does without.
+        "apache-beam>=2.60",
+        "mlcroissant>=1.0.9",
+        "etils[epath]>=1.9.1",
+        # TFDS imports it for every builder outside its own package, and forgets to ask for it.
+        "importlib-resources",
+        "isal>=1.6.1",
+        "numpy>=1.26",
+        "opencv-python-headless>=4.8.1",
+        "tensorflow>=2.16.1",
+        "tensorflow-datasets>=4.9.7",
+        "tqdm",
+        "zlib-ng>=0.5.1",
+    ],
+    extras_require={
+        # dopamine-rl is the oracle; it is installed beside this without its own dependencies.
+        "test": ["absl-py", "gin-config", "hypothesis", "mypy", "pytest", "ruff"],
+    },
+)
