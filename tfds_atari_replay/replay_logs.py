@@ -136,12 +136,12 @@ def _read_cursor(files: CheckpointFiles, capacity: int) -> tuple[int, bool]:
         # d4rl-atari's cache leaves add_count out. The logger dumps one row before the end.
         is_full = files.number > 0
         _logger.warning(
-            "%s: %s holds no add_count. Assuming a dump at the end of a lap, so that the last row "
-            "is the %s. If this is the run's last dump, its true cursor is unknown and one "
-            "episode is joined from two.",
+            "%s: %s holds no add_count. Assuming a dump at the end of a lap, where the last row %s. "
+            "If it is the run's last dump, its cursor is unknown, and somewhere two episodes are "
+            "joined.",
             files,
             files.folder,
-            "oldest" if is_full else "only one never written",
+            "is the oldest" if is_full else "was never written",
         )
         return capacity - 1, is_full
     with _naming(files, "add_count"):

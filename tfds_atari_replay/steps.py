@@ -175,7 +175,7 @@ def _merge(*parts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def _decode_np(stored: bytes, info: TensorInfo) -> Array:
-    return np.frombuffer(isal_zlib.decompress(stored), info.np_dtype.newbyteorder("<"))
+    return np.frombuffer(isal_zlib.decompress(stored), np.dtype(info.np_dtype).newbyteorder("<"))
 
 
 def _decode_block_np(stored: bytes, info: TensorInfo) -> Array:
@@ -233,7 +233,11 @@ def _to_columns(steps: Iterable[Mapping[str, Any]], names: Iterable[str]) -> dic
 
 
 def _encode_frames(name: str, column: Iterable[Any], info: TensorInfo) -> tuple[int, list[bytes]]:
-    chunks = [column] if isinstance(column, np.ndarray) else map(np.asarray, column)
+    if isinstance(column, np.ndarray):
+        chunks: Iterable[Array] = [column]
+    else:  # single frames, or arrays of them
+        arrays = map(np.asarray, column)
+        chunks = (a[np.newaxis] if a.ndim == len(info.shape) else a for a in arrays)
     length, blocks = 0, []
     # Compressing takes most of a build's time and lets go of Python's lock. What waits for it is
     # bounded, so that memory does not grow with the episode.
@@ -252,8 +256,7 @@ def _reblock(name: str, chunks: Iterable[Array], info: TensorInfo) -> Iterator[A
     """Cuts frames that come one by one or in arrays of any length into blocks."""
     pending: list[Array] = []
     length = 0
-    for chunk in chunks:
-        frames = chunk[np.newaxis] if chunk.ndim == len(info.shape) else chunk
+    for frames in chunks:
         _checked(name, frames, info, ndim=1 + len(info.shape))
         while length + len(frames) >= BLOCK_LENGTH:
             cut = BLOCK_LENGTH - length
@@ -267,14 +270,14 @@ def _reblock(name: str, chunks: Iterable[Array], info: TensorInfo) -> Iterator[A
 
 
 def _checked(name: str, array: Array, info: TensorInfo, ndim: int) -> Array:
+    dtype = np.dtype(info.np_dtype)
     if array.ndim != ndim or array.shape[1:] != info.shape:
         shape = ", ".join(map(str, ("steps", *info.shape)))
         raise ValueError(f"Field {name!r} of steps must have the shape ({shape}), got {array.shape}.")
-    if array.dtype != info.np_dtype and not (
-        array.ndim == 1 and np.can_cast(array.dtype, info.np_dtype, "same_kind")
-    ):
-        raise ValueError(f"Field {name!r} of steps must be {info.np_dtype}, got {array.dtype}.")
-    return array.astype(info.np_dtype, copy=False)
+    is_scalar = ndim == 1
+    if array.dtype != dtype and not (is_scalar and np.can_cast(array.dtype, dtype, "same_kind")):
+        raise ValueError(f"Field {name!r} of steps must be {dtype}, got {array.dtype}.")
+    return array.astype(dtype, copy=False)
 
 
 def _compress_block(frames: Array) -> bytes:

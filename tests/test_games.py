@@ -1,0 +1,49 @@
+"""The table of games against the emulator it describes."""
+
+import hashlib
+
+import ale_py
+import ale_py.roms
+import pytest
+
+from tfds_atari_replay import GAMES, find_game
+
+
+def test_there_are_the_60_games_of_the_logs() -> None:
+    """Names are sorted, unique, and 60."""
+    assert len(GAMES) == 60
+    assert list(GAMES) == sorted(GAMES)
+    assert all(name == game.name for name, game in GAMES.items())
+
+
+@pytest.mark.parametrize("game", GAMES.values(), ids=list(GAMES))
+def test_rom_and_actions_are_the_emulators(game) -> None:  # type: ignore[no-untyped-def]
+    """ale-py has each ROM, by its md5, and the same minimal actions in the same order."""
+    rom = ale_py.roms.get_rom_path(game.rom)
+    with open(rom, "rb") as file:
+        assert hashlib.md5(file.read()).hexdigest() == game.ale_md5
+    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+    ale = ale_py.ALEInterface()
+    ale.loadROM(rom)
+    assert tuple(action.name for action in ale.getMinimalActionSet()) == game.actions
+
+
+def test_29_games_have_another_legacy_rom() -> None:
+    """As counted when the two packages' files were compared."""
+    assert sum(game.legacy_md5 != game.ale_md5 for game in GAMES.values()) == 29
+
+
+@pytest.mark.parametrize(
+    "name", ["SpaceInvaders", "Space Invaders", "space-invaders", "space_invaders", "SPACEINVADERS"]
+)
+def test_any_spelling_finds_the_game(name: str) -> None:
+    """Case, blanks, hyphens and underscores do not matter."""
+    assert find_game(name) is GAMES["SpaceInvaders"]
+
+
+def test_an_unknown_game_is_refused_with_close_names() -> None:
+    """The message names what was meant."""
+    with pytest.raises(ValueError, match=r"Unknown game 'Breakot'\. Did you mean 'Breakout'\?"):
+        find_game("Breakot")
+    with pytest.raises(ValueError, match=r"Unknown game 'zzz'\. All names: tfds_atari_replay.GAMES"):
+        find_game("zzz")
