@@ -7,7 +7,7 @@ import setuptools
 
 ROOT = pathlib.Path(__file__).resolve().parent
 INIT = (ROOT / "tfds_atari_replay" / "__init__.py").read_text()
-VERSION = re.search(r'__version__ = "(.+)"', INIT).group(1)
+(VERSION,) = re.findall(r'__version__ = "(.+)"', INIT)
 
 setuptools.setup(
     name="tfds-atari-replay",
@@ -54,7 +54,8 @@ setuptools.setup(
         "zlib-ng>=0.5.1",
     ],
     extras_require={
-        # dopamine-rl is the oracle; it is installed beside this without its own dependencies.
-        "test": ["absl-py", "gin-config", "hypothesis", "mypy", "pytest", "ruff"],
+        # dill is for tfds.testing, absl and gin for dopamine-rl, the oracle, which is installed
+        # beside these without its own dependencies.
+        "test": ["absl-py", "dill", "gin-config", "hypothesis", "mypy", "pytest", "ruff"],
     },
 )

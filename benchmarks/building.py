@@ -41,6 +41,7 @@ def size(folder: pathlib.Path) -> float:
 
 
 def main(rows: int, rounds: int, logs: pathlib.Path) -> None:
+    """Prints the table."""
     folder = logs / "Breakout" / "1" / "replay_logs"
     if not folder.exists():
         make_checkpoint(folder, rows)
@@ -79,7 +80,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--logs", type=pathlib.Path, help="keep the checkpoint here, or find it here")
+    parser.add_argument(
+        "--logs", type=pathlib.Path, help="keep the checkpoint here, or find it here"
+    )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         main(args.rows, args.rounds, args.logs or pathlib.Path(temporary))

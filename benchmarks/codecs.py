@@ -1,6 +1,6 @@
 """How a block of 64 frames is best packed: layout and codec, on the play in dummy_data.
 
-  python benchmarks/codecs.py
+python benchmarks/codecs.py
 """
 
 from __future__ import annotations

@@ -26,9 +26,7 @@ _AT_ONCE = 4096
 
 def recorded_play() -> dict[str, npt.NDArray[np.generic]]:
     """Whole episodes of dummy_data with their padding, as the arrays of a log."""
-    parts: dict[str, list[npt.NDArray[np.generic]]] = {
-        name: [] for name in replay_logs.ARRAY_NAMES
-    }
+    parts: dict[str, list[npt.NDArray[np.generic]]] = {name: [] for name in replay_logs.ARRAY_NAMES}
     pad = (episodes.PADDING_ROWS, 0)
     for number in (0, 1, 10, 49, 50):
         files = sources.find_checkpoint(

@@ -1,4 +1,4 @@
-"""Makes the logs in this folder anew, from real play; the same bytes each time.
+"""Makes the logs in this folder from real play, and their checksums; the same bytes each time.
 
   python dummy_data/make.py
 
@@ -10,16 +10,19 @@ run, as the agents of the real logs did.
 
 from __future__ import annotations
 
+import hashlib
 import pathlib
 import shutil
 import tempfile
 
 import numpy as np
 import numpy.typing as npt
+from tensorflow_datasets.core.download import checksums
 
 from tfds_atari_replay import recording
 
 FOLDER = pathlib.Path(__file__).resolve().parent
+CHECKSUMS = FOLDER.parent / "checksums" / "atari_replay.tsv"
 
 Frames = npt.NDArray[np.uint8]
 
@@ -85,6 +88,17 @@ def make(
                 shutil.copy(path, out)
 
 
+def record_checksums() -> None:
+    """Writes sizes and SHA-256 of the files in TFDS's format, under their names in the folder."""
+    infos = {}
+    for path in sorted(FOLDER.rglob("*.gz")):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        name = path.relative_to(FOLDER).as_posix()
+        infos[name] = checksums.UrlInfo(path.stat().st_size, digest, path.name)
+    CHECKSUMS.unlink(missing_ok=True)
+    checksums.save_url_infos(CHECKSUMS, infos)
+
+
 if __name__ == "__main__":
     make(
         follow_the_ball,
@@ -98,3 +112,4 @@ if __name__ == "__main__":
     # With this capacity lap 1 ends inside an episode's padding: checkpoint 1 is of lap 2.
     make(follow_the_ball, "Breakout", 5, steps=76_000, capacity=1510, keep={1, 49}, num_actions=4)
     make(leave_the_row, "Asterix", 1, steps=2_700, capacity=1000, keep={0, 1, 2}, num_actions=9)
+    record_checksums()

@@ -7,37 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DUMMY_DATA, Truth, open_log, read_gz, write_gz, write_log
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from truth import (
+    DUMMY_DATA,
+    Truth,
+    log_folder,
+    make_episodes,
+    open_log,
+    read_gz,
+    write_gz,
+    write_log,
+)
 
 from tfds_atari_replay import episodes
-
-
-def make_episodes(
-    lengths: list[int], black: dict[int, int] | None = None, last_is_cut: bool = False
-) -> list[Truth]:
-    """Episodes whose frames carry the number of their step, so that a wrong one shows.
-
-    Args:
-      lengths: of the episodes.
-      black: how many leading frames are black, with action and reward zero, by episode.
-      last_is_cut: whether the last episode goes on when the log ends.
-    """
-    truths, count = [], 0
-    for number, length in enumerate(lengths):
-        ids = np.arange(count, count + length)
-        count += length
-        frames = np.full((length, 84, 84), 7, np.uint8)
-        frames[:, 0, :4] = ids.astype("<u4")[:, np.newaxis].view(np.uint8)
-        action, reward = (ids % 4).astype(np.int32), ((ids % 3) - 1).astype(np.float32)
-        # A terminal row is never taken for padding; the black rows before it could be.
-        blacks = min((black or {}).get(number, 0), length - 1)
-        for array in (frames, action, reward):
-            array[:blacks] = 0
-        ended = not (last_is_cut and number == len(lengths) - 1)
-        truths.append(Truth(frames, action, reward, ends_in_terminal=ended))
-    return truths
 
 
 def read(root: pathlib.Path, number: int, frames_at_once: int = 64) -> list[Truth]:
@@ -63,11 +46,6 @@ def assert_same(got: list[Truth], expected: list[Truth]) -> None:
             np.testing.assert_array_equal(
                 getattr(one, field.name), getattr(other, field.name), field.name
             )
-
-
-def log_folder(root: pathlib.Path) -> pathlib.Path:
-    """Where write_log writes what `read` reads."""
-    return root / "Breakout" / "1" / "replay_logs"
 
 
 @settings(max_examples=150, deadline=None)

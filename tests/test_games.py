@@ -7,6 +7,7 @@ import ale_py.roms
 import pytest
 
 from tfds_atari_replay import GAMES, find_game
+from tfds_atari_replay.games import Game
 
 
 def test_there_are_the_60_games_of_the_logs() -> None:
@@ -17,9 +18,10 @@ def test_there_are_the_60_games_of_the_logs() -> None:
 
 
 @pytest.mark.parametrize("game", GAMES.values(), ids=list(GAMES))
-def test_rom_and_actions_are_the_emulators(game) -> None:  # type: ignore[no-untyped-def]
+def test_rom_and_actions_are_the_emulators(game: Game) -> None:
     """ale-py has each ROM, by its md5, and the same minimal actions in the same order."""
     rom = ale_py.roms.get_rom_path(game.rom)
+    assert rom is not None
     with open(rom, "rb") as file:
         assert hashlib.md5(file.read()).hexdigest() == game.ale_md5
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
@@ -45,5 +47,7 @@ def test_an_unknown_game_is_refused_with_close_names() -> None:
     """The message names what was meant."""
     with pytest.raises(ValueError, match=r"Unknown game 'Breakot'\. Did you mean 'Breakout'\?"):
         find_game("Breakot")
-    with pytest.raises(ValueError, match=r"Unknown game 'zzz'\. All names: tfds_atari_replay.GAMES"):
+    with pytest.raises(
+        ValueError, match=r"Unknown game 'zzz'\. All names: tfds_atari_replay.GAMES"
+    ):
         find_game("zzz")

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DUMMY_DATA, build, read_gz, write_log
 from dopamine.tf.replay_memory import circular_replay_buffer
-from test_episodes import make_episodes
+from truth import DUMMY_DATA, build, make_episodes, read_gz, write_log
 
 import tfds_atari_replay
 from tfds_atari_replay import recording
 from tfds_atari_replay.envs import emulator as emulator_lib
 
 
-class DopamineLogger(circular_replay_buffer.OutOfGraphReplayBuffer):  # type: ignore[misc]
+class DopamineLogger(circular_replay_buffer.OutOfGraphReplayBuffer):
     """Dopamine's buffer with what batch_rl's logger adds: a dump per lap, and a last one."""
 
     def __init__(self, folder: pathlib.Path, capacity: int):
@@ -100,7 +99,12 @@ def test_dopamine_samples_from_dummy_data() -> None:
 
 @pytest.mark.parametrize(
     ("game", "capacity", "steps"),
-    [("Pong", 500, 1400), ("Asterix", 337, 1300), ("SpaceInvaders", 250, 1100), ("Freeway", 99, 420)],
+    [
+        ("Pong", 500, 1400),
+        ("Asterix", 337, 1300),
+        ("SpaceInvaders", 250, 1100),
+        ("Freeway", 99, 420),
+    ],
 )
 def test_recorded_play_comes_back_from_the_dataset(
     tmp_path: pathlib.Path, game: str, capacity: int, steps: int
@@ -118,7 +122,7 @@ def test_recorded_play_comes_back_from_the_dataset(
         rows += [None] * 3 if first else []
         action = int(policy(observation[np.newaxis])[0])
         following, reward, terminal = emulator.step(action)
-        rows.append((observation, action, np.clip(reward, -1, 1), terminal, first))
+        rows.append((observation, action, min(max(reward, -1), 1), terminal, first))
         if len(rows) % capacity == capacity - 1:
             dumps.append(len(rows))
         observation, first = (emulator.reset() if terminal else following), terminal
@@ -135,9 +139,13 @@ def test_recorded_play_comes_back_from_the_dataset(
         expected = rows[max(0, dumps[number] - capacity) : dumps[number]]
         played = [row for row in expected if row is not None]
         assert len(got) == len(played) == builder.info.metadata["transitions"]
-        for step, (frame, action, reward, terminal, first) in zip(got, played, strict=True):
+        for step, (frame, action, reward, terminal, _) in zip(got, played, strict=True):
             np.testing.assert_array_equal(step["observation"][..., 0], frame)
-            assert (step["action"], step["reward"], step["discount"]) == (action, reward, not terminal)
+            assert (step["action"], step["reward"], step["discount"]) == (
+                action,
+                reward,
+                not terminal,
+            )
         starts = sum(row[4] for row in played)
         assert sum(bool(step["is_first"]) for step in got) == starts
         ends = sum(row[3] for row in played)
@@ -148,9 +156,7 @@ def tfds_as_numpy(dataset: Any) -> list[Any]:
     """The elements, nested datasets as lists."""
     import tensorflow_datasets as tfds
 
-    return [
-        {**episode, "steps": list(episode["steps"])} for episode in tfds.as_numpy(dataset)
-    ]
+    return [{**episode, "steps": list(episode["steps"])} for episode in tfds.as_numpy(dataset)]
 
 
 def test_the_same_arguments_give_the_same_files(tmp_path: pathlib.Path) -> None:
@@ -208,7 +214,9 @@ def test_bad_arguments_are_refused(
 ) -> None:
     """With what was expected and what was got."""
     with pytest.raises(ValueError, match=message):
-        recording.record(**{"game": "Pong", "out": tmp_path, "steps": 5, "capacity": 20, **arguments})
+        recording.record(
+            **{"game": "Pong", "out": tmp_path, "steps": 5, "capacity": 20, **arguments}
+        )
 
 
 def test_logs_are_never_overwritten(tmp_path: pathlib.Path) -> None:

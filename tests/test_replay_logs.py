@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import open_log, read_gz, write_gz, write_log
-from test_episodes import log_folder, make_episodes
+from truth import log_folder, make_episodes, open_log, read_gz, write_gz, write_log
 
 from tfds_atari_replay import ReplayLogError, episodes
 
@@ -88,17 +87,23 @@ def a_pickle(log: pathlib.Path) -> None:
 
 
 DAMAGES = {
-    "cut short": (in_place("observation", lambda d: d[: len(d) // 2]), "observation.*(ended|end-of)"),
+    "cut short": (
+        in_place("observation", lambda d: d[: len(d) // 2]),
+        "observation.*(ended|end-of)",
+    ),
     "a short array cut": (in_place("action", lambda d: d[:-9]), "action.*(ended|end-of)"),
     "empty": (in_place("reward", lambda _: b""), "reward.*begins b''"),
     "not gzip": (in_place("terminal", lambda _: b"hello, world"), "terminal.*[Gg]zip"),
     "checksum flipped": (in_place("observation", flip(-5)), "observation.*CRC"),
     "length flipped": (in_place("observation", flip(-1)), "observation.*length"),
     "checksum of a short array flipped": (in_place("terminal", flip(-5)), "terminal.*CRC"),
-    "garbage behind": (in_place("observation", lambda d: bytes(d) + b"garbage"), "observation.*damaged"),
+    "garbage behind": (
+        in_place("observation", lambda d: bytes(d) + b"garbage"),
+        "observation.*damaged",
+    ),
     "not .npy": (
         in_place("action", lambda _: gzip.compress(b"no array at all")),
-        r"expected a .npy array of version 1 or 2 inside, it begins b'no array'",
+        r"expected a .npy array of version 1 or 2, it begins b'no array'",
     ),
     "header of nonsense": (
         in_place("action", lambda _: gzip.compress(b"\x93NUMPY\x01\x00\x04\x00{x:}")),
@@ -132,9 +137,7 @@ DAMAGES = {
         "terminal.*it has 39 rows, 'observation' has 40",
     ),
     "header promises more": (
-        in_place(
-            "observation", lambda d: gzip.compress(gzip.decompress(d)[:-7056])
-        ),
+        in_place("observation", lambda d: gzip.compress(gzip.decompress(d)[:-7056])),
         "observation.*its header promises .* bytes more than it holds",
     ),
     "more than the header says": (
@@ -226,7 +229,9 @@ def test_missing_logs_are_told_from_missing_checkpoints(log: pathlib.Path) -> No
     """One message says where it looked and what lies there, the other which checkpoints exist."""
     with pytest.raises(FileNotFoundError, match=r"has no checkpoint 7 in .*It has: 0, 1, 2\."):
         open_log(log.parents[2], "Breakout", 1, 7)
-    with pytest.raises(FileNotFoundError, match=r"No replay logs of Pong run 1\..*\n.*\(holds Breakout\)"):
+    with pytest.raises(
+        FileNotFoundError, match=r"No replay logs of Pong run 1\..*\n.*\(holds Breakout\)"
+    ):
         open_log(log.parents[2], "Pong", 1, 1)
     (log / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=r"Pong run 2.*\n .*\(is empty\)"):
@@ -236,7 +241,7 @@ def test_missing_logs_are_told_from_missing_checkpoints(log: pathlib.Path) -> No
 
 
 def test_the_public_buckets_folder_is_found(log: pathlib.Path) -> None:
-    """gsutil copies gs://atari-replay-datasets/dqn/... with or without its dqn folder."""
+    """Gsutil copies gs://atari-replay-datasets/dqn/... with or without its dqn folder."""
     root = log.parents[2]
     (root / "dqn").mkdir()
     (root / "Breakout").rename(root / "dqn" / "Breakout")

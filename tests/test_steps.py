@@ -26,9 +26,9 @@ def features(kind: Any = steps_lib.Steps) -> Any:
     return tfds.features.FeaturesDict({"steps": kind(FIELDS), "episode_id": np.int64})
 
 
-def make_columns(length: int, seed: int = 0) -> dict[str, Any]:
+def make_columns(length: int) -> dict[str, Any]:
     """Steps with random contents, as columns."""
-    rng = np.random.default_rng(seed)
+    rng: Any = np.random.default_rng(0)
     return {
         "observation": rng.integers(0, 256, (length, 84, 84, 1), np.uint8),
         "action": rng.integers(0, 18, length),
@@ -145,7 +145,11 @@ def test_fields_can_be_selected() -> None:
     """PartialDecoding reads some fields of steps, given as set, list, dict or features."""
     columns = make_columns(70)
     data = features().serialize_example({"steps": columns, "episode_id": 3})
-    for fields in ({"action", "is_last"}, ["action", "is_last"], {"action": True, "is_last": np.bool_}):
+    for fields in (
+        {"action", "is_last"},
+        ["action", "is_last"],
+        {"action": True, "is_last": np.bool_},
+    ):
         decoding = steps_lib.PartialDecoding({"steps": fields})
         subset = decoding.extract_features(features())
         assert set(subset) == {"steps"}

@@ -1,4 +1,4 @@
-"""The DQN Replay logs of 60 Atari games as a TFDS dataset. Importing it registers `atari_replay`."""
+"""The DQN Replay logs of 60 Atari games as a TFDS dataset: importing registers `atari_replay`."""
 
 from tfds_atari_replay.atari_replay import AtariReplay, AtariReplayConfig
 from tfds_atari_replay.games import GAMES, find_game

@@ -39,8 +39,8 @@ _CITATION = """
 }
 """
 
-# The checkpoints a split stands for; of several, the first that exists. mixed, medium and expert are
-# d4rl-atari's. A run whose last lap ended inside an episode's padding has no checkpoint 50.
+# The checkpoints a split stands for; of several, the first that exists. mixed, medium and expert
+# are d4rl-atari's. A run whose last lap ended inside an episode's padding has no checkpoint 50.
 _SPLITS: dict[str, tuple[int, ...]] = {
     "mixed": (1,),
     "medium": (10,),
@@ -51,7 +51,7 @@ _RUNS = (1, 2, 3, 4, 5)
 
 
 @dataclasses.dataclass
-class AtariReplayConfig(tfds.core.BuilderConfig):  # type: ignore[misc]
+class AtariReplayConfig(tfds.core.BuilderConfig):
     """One checkpoint of one run of one game.
 
     Attributes:
@@ -86,11 +86,13 @@ def _close_config_names(name: str) -> list[str]:
         return difflib.SequenceMatcher(a=game.rom, b=name[: len(game.rom)]).ratio()
 
     games = sorted(GAMES.values(), key=likeness, reverse=True)[:3]
-    names = [f"{game.rom}_{split}_v{run - 1}" for game in games for split in _SPLITS for run in _RUNS]
+    names = [
+        f"{game.rom}_{split}_v{run - 1}" for game in games for split in _SPLITS for run in _RUNS
+    ]
     return difflib.get_close_matches(name, names, n=3)
 
 
-class AtariReplay(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
+class AtariReplay(tfds.core.GeneratorBasedBuilder):
     """RLDS episodes of the DQN Replay logs; see the package's README for fields and meanings."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -188,12 +190,16 @@ def _features() -> tfds.features.FeaturesDict:
                         encoding_format="png",
                         doc="Grey frame at which the action was taken; zeros in a terminal state.",
                     ),
-                    "action": scalar(np.int64, "Index into the game's minimal action set.", "[0, 17]"),
+                    "action": scalar(
+                        np.int64, "Index into the game's minimal action set.", "[0, 17]"
+                    ),
                     "reward": scalar(np.float32, "Clipped reward of the action.", "[-1, 1]"),
                     "discount": scalar(np.float32, "0 where the action ended the game.", "{0, 1}"),
                     "is_first": scalar(np.bool_, "First step after a reset."),
                     "is_last": scalar(np.bool_, "Last step that is known."),
-                    "is_terminal": scalar(np.bool_, "The state after the end; only flags are valid."),
+                    "is_terminal": scalar(
+                        np.bool_, "The state after the end; only flags are valid."
+                    ),
                 }
             ),
             "episode_id": scalar(np.int64, "Place in the order of time, from 0."),

@@ -28,14 +28,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tfds_atari_replay", description="DQN Replay logs: record them, look at them."
+        prog="python -m tfds_atari_replay",
+        description="DQN Replay logs: record them, look at them.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    record = commands.add_parser("record", help="play a game and write logs as Dopamine's logger does")
+    record = commands.add_parser(
+        "record", help="play a game and write logs as Dopamine's logger does"
+    )
     record.add_argument("game", help="any spelling of its name")
     record.add_argument("--steps", type=int, required=True, help="agent steps to play")
-    record.add_argument("--out", type=pathlib.Path, required=True, help="folder for <Game>/<run>/...")
+    record.add_argument(
+        "--out", type=pathlib.Path, required=True, help="folder for <Game>/<run>/..."
+    )
     record.add_argument(
         "--capacity", type=int, default=1_000_000, help="rows a checkpoint (7 KB of memory each)"
     )
@@ -51,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="say what a built dataset holds; draw an episode of it")
     show.add_argument("config", help="as in tfds.load, e.g. breakout_expert_v0")
     show.add_argument("--data_dir", help="TFDS's data_dir, where the dataset was built")
-    show.add_argument("--episode", type=int, help="episode_id to draw; default: that of best return")
+    show.add_argument(
+        "--episode", type=int, help="episode_id to draw; default: that of best return"
+    )
     show.add_argument("--out", type=pathlib.Path, default=pathlib.Path("episode.png"))
     show.set_defaults(command=_show)
     return parser
@@ -79,7 +86,9 @@ def _load_policy(path: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"--policy must be MODULE:NAME of a callable (got {path!r}): {error}") from error
+        raise ValueError(
+            f"--policy must be MODULE:NAME of a callable (got {path!r}): {error}"
+        ) from error
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -107,12 +116,16 @@ def _show(args: argparse.Namespace) -> None:
         raise ValueError(f"--episode must be one of {sorted(summary)} (got {args.episode}).")
 
     _print_summary(builder, summary, lengths, returns)
-    picked = builder.as_dataset(split="train").filter(lambda episode: episode["episode_id"] == chosen)
+    picked = builder.as_dataset(split="train").filter(
+        lambda episode: episode["episode_id"] == chosen
+    )
     steps = list(tfds.as_numpy(next(iter(picked))["steps"]))[: lengths[chosen]]
     sheet = figures.contact_sheet(
         f"{builder.name}/{args.config}, episode {chosen}: {lengths[chosen]} steps, "
         f"return {returns[chosen]:g}",
-        *(np.array([step[name] for step in steps]) for name in ("observation", "action", "reward")),
+        np.array([step["observation"] for step in steps]),
+        np.array([step["action"] for step in steps]),
+        np.array([step["reward"] for step in steps]),
         builder.info.metadata["action_meanings"],
     )
     args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay.replay_logs import Checkpoint, FrameReader
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 PADDING_ROWS = 3
 """Zero rows that Dopamine adds before each episode: its stack size less one."""
@@ -26,8 +29,8 @@ class Episode:
       index: its place in time among the checkpoint's episodes, from 0.
       starts_at_reset: whether its first step is the first after a reset. If not, the steps before
         are in the checkpoint before.
-      ends_in_terminal: whether its last action ended it. If not, the checkpoint ends there. Dopamine
-        sets it too where it cut an episode after 27,000 steps; the logs do not tell these apart.
+      ends_in_terminal: whether its last action ended it. If not, the checkpoint ends there.
+        Dopamine sets it too where it cut an episode after 27,000 steps; the logs do not tell.
       action: int32 (T,), taken at the frame.
       reward: float32 (T,), in [-1, 1], that came from the action.
       frames: gives the frames once, in order, as uint8 (n, 84, 84), n at most `frames_at_once`. The
@@ -95,9 +98,7 @@ def read_episodes(checkpoint: Checkpoint, frames_at_once: int = 64) -> Iterator[
             index, start, starts_at_reset = index + 1, end, True
 
 
-def _in_time_order(
-    checkpoint: Checkpoint, array: npt.NDArray[np.generic]
-) -> npt.NDArray[np.generic]:
+def _in_time_order(checkpoint: Checkpoint, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
     return np.concatenate([array[rows] for rows in checkpoint.time_order])
 
 

@@ -46,7 +46,9 @@ def contact_sheet(
     steps = np.unique(np.linspace(0, len(frames) - 1, rows * columns).round().astype(int))
     rows = -(-len(steps) // columns)
     cell_height = _TILE + _LINE + 2 * _GAP
-    sheet = np.full((rows * cell_height + 3 * _LINE, columns * (_TILE + _GAP) + _GAP, 3), 24, np.uint8)
+    sheet = np.full(
+        (rows * cell_height + 3 * _LINE, columns * (_TILE + _GAP) + _GAP, 3), 24, np.uint8
+    )
     _write(sheet, title, _GAP, 2 * _LINE - 4, _INK, 0.6)
     last = -1
     for place, step in enumerate(steps):

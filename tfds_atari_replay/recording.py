@@ -50,7 +50,7 @@ class ReplayLogger:
                 f"{folder} holds logs already. Record into another folder or delete them."
             )
         self._folder = folder
-        self._store = {
+        self._store: dict[str, npt.NDArray[Any]] = {
             "observation": np.zeros((capacity, 84, 84), np.uint8),
             "action": np.zeros(capacity, np.int32),
             "reward": np.zeros(capacity, np.float32),

@@ -45,8 +45,12 @@ class ReplayLogError(ValueError):
     """A replay log is damaged, or is not what its name says."""
 
 
-class _Damage(Exception):
+class _DamageError(Exception):
     """What is wrong with one file; `_naming` adds which file."""
+
+
+# What reading a damaged file raises; isal does not say that its error is an exception.
+_DAMAGE: Any = (_DamageError, EOFError, gzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,9 +140,9 @@ def _read_cursor(files: CheckpointFiles, capacity: int) -> tuple[int, bool]:
         # d4rl-atari's cache leaves add_count out. The logger dumps one row before the end.
         is_full = files.number > 0
         _logger.warning(
-            "%s: %s holds no add_count. Assuming a dump at the end of a lap, where the last row %s. "
-            "If it is the run's last dump, its cursor is unknown, and somewhere two episodes are "
-            "joined.",
+            "%s: %s holds no add_count. Assuming a dump at the end of a lap, where the last row "
+            "%s. If it is the run's last dump, its cursor is unknown, and somewhere two episodes "
+            "are joined.",
             files,
             files.folder,
             "is the oldest" if is_full else "was never written",
@@ -147,19 +151,19 @@ def _read_cursor(files: CheckpointFiles, capacity: int) -> tuple[int, bool]:
     with _naming(files, "add_count"):
         with _open_npy(files.paths["add_count"]) as (stream, dtype, shape):
             if shape != () or dtype.kind not in "iu":
-                raise _Damage(f"expected one integer, got {dtype} {shape}")
+                raise _DamageError(f"expected one integer, got {dtype} {shape}")
             add_count = int(np.frombuffer(_read_exactly(stream, dtype.itemsize), dtype)[0])
             _expect_end(stream)
         limit = capacity * (files.number + 1) * _MAX_LAPS_PER_CHECKPOINT
         if not 0 <= add_count <= limit:
-            raise _Damage(
+            raise _DamageError(
                 f"expected a count of rows between 0 and {limit:,} (capacity {capacity:,}, "
                 f"{_MAX_LAPS_PER_CHECKPOINT} laps a checkpoint), got {add_count:,}"
             )
         # The run's last dump holds only the cursor; there the ring is full all the same.
         is_full = add_count >= capacity or files.number > 0
         if not is_full and not add_count:
-            raise _Damage("expected at least one row, got a buffer that nothing was added to")
+            raise _DamageError("expected at least one row, got a buffer that nothing was added to")
     return add_count % capacity, is_full
 
 
@@ -181,7 +185,7 @@ def _check_values(checkpoint: Checkpoint) -> None:
             if len(bad):
                 row = rows.start + int(bad[0])
                 with _naming(files, name):
-                    raise _Damage(f"expected {expected}, got {array[row]} in row {row:,}")
+                    raise _DamageError(f"expected {expected}, got {array[row]} in row {row:,}")
 
 
 class FrameReader:
@@ -264,7 +268,7 @@ class FrameReader:
 
     def _fill(self, frames: npt.NDArray[np.uint8]) -> None:
         assert self._stream is not None
-        _read_into(self._stream, memoryview(frames).cast("B"))
+        _read_into(self._stream, frames.data.cast("B"))
         self._row += len(frames)
 
 
@@ -273,7 +277,7 @@ def _naming(files: CheckpointFiles, name: str) -> Iterator[None]:
     """Turns what goes wrong with a file into an error that names it."""
     try:
         yield
-    except (_Damage, EOFError, gzip.BadGzipFile, isal_zlib.error, zlib.error) as error:
+    except _DAMAGE as error:
         raise ReplayLogError(
             f"{files}: {files.paths[name]} is damaged or not a log: {error}. "
             "Delete it and copy it again from where it came."
@@ -283,10 +287,10 @@ def _naming(files: CheckpointFiles, name: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _open_npy(path: epath.Path) -> Iterator[tuple[IO[bytes], np.dtype[Any], tuple[int, ...]]]:
     """Opens a gzipped .npy, read up to its data. ISA-L unpacks 4 times as fast as zlib."""
-    with path.open("rb") as file, igzip.open(file, "rb") as stream:
+    with path.open("rb") as file, igzip.open(file) as stream:  # type: ignore[no-untyped-call]
         magic = stream.read(8)
         if magic not in (b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"):
-            raise _Damage(f"expected a .npy array of version 1 or 2 inside, it begins {magic!r}")
+            raise _DamageError(f"expected a .npy array of version 1 or 2, it begins {magic!r}")
         read_header = (
             np.lib.format.read_array_header_1_0
             if magic[6] == 1
@@ -295,11 +299,11 @@ def _open_npy(path: epath.Path) -> Iterator[tuple[IO[bytes], np.dtype[Any], tupl
         try:
             shape, is_fortran, dtype = read_header(stream)
         except ValueError as error:
-            raise _Damage(f"its .npy header cannot be read: {error}") from error
+            raise _DamageError(f"its .npy header cannot be read: {error}") from error
         if dtype.hasobject:
-            raise _Damage("expected numbers, got pickled objects, which are never loaded")
+            raise _DamageError("expected numbers, got pickled objects, which are never loaded")
         if is_fortran and len(shape) > 1:
-            raise _Damage("expected rows in C order, got Fortran order")
+            raise _DamageError("expected rows in C order, got Fortran order")
         yield stream, dtype, shape
 
 
@@ -312,16 +316,16 @@ def _open_array(
     with _open_npy(files.paths[name]) as (stream, got_dtype, shape):
         if got_dtype != np.dtype(dtype) or not shape or shape[1:] != row_shape or not shape[0]:
             expected = ", ".join(["capacity", *map(str, row_shape)])
-            raise _Damage(f"expected {dtype} ({expected}), got {got_dtype} {shape}")
+            raise _DamageError(f"expected {dtype} ({expected}), got {got_dtype} {shape}")
         if capacity is not None and shape[0] != capacity:
-            raise _Damage(f"it has {shape[0]:,} rows, 'observation' has {capacity:,}")
+            raise _DamageError(f"it has {shape[0]:,} rows, 'observation' has {capacity:,}")
         yield stream, shape
 
 
 def _read_array(files: CheckpointFiles, name: str, capacity: int) -> npt.NDArray[Any]:
     with _naming(files, name), _open_array(files, name, capacity) as (stream, shape):
         array = np.empty(shape, _ARRAYS[name][0])
-        _read_into(stream, memoryview(array).cast("B"))
+        _read_into(stream, array.data.cast("B"))
         _expect_end(stream)
     return array
 
@@ -337,11 +341,11 @@ def _read_into(stream: IO[bytes], view: memoryview) -> None:
     while done < len(view):
         got = stream.readinto(view[done:])  # type: ignore[attr-defined]
         if not got:
-            raise _Damage(f"its header promises {len(view) - done:,} bytes more than it holds")
+            raise _DamageError(f"its header promises {len(view) - done:,} bytes more than it holds")
         done += got
 
 
 def _expect_end(stream: IO[bytes]) -> None:
     """Reads past the data's end, where gzip compares its checksum."""
     if stream.read(1):
-        raise _Damage("expected the file to end with its array, got more bytes")
+        raise _DamageError("expected the file to end with its array, got more bytes")

@@ -17,7 +17,9 @@ LAYOUTS = """\
   [dqn/]Breakout/1/replay_logs/$store$_observation_ckpt.50.gz ...  (the public bucket's)
   Breakout/1/50/observation.gz ...                                 (d4rl-atari's cache)"""
 
-_DOPAMINE_FILE = re.compile(r"(?:\$store\$_)?(observation|action|reward|terminal|add_count)_ckpt\.(\d+)\.gz")
+_DOPAMINE_FILE = re.compile(
+    r"(?:\$store\$_)?(observation|action|reward|terminal|add_count)_ckpt\.(\d+)\.gz"
+)
 
 
 def places(manual_dir: epath.Path | None) -> list[epath.Path]:
@@ -50,9 +52,9 @@ def find_checkpoint(
                 if number in found:
                     return found[number]
             wanted = " or ".join(map(str, numbers))
+            folder, there = next(iter(found.values())).folder, ", ".join(map(str, sorted(found)))
             raise FileNotFoundError(
-                f"{game.name} run {run} has no checkpoint {wanted} in "
-                f"{next(iter(found.values())).folder}. It has: {', '.join(map(str, sorted(found)))}."
+                f"{game.name} run {run} has no checkpoint {wanted} in {folder}. It has: {there}."
             )
     looked = "".join(f"\n  {root}" + _contents(root) for root in roots) or " nowhere"
     raise FileNotFoundError(

@@ -1,0 +1,433 @@
+"""The builder as TFDS's users use it."""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from truth import DUMMY_DATA, build, make_episodes, open_log, write_gz, write_log
+
+import tfds_atari_replay
+from tfds_atari_replay import ReplayLogError, episodes, sources
+
+STEP_FIELDS = {
+    "observation": ((84, 84, 1), np.uint8),
+    "action": ((), np.int64),
+    "reward": ((), np.float32),
+    "discount": ((), np.float32),
+    "is_first": ((), np.bool_),
+    "is_last": ((), np.bool_),
+    "is_terminal": ((), np.bool_),
+}
+
+
+class AtariReplayTest(tfds.testing.DatasetBuilderTestCase):
+    """TFDS's own contract for builders."""
+
+    DATASET_CLASS = tfds_atari_replay.AtariReplay
+    EXAMPLE_DIR = str(DUMMY_DATA)
+    BUILDER_CONFIG_NAMES_TO_TEST = ("breakout_epoch_1_v0",)
+    SPLITS = {"train": 11}  # noqa: RUF012
+    SKIP_TF1_GRAPH_MODE = True  # nested datasets do not exist there
+
+
+def rows(builder: Any, **kwargs: Any) -> list[dict[str, Any]]:
+    """All episodes in the order of time, their steps as lists."""
+    found = [
+        {**episode, "steps": list(episode["steps"])}
+        for episode in tfds.as_numpy(builder.as_dataset(split="train", **kwargs))
+    ]
+    return sorted(found, key=lambda episode: int(episode["episode_id"]))
+
+
+def columns(steps: list[dict[str, Any]], *names: str) -> list[list[Any]]:
+    """Some fields of steps as lists."""
+    return [[step[name].item() for step in steps] for name in names]
+
+
+def test_config_names() -> None:
+    """Every game, split and seed, and nothing else."""
+    names = [config.name for config in tfds_atari_replay.AtariReplay.BUILDER_CONFIGS]
+    splits = ["mixed", "medium", "expert", *(f"epoch_{number}" for number in range(51))]
+    assert set(names) == {
+        f"{game.rom}_{split}_v{seed}"
+        for game in tfds_atari_replay.GAMES.values()
+        for split in splits
+        for seed in range(5)
+    }
+    assert len(names) == len(set(names)) == 60 * 54 * 5
+
+
+@pytest.mark.parametrize(
+    ("name", "close"),
+    [
+        ("brekout_expert_v0", "breakout_expert_v0"),
+        ("breakout_expret_v0", "breakout_expert_v0"),
+        ("breakout-mixed-v0", "breakout_mixed_v0"),
+        ("breakout_epoch_51_v0", "breakout_epoch_5"),
+        ("space_invaders_mixed_v5", "space_invaders_mixed_v"),
+        ("Pong_mixed_v1", "pong_mixed_v1"),
+    ],
+)
+def test_an_unknown_config_is_refused_at_once(name: str, close: str, tmp_path: Any) -> None:
+    """In under a second, with close names, not with all 16,200."""
+    start = time.perf_counter()
+    with pytest.raises(
+        ValueError, match=rf"Unknown config '{name}'.*Did you mean .*{close}"
+    ) as error:
+        tfds.load(f"atari_replay/{name}", data_dir=tmp_path)
+    assert time.perf_counter() - start < 1
+    assert len(str(error.value)) < 800
+
+
+def test_alignment(tmp_path: pathlib.Path) -> None:
+    """Episodes of four, whole and cut at either end, written out flag by flag."""
+    # Capacity 21: adds 0-2 padding, 3-5 an episode, 6-8 padding, 9-13 one, 14-16, 17-19 the rest.
+    truths = make_episodes([3, 5, 3, 30])
+    write_log(tmp_path / "Breakout" / "1" / "replay_logs", 21, truths)
+    builder = build("breakout_epoch_0_v0", tmp_path, tmp_path / "data")
+    first, second, third = rows(builder)
+    assert columns(first["steps"], *list(STEP_FIELDS)[1:]) == [
+        [0, 1, 2, 0],
+        [-1, 0, 1, 0],
+        [1, 1, 0, 0],
+        [True, False, False, False],
+        [False, False, False, True],
+        [False, False, False, True],
+    ]
+    assert [step["observation"][0, 0, 0] for step in first["steps"]] == [0, 1, 2, 0]
+    assert not first["steps"][-1]["observation"].any()
+    assert first["steps"][-2]["observation"].any()
+    assert (first["episode_return"], first["is_complete"], first["checkpoint_id"]) == (0, True, 0)
+    assert len(second["steps"]) == 6
+    assert second["episode_return"] == sum([-1, 0, 1, -1, 0])
+    # The third is whole: the checkpoint ends with its terminal.
+    assert third["is_complete"]
+
+    builder = build("breakout_epoch_1_v0", tmp_path, tmp_path / "data")
+    (piece,) = rows(builder)
+    assert columns(piece["steps"], "is_first", "is_last", "is_terminal", "discount") == [
+        [True] + [False] * 17,
+        [False] * 17 + [True],
+        [False] * 18,
+        [1] * 18,
+    ]
+    assert not piece["is_complete"]
+
+
+def test_a_piece_that_begins_mid_episode_has_no_first_step(tmp_path: pathlib.Path) -> None:
+    """Nor does it count as complete, though it ends in a terminal."""
+    write_log(tmp_path / "Breakout" / "1" / "replay_logs", 20, make_episodes([30, 5]))
+    piece = rows(build("breakout_epoch_1_v0", tmp_path, tmp_path / "data"))[0]
+    flags = columns(piece["steps"], "is_first", "is_terminal")
+    assert not any(flags[0])
+    assert flags[1][-1]
+    assert not piece["is_complete"]
+
+
+def test_holds_what_the_log_holds(expert: Any) -> None:
+    """Values, not only shapes: all episodes of the last dump of dummy_data."""
+    log = list(zip(rows(expert), read_log("Breakout", 1, 50), strict=True))
+    assert len(log) == 3
+    for episode, (frames, action, reward, first, ended) in log:
+        steps = episode["steps"]
+        assert len(steps) == len(frames) + ended
+        for step, frame in zip(steps, frames, strict=False):
+            np.testing.assert_array_equal(step["observation"][..., 0], frame)
+        assert columns(steps[: len(frames)], "action", "reward") == [list(action), list(reward)]
+        assert steps[0]["is_first"] == first
+        assert episode["episode_return"] == reward.sum()
+        assert episode["checkpoint_id"] == 50
+
+
+def read_log(game: str, run: int, number: int) -> list[Any]:
+    """A checkpoint's episodes, without TFDS."""
+    return [
+        (np.concatenate(list(e.frames)), e.action, e.reward, e.starts_at_reset, e.ends_in_terminal)
+        for e in episodes.read_episodes(open_log(DUMMY_DATA, game, run, number))
+    ]
+
+
+def test_info(expert: Any) -> None:
+    """Metadata tells where the data come from; it survives a reload."""
+    for builder in (expert, tfds.builder_from_directory(str(expert.data_path))):
+        assert builder.info.metadata == {
+            "game": "Breakout",
+            "run": 1,
+            "checkpoints": [50],
+            "source": "dopamine",
+            "capacity": 1499,
+            "transitions": 1493,
+            "action_meanings": ["NOOP", "FIRE", "RIGHT", "LEFT"],
+        }
+        assert builder.info.splits["train"].num_examples == 3
+        assert not builder.info.disable_shuffling
+
+
+def test_names_and_dtypes_are_rlu_ataris(expert: Any) -> None:
+    """TFDS's builder of the other public copy has the same, but for is_complete."""
+    from tensorflow_datasets.rl_unplugged import atari_utils
+
+    theirs, ours = atari_utils.features_dict(), expert.info.features
+    assert set(ours) - set(theirs) == {"is_complete"}
+    assert set(theirs) <= set(ours)
+    for name in set(theirs) - {"steps"}:
+        assert (ours[name].np_dtype, ours[name].shape) == (
+            theirs[name].np_dtype,
+            theirs[name].shape,
+        )
+    assert ours["steps"].get_tensor_spec() == theirs["steps"].get_tensor_spec()
+    assert ours["steps"].np_dtype == theirs["steps"].np_dtype
+
+
+def test_a_client_of_rlu_atari_reads_it(expert: Any) -> None:
+    """As its users write it: windows of two steps in each nested dataset, mapped to transitions."""
+
+    def to_transitions(episode: Any) -> tf.data.Dataset:
+        windows = episode["steps"].window(2, shift=1, drop_remainder=True)
+        pairs = windows.flat_map(
+            lambda w: tf.data.Dataset.zip({name: part.batch(2) for name, part in w.items()})
+        )
+        return pairs.map(
+            lambda pair: (
+                pair["observation"][0],
+                pair["action"][0],
+                pair["reward"][0],
+                pair["discount"][0],
+                pair["observation"][1],
+            )
+        )
+
+    dataset = tfds.as_numpy(expert.as_dataset(split="train").flat_map(to_transitions))
+    transitions = list(dataset)
+    # All but those whose next frame the checkpoint cut off: one, at its end.
+    assert len(transitions) == 1492
+    assert sum(transition[3] == 0 for transition in transitions) == 2
+    assert transitions[0][0].shape == (84, 84, 1)
+
+
+def test_reads_in_tensorflow_and_numpy(expert: Any, tmp_path: pathlib.Path) -> None:
+    """tf.data, data_source over array_record, and a builder from the folder give the same."""
+    expected = rows(expert)
+    assert expected[0]["steps"][0].keys() == STEP_FIELDS.keys()
+    for name, (shape, dtype) in STEP_FIELDS.items():
+        value = np.asarray(expected[0]["steps"][0][name])
+        assert value.shape == shape
+        assert value.dtype == dtype
+
+    records = build("breakout_expert_v0", DUMMY_DATA, tmp_path, file_format="array_record")
+    source = records.as_data_source(split="train")
+    assert len(source) == 3
+    from_source = sorted(source, key=lambda episode: episode["episode_id"])
+    from_folder = rows(tfds.builder_from_directory(str(expert.data_path)))
+    for others in (from_source, from_folder):
+        for other, one in zip(others, expected, strict=True):
+            assert len(other["steps"]) == len(one["steps"])
+            for theirs, ours in zip(other["steps"], one["steps"], strict=True):
+                for name in STEP_FIELDS:
+                    np.testing.assert_array_equal(theirs[name], ours[name])
+            for name in ("checkpoint_id", "episode_return", "is_complete"):
+                assert other[name] == one[name]
+
+
+def test_a_fresh_process_reads_the_folder(expert: Any) -> None:
+    """builder_from_directory needs no import of this package beside it."""
+    code = f"""
+import tensorflow_datasets as tfds
+dataset = tfds.builder_from_directory({str(expert.data_path)!r}).as_dataset(split="train")
+print(sum(1 for episode in dataset for step in episode["steps"]))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == [str(1493 + 2)]
+
+
+def test_sub_splits(tmp_path: pathlib.Path) -> None:
+    """Slices part the episodes; the order in the files is not that of time."""
+    builder = build("breakout_mixed_v0", DUMMY_DATA, tmp_path)
+    parts = builder.as_dataset(split=["train[:50%]", "train[50%:]"])
+    ids = [[int(e["episode_id"]) for e in tfds.as_numpy(part)] for part in parts]
+    assert sorted(ids[0] + ids[1]) == list(range(11))
+    assert len(ids[0]) in (5, 6)
+    assert ids[0] + ids[1] != list(range(11))
+
+
+def test_partial_decoding(expert: Any) -> None:
+    """tfds.decode.PartialDecoding reads some fields of steps, and skips the frames."""
+    decoders = tfds.decode.PartialDecoding({"steps": {"action", "reward"}, "episode_id": True})
+    dataset = expert.as_dataset(split="train", decoders=decoders)
+    assert set(dataset.element_spec) == {"steps", "episode_id"}
+    assert set(dataset.element_spec["steps"].element_spec) == {"action", "reward"}
+    for part, whole in zip(rows(expert, decoders=decoders), rows(expert), strict=True):
+        assert columns(part["steps"], "action") == columns(whole["steps"], "action")
+    loaded = tfds.load(
+        "atari_replay/breakout_expert_v0",
+        split="train",
+        data_dir=expert.data_path.parents[2],
+        decoders=tfds.decode.PartialDecoding({"episode_return": True}),
+    )
+    assert sorted(float(e["episode_return"]) for e in tfds.as_numpy(loaded)) == [2, 17, 18]
+
+
+@pytest.mark.parametrize(
+    ("config", "checkpoint"),
+    [
+        ("breakout_expert_v0", 50),
+        ("breakout_expert_v4", 49),
+        ("breakout_mixed_v0", 1),
+        ("breakout_medium_v0", 10),
+        ("breakout_epoch_49_v0", 49),
+        ("asterix_epoch_0_v0", 0),
+    ],
+)
+def test_splits_are_checkpoints(config: str, checkpoint: int, tmp_path: pathlib.Path) -> None:
+    """Expert falls back to 49 where the run has no 50."""
+    builder = build(config, DUMMY_DATA, tmp_path)
+    assert builder.info.metadata["checkpoints"] == [checkpoint]
+    assert {int(episode["checkpoint_id"]) for episode in rows(builder)} == {checkpoint}
+
+
+def assert_no_dataset(data_dir: pathlib.Path, config: str) -> None:
+    """Nothing lies there that passes for a dataset."""
+    assert not tfds.builder(f"atari_replay/{config}", data_dir=data_dir).is_prepared()
+    assert not list(data_dir.rglob("dataset_info.json"))
+    assert not list(data_dir.rglob("*.tfrecord*"))
+
+
+def test_expert_does_not_fall_back_over_a_damaged_50(tmp_path: pathlib.Path) -> None:
+    """A checkpoint 50 that lacks a file is an error, not an absent one."""
+    shutil.copytree(DUMMY_DATA / "Breakout", tmp_path / "Breakout")
+    logs = tmp_path / "Breakout" / "1" / "replay_logs"
+    (logs / "$store$_action_ckpt.50.gz").unlink()
+    with pytest.raises(FileNotFoundError, match="checkpoint 50: no file for 'action'"):
+        build("breakout_expert_v0", tmp_path, tmp_path / "data")
+    assert_no_dataset(tmp_path / "data", "breakout_expert_v0")
+    with pytest.raises(
+        FileNotFoundError, match=r"has no checkpoint 48 in .* It has: 0, 1, 10, 49, 50"
+    ):
+        build("breakout_epoch_48_v0", tmp_path, tmp_path / "data")
+
+
+def test_expert_needs_50_or_49(tmp_path: pathlib.Path) -> None:
+    """The message says which checkpoints there are."""
+    with pytest.raises(FileNotFoundError, match=r"has no checkpoint 50 or 49 in .*: 0, 1, 2"):
+        build("asterix_expert_v0", DUMMY_DATA, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["observation", "reward"])
+def test_a_failed_build_leaves_nothing(name: str, tmp_path: pathlib.Path) -> None:
+    """Whether the frames or the small arrays are damaged; and the next build succeeds."""
+    shutil.copytree(DUMMY_DATA / "Breakout", tmp_path / "Breakout")
+    path = tmp_path / "Breakout" / "1" / "replay_logs" / f"$store$_{name}_ckpt.50.gz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:])
+    with pytest.raises(ReplayLogError, match=f"{name}_ckpt.50.gz is damaged"):
+        build("breakout_expert_v0", tmp_path, tmp_path / "data")
+    assert_no_dataset(tmp_path / "data", "breakout_expert_v0")
+    path.write_bytes(whole)
+    assert len(rows(build("breakout_expert_v0", tmp_path, tmp_path / "data"))) == 3
+
+
+def test_a_killed_build_leaves_nothing_that_passes_for_a_dataset(tmp_path: pathlib.Path) -> None:
+    """SIGKILL while episodes are written."""
+    code = f"""
+import tensorflow_datasets as tfds
+import tfds_atari_replay
+from tfds_atari_replay import episodes
+read = episodes.read_episodes
+def slowly(*args):
+    for episode in read(*args):
+        yield episode
+        print("one", flush=True)
+        import time; time.sleep(60)
+episodes.read_episodes = slowly
+config = tfds.download.DownloadConfig(manual_dir={str(DUMMY_DATA)!r})
+builder = tfds.builder("atari_replay/breakout_expert_v0", data_dir={str(tmp_path)!r})
+builder.download_and_prepare(download_config=config)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "one\n":
+            assert process.poll() is None
+        os.kill(process.pid, signal.SIGKILL)
+    builder = tfds.builder("atari_replay/breakout_expert_v0", data_dir=tmp_path)
+    assert not builder.is_prepared()
+    assert len(rows(build("breakout_expert_v0", DUMMY_DATA, tmp_path))) == 3
+
+
+def test_no_logs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says where it looked and what to do; the variable names a folder too."""
+    with pytest.raises(FileNotFoundError, match=r"(?s)No replay logs of Breakout run 1.*record"):
+        tfds.load("atari_replay/breakout_expert_v0", data_dir=tmp_path)
+    assert_no_dataset(tmp_path, "breakout_expert_v0")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
+    builder = build("breakout_expert_v0", empty, tmp_path)
+    assert builder.info.metadata["checkpoints"] == [50]
+
+
+def test_a_folder_that_holds_the_run_decides(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """manual_dir comes first; what it lacks of a run is not taken from elsewhere."""
+    write_log(tmp_path / "Breakout" / "1" / "replay_logs", 21, make_episodes([30]))
+    monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
+    builder = build("breakout_epoch_1_v0", tmp_path, tmp_path / "data")
+    assert builder.info.metadata["capacity"] == 21
+    with pytest.raises(FileNotFoundError, match="has no checkpoint 10"):
+        build("breakout_medium_v0", tmp_path, tmp_path / "data")
+    other = build("breakout_mixed_v4", tmp_path, tmp_path / "data")
+    assert other.info.metadata["capacity"] == 1510
+
+
+def test_memory_stays_small(tmp_path: pathlib.Path) -> None:
+    """Reading and encoding 700 MB of frames takes less than 60 MB more than Python does."""
+    folder = tmp_path / "Breakout" / "1" / "replay_logs"
+    folder.mkdir(parents=True)
+    count = 100_000
+    for name, array in (
+        ("$store$_action", np.zeros(count, np.int32)),
+        ("$store$_reward", np.zeros(count, np.float32)),
+        ("$store$_terminal", np.arange(count) % 25_000 == 24_999),
+        ("add_count", np.array(2 * count - 1)),
+    ):
+        array = array.astype(np.uint8) if array.dtype == np.bool_ else array
+        write_gz(folder / f"{name}_ckpt.1.gz", array)
+    code = f"""
+import gzip, resource
+import numpy as np
+from tfds_atari_replay import GAMES, atari_replay, episodes, replay_logs, sources
+from etils import epath
+header = {{"descr": "|u1", "fortran_order": False, "shape": ({count}, 84, 84)}}
+with gzip.open({str(folder / "$store$_observation_ckpt.1.gz")!r}, "wb", 1) as file:
+    np.lib.format.write_array_header_1_0(file, header)
+    for _ in range({count} // 1000):
+        file.write(np.full((1000, 84, 84), 3, np.uint8).tobytes())
+features = atari_replay._features()
+files = sources.find_checkpoint([epath.Path({str(tmp_path)!r})], GAMES["Breakout"], 1, [1])
+checkpoint = replay_logs.open_checkpoint(files)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+steps = 0
+for episode in episodes.read_episodes(checkpoint):
+    features.encode_example(atari_replay._to_rlds(episode, 1))
+    steps += len(episode.action)
+print(steps, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    steps, kilobytes = map(int, result.stdout.split())
+    assert steps == count
+    assert kilobytes < 60_000

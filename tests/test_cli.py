@@ -1,0 +1,163 @@
+"""The commands, as typed."""
+
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from truth import DUMMY_DATA, ROOT, read_gz
+
+from tfds_atari_replay import cli, figures
+
+TFDS = pathlib.Path(sys.executable).with_name("tfds")
+
+
+def run_tfds(*arguments: Any, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
+    """`tfds build` in a process of its own."""
+    command = [str(TFDS), "build", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_tfds_build_by_name(tmp_path: pathlib.Path, file_format: str) -> None:
+    """From anywhere, with --imports."""
+    result = run_tfds(
+        "atari_replay/breakout_expert_v0",
+        "--imports=tfds_atari_replay",
+        f"--manual_dir={DUMMY_DATA}",
+        f"--data_dir={tmp_path}",
+        f"--file_format={file_format}",
+        cwd=tmp_path,
+    )
+    assert not result.returncode, result.stderr
+    built = tmp_path / "atari_replay" / "breakout_expert_v0" / "1.0.0"
+    assert (built / "dataset_info.json").exists()
+    assert list(built.glob(f"*.{file_format}*"))
+
+
+def test_tfds_build_by_path(tmp_path: pathlib.Path) -> None:
+    """From the clone, with --config, twice, with --overwrite."""
+    arguments = (
+        "tfds_atari_replay/atari_replay",
+        "--config=breakout_expert_v4",
+        f"--manual_dir={DUMMY_DATA}",
+        f"--data_dir={tmp_path}",
+    )
+    result = run_tfds(*arguments, cwd=ROOT)
+    assert not result.returncode, result.stderr
+    (info,) = tmp_path.rglob("dataset_info.json")
+    first = info.stat().st_mtime_ns
+    result = run_tfds(*arguments, cwd=ROOT)
+    assert not result.returncode, result.stderr
+    assert info.stat().st_mtime_ns == first
+    result = run_tfds(*arguments, "--overwrite", cwd=ROOT)
+    assert not result.returncode, result.stderr
+    assert info.stat().st_mtime_ns > first
+
+
+def test_tfds_build_says_what_is_wrong(tmp_path: pathlib.Path) -> None:
+    """With our own message at the end, and nothing left behind."""
+    result = run_tfds(
+        "atari_replay/pong_expert_v0",
+        "--imports=tfds_atari_replay",
+        f"--manual_dir={DUMMY_DATA}",
+        f"--data_dir={tmp_path}",
+        cwd=tmp_path,
+    )
+    assert result.returncode
+    assert "No replay logs of Pong run 1. Looked in:" in result.stderr
+    assert "(holds Asterix, Breakout, __init__.py" not in result.stderr
+    assert not list(tmp_path.rglob("dataset_info.json"))
+
+
+def test_record(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Writes logs where it says."""
+    arguments = ["record", "space-invaders", "--steps=50", "--capacity=30", f"--out={tmp_path}"]
+    assert cli.main([*arguments, "--run=3"]) == 0
+    out, err = capsys.readouterr()
+    logs = tmp_path / "SpaceInvaders" / "3" / "replay_logs"
+    assert out == f"Wrote {logs}\n"
+    assert "50/50" in err  # the progress bar
+    assert {path.name for path in logs.glob("add_count*")} == {
+        "add_count_ckpt.0.gz",
+        "add_count_ckpt.1.gz",
+    }
+
+
+def test_record_with_a_policy(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named as module:function, found beside the user."""
+    (tmp_path / "my_policy.py").write_text("def left(observations):\n    return [3]\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    arguments = ["record", "breakout", "--steps=20", "--capacity=30", "--out=logs"]
+    assert cli.main([*arguments, "--policy=my_policy:left"]) == 0
+    action = read_gz(next(pathlib.Path("logs").rglob("*action*")))
+    np.testing.assert_array_equal(action[:23], [0, 0, 0] + [3] * 20)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["record", "pongg", "--steps=1", "--out=x"],
+            "error: Unknown game 'pongg'. Did you mean 'Pong'?",
+        ),
+        (["record", "pong", "--steps=0", "--out=x"], "error: steps must be at least 1 (got 0)"),
+        (
+            ["record", "pong", "--steps=1", "--out=x", "--policy=nowhere:f"],
+            "error: --policy must be MODULE:NAME of a callable (got 'nowhere:f')",
+        ),
+        (["show", "breakout_expert_v0", "--data_dir=x"], "holds no dataset. Build it first:"),
+        (["show", "breakout_expret_v0", "--data_dir=x"], "Did you mean breakout_expert_v0"),
+    ],
+)
+def test_errors_are_one_message(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    """Without a traceback; the exit status says so too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert cli.main(arguments) == 1
+    assert message in capsys.readouterr().err
+    assert not os.listdir(tmp_path)
+
+
+def test_show(expert: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lists the episodes and draws the best one."""
+    picture = tmp_path / "sub" / "episode.png"
+    data_dir = expert.data_path.parents[2]
+    arguments = ["show", "breakout_expert_v0", f"--data_dir={data_dir}", f"--out={picture}"]
+    assert cli.main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "Breakout, run 1, checkpoint 50: 3 episodes, 1,493 steps" in out
+    assert "         1    729      18  True" in out
+    assert f"Episode 1 is drawn in {picture}" in out
+    sheet: Any = cv2.imread(str(picture))
+    assert sheet.shape == (862, 1416, 3)
+    assert cli.main([*arguments, "--episode=9"]) == 1
+    assert "--episode must be one of [0, 1, 2] (got 9)" in capsys.readouterr().err
+
+
+def test_a_contact_sheet_shows_the_frames() -> None:
+    """First and last frame stand at their places, a frame's rewards are framed."""
+    frames = np.arange(100, dtype=np.uint8)[:, np.newaxis, np.newaxis].repeat(84, 1).repeat(84, 2)
+    reward = np.zeros(100)
+    reward[50] = 1
+    sheet = figures.contact_sheet("a", frames, np.zeros(100, int), reward, ["NOOP"], 2, 4)
+    tile = 2 * 84
+    top, left = 3 * 18 - 8, 8
+    assert (sheet[top : top + tile, left : left + tile] == 0).all()
+    bottom, right = top + tile + 18 + 16, left + 3 * (tile + 8)
+    assert (sheet[bottom : bottom + tile, right : right + tile] == 99).all()
+    framed = (sheet == figures._GOOD).all(2)
+    # Steps shown are 0 14 28 42 57 71 85 99: the reward of step 50 belongs to 57, first of row two.
+    assert framed[bottom - 1, left + 5]
+    assert framed.sum() < 3 * 4 * (tile + 4) + 200  # one frame, three pixels wide, and its caption

@@ -1,0 +1,111 @@
+"""What a user installs and reads."""
+
+import hashlib
+import pathlib
+import re
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from tensorflow_datasets.core.download import checksums
+from truth import DUMMY_DATA, ROOT
+
+import tfds_atari_replay
+
+
+def run_python(code: str) -> str:
+    """Runs code in a process of its own; returns what it printed."""
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_public_names() -> None:
+    """The list is sorted as ruff sorts, and holds what the namespace holds."""
+    public = {
+        name
+        for name, value in vars(tfds_atari_replay).items()
+        if not name.startswith("_")
+        and not hasattr(value, "__path__")
+        and not hasattr(value, "__spec__")
+    }
+    assert public == set(tfds_atari_replay.__all__)
+
+
+def test_importing_is_cheap() -> None:
+    """Under 0.2 s beyond TFDS, at the best of three; neither TensorFlow nor an emulator."""
+    code = """
+import sys, time, tensorflow_datasets
+before = set(sys.modules)
+start = time.perf_counter()
+import tfds_atari_replay
+print(time.perf_counter() - start)
+heavy = {"tensorflow", "cv2", "ale_py", "gymnasium", "apache_beam", "mlcroissant"}
+print(*heavy & (set(sys.modules) - before))
+"""
+    results = [run_python(code).splitlines() for _ in range(3)]
+    assert min(float(seconds) for seconds, _ in results) < 0.2
+    assert {heavy for _, heavy in results} == {""}
+
+
+def test_logs_are_read_without_tensorflow() -> None:
+    """The modules left of the builder know nothing of it, but for the package they lie in."""
+    for module in ("games", "replay_logs", "episodes", "sources", "recording", "figures"):
+        source = (ROOT / "tfds_atari_replay" / f"{module}.py").read_text()
+        assert not re.search(
+            r"^\s*(import|from) (tensorflow|tfds_atari_replay\.atari)", source, re.M
+        )
+
+
+def test_a_wheel_holds_dummy_data_and_checksums(tmp_path: pathlib.Path) -> None:
+    """What lies beside the package in the clone lies in it when installed."""
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    beside = {f"dummy_data/{path.relative_to(DUMMY_DATA).as_posix()}" for path in logs()}
+    beside |= {"checksums/atari_replay.tsv", "py.typed"}
+    assert {f"tfds_atari_replay/{name}" for name in beside} <= names
+    assert not any(name.startswith(("tests/", "dummy_data/", "checksums/")) for name in names)
+
+
+def logs() -> list[pathlib.Path]:
+    """The files of dummy_data."""
+    return sorted(DUMMY_DATA.rglob("*.gz"))
+
+
+def test_checksums_are_those_of_dummy_data() -> None:
+    """All of its files, and nothing that could not be looked at."""
+    recorded = checksums.load_url_infos(ROOT / "checksums" / "atari_replay.tsv")
+    assert set(recorded) == {path.relative_to(DUMMY_DATA).as_posix() for path in logs()}
+    for name, info in recorded.items():
+        data = (DUMMY_DATA / name).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (info.size, info.checksum)
+
+
+def test_dummy_data_is_small() -> None:
+    """Under 2 MB together."""
+    assert sum(path.stat().st_size for path in logs()) < 2e6
+
+
+def test_the_readme_runs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its Python code runs as it stands, from the clone's folder."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert blocks
+    (tmp_path / "dummy_data").symlink_to(DUMMY_DATA)
+    monkeypatch.chdir(tmp_path)
+    printed = run_python("\n".join(blocks))
+    shown = re.findall(r"^print\(.*?\)  # (.*)$", "\n".join(blocks), re.M)
+    assert shown
+    assert printed.splitlines()[-len(shown) :] == shown  # TFDS says first what it builds
+
+
+def test_the_changelog_names_the_datasets_version() -> None:
+    """And the builder has a release note for it."""
+    builder = tfds_atari_replay.AtariReplay
+    assert f"dataset version {builder.VERSION}" in (ROOT / "CHANGELOG.md").read_text()
+    assert str(builder.VERSION) in builder.RELEASE_NOTES
