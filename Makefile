@@ -38,13 +38,13 @@ $(VENV)/installed: setup.py
 		{ echo "Needs Python 3.10 to 3.13, got $$($(PYTHON) --version). Try make PYTHON=python3.12"; exit 1; }
 	@echo "Installing into $(VENV); TensorFlow is large, this takes some minutes."
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module. On Debian: apt-get install python3-venv"; exit 1; }
-	@$(BIN)/pip install --quiet --upgrade pip setuptools
-	@$(BIN)/pip install --quiet --editable .
+	@$(BIN)/pip install -qq --upgrade pip setuptools
+	@$(BIN)/pip install -qq --editable .
 	@touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/installed
 	@echo "Installing what tests need."
-	@$(BIN)/pip install --quiet --editable '.[test]'
+	@$(BIN)/pip install -qq --editable '.[test]'
 	@# The oracle. Its own requirements (JAX, Flax, old gym) are not needed for its replay buffer.
-	@$(BIN)/pip install --quiet --no-deps dopamine-rl==4.1.2
+	@$(BIN)/pip install -qq --no-deps dopamine-rl==4.1.2
 	@touch $@

@@ -48,8 +48,12 @@ setuptools.setup(
         "isal>=1.6.1",
         "numpy>=1.26",
         "opencv-python-headless>=4.8.1",
-        "tensorflow>=2.16.1",
+        # TFDS takes any tensorflow-metadata, which takes any protobuf, but its generated code needs
+        # this one; without the two bounds a resolver may choose versions that do not import.
+        "protobuf>=6.31.1",
+        "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.7",
+        "tensorflow-metadata>=1.21",
         "tqdm",
         "zlib-ng>=0.5.1",
     ],

@@ -102,7 +102,7 @@ class AtariReplay(tfds.core.GeneratorBasedBuilder):
 The public bucket of the logs is closed. manual_dir is a folder with a copy of them, laid out as
 {sources.LAYOUTS}
 (${sources.SOURCE_VARIABLE} may name it instead). No copy? Record logs of your own:
-  python -m tfds_atari_replay record breakout --steps 100000 --out LOGS
+  {sources.RECORD_COMMAND} breakout --out LOGS
 """
 
     builder_config: AtariReplayConfig
@@ -170,8 +170,8 @@ The public bucket of the logs is closed. manual_dir is a folder with a copy of t
 def _manual_dir(dl_manager: tfds.download.DownloadManager) -> epath.Path | None:
     try:
         return epath.Path(dl_manager.manual_dir)
-    except AssertionError:  # TFDS's way to say that it is missing or empty
-        return None
+    except AssertionError:  # It is missing or empty; our own message shall say so, with the rest.
+        return getattr(dl_manager, "_manual_dir", None)
 
 
 def _features() -> tfds.features.FeaturesDict:

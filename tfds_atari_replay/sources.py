@@ -17,6 +17,9 @@ LAYOUTS = """\
   [dqn/]Breakout/1/replay_logs/$store$_observation_ckpt.50.gz ...  (the public bucket's)
   Breakout/1/50/observation.gz ...                                 (d4rl-atari's cache)"""
 
+# As many steps as 50 laps take, so that there is an `expert`; some minutes of play.
+RECORD_COMMAND = "python -m tfds_atari_replay record --steps 500000 --capacity 10000"
+
 _DOPAMINE_FILE = re.compile(
     r"(?:\$store\$_)?(observation|action|reward|terminal|add_count)_ckpt\.(\d+)\.gz"
 )
@@ -61,7 +64,7 @@ def find_checkpoint(
         f"No replay logs of {game.name} run {run}. Looked in:{looked}\n"
         f"Point --manual_dir (or ${SOURCE_VARIABLE}) to a folder that holds them as\n{LAYOUTS}\n"
         "or record some of your own:\n"
-        f"  python -m tfds_atari_replay record {game.rom} --run {run} --steps 100000 --out LOGS"
+        f"  {RECORD_COMMAND} {game.rom} --run {run} --out LOGS"
     )
 
 

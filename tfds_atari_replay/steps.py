@@ -207,7 +207,8 @@ class _BlockColumn:
     def __getitem__(self, index: int) -> Array:
         block, offset = divmod(index, self._block_length)
         # A copy, or one frame would keep its whole block in memory.
-        return self._block(block)[offset].copy()
+        frame: Array = self._block(block)[offset].copy()
+        return frame
 
     def _block(self, index: int) -> Array:
         if self._unpacked is None or self._unpacked[0] != index:
