@@ -40,11 +40,11 @@ setuptools.setup(
         "ale-py>=0.10.2",
         # The `tfds` command imports these two at its start, whatever it does, and TFDS does not ask
         # for them. tfds.load does without.
-        "apache-beam>=2.60",
+        "apache-beam>=2.69",
         "mlcroissant>=1.0.9",
         "etils[epath]>=1.9.1",
         # TFDS imports it for every builder outside its own package, and forgets to ask for it.
-        "importlib-resources",
+        "importlib-resources>=6.0",
         "isal>=1.6.1",
         "numpy>=1.26",
         "opencv-python-headless>=4.8.1",
@@ -54,7 +54,7 @@ setuptools.setup(
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.7",
         "tensorflow-metadata>=1.21",
-        "tqdm",
+        "tqdm>=4.66",
         "zlib-ng>=0.5.1",
     ],
     extras_require={

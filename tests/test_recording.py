@@ -183,19 +183,23 @@ def test_an_episode_is_cut_after_27000_steps(
     np.testing.assert_array_equal(frames[3], frames[3 + 20 + 3])
 
 
-def test_a_policy_sees_the_stack_that_dopamines_agents_saw(tmp_path: pathlib.Path) -> None:
-    """Four frames, oldest first, zeros before the reset."""
+def test_a_policy_sees_the_stack_that_dopamines_agents_saw(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four frames, oldest first, zeros before each reset."""
+    monkeypatch.setattr(emulator_lib, "MAX_STEPS", 6)
     seen = []
 
     def policy(observations: Any) -> list[int]:
         seen.append(observations.copy())
         return [0]
 
-    logs = recording.record("Pong", tmp_path, steps=6, capacity=50, policy=policy)
+    logs = recording.record("Pong", tmp_path, steps=12, capacity=50, policy=policy)
     frames = read_gz(logs / "$store$_observation_ckpt.0.gz")
-    for step in range(6):
-        # Dopamine's zero rows are what pads the first stacks.
-        np.testing.assert_array_equal(seen[step], frames[np.newaxis, step : step + 4])
+    for step in range(12):
+        # Dopamine's three zero rows are what pads the first stacks of an episode.
+        start = step if step < 6 else step + 3
+        np.testing.assert_array_equal(seen[step], frames[np.newaxis, start : start + 4])
 
 
 @pytest.mark.parametrize(

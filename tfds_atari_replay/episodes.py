@@ -75,8 +75,7 @@ def read_episodes(checkpoint: Checkpoint, frames_at_once: int = 64) -> Iterator[
     ends = iter([*np.flatnonzero(terminal) + 1, len(action)])
 
     with FrameReader(checkpoint) as reader:
-        # A ring that is not full begins with the run's first reset.
-        starts_at_reset = not checkpoint.is_full
+        starts_at_reset = False
         index = start = 0
         while True:
             padding = _skip_padding(reader, may_be_padding[start : start + PADDING_ROWS])
