@@ -251,6 +251,19 @@ print(sum(1 for episode in dataset for step in episode["steps"]))
     assert result.stdout.split() == [str(1493 + 2)]
 
 
+def test_a_build_of_a_few_episodes(tmp_path: pathlib.Path) -> None:
+    """max_examples_per_split, which users try a build with."""
+    builder = tfds.builder("atari_replay/breakout_mixed_v0", data_dir=tmp_path)
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            manual_dir=str(DUMMY_DATA), max_examples_per_split=2
+        )
+    )
+    lengths = [len(episode["steps"]) - 1 for episode in rows(builder)]
+    assert lengths == [71, 159]
+    assert builder.info.metadata["transitions"] >= sum(lengths)
+
+
 def test_sub_splits(tmp_path: pathlib.Path) -> None:
     """Slices part the episodes; the order in the files is not that of time."""
     builder = build("breakout_mixed_v0", DUMMY_DATA, tmp_path)

@@ -160,11 +160,12 @@ The public bucket of the logs is closed. manual_dir is a folder with a copy of t
         transitions = 0
         for episode in episodes.read_episodes(checkpoint, steps.BLOCK_LENGTH):
             transitions += len(episode.action)
+            # At every episode, since TFDS may stop early (max_examples_per_split).
+            self.info.metadata["transitions"] = transitions
             yield (
                 f"{checkpoint.files.number}_{episode.index}",
                 _to_rlds(episode, checkpoint.files.number),
             )
-        self.info.metadata["transitions"] = transitions
 
 
 def _manual_dir(dl_manager: tfds.download.DownloadManager) -> epath.Path | None:
