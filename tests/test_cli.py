@@ -92,7 +92,7 @@ def test_record_with_a_policy(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
     """Named as module:function, found beside the user."""
     (tmp_path / "my_policy.py").write_text("def left(observations):\n    return [3]\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.syspath_prepend(tmp_path)  # as `python -m` does
     arguments = ["record", "breakout", "--steps=20", "--capacity=30", "--out=logs"]
     assert cli.main([*arguments, "--policy=my_policy:left"]) == 0
     action = read_gz(next(pathlib.Path("logs").rglob("*action*")))
@@ -124,7 +124,6 @@ def test_errors_are_one_message(
 ) -> None:
     """Without a traceback; the exit status says so too."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
     assert cli.main(arguments) == 1
     assert message in capsys.readouterr().err
     assert not os.listdir(tmp_path)

@@ -65,10 +65,14 @@ class AtariReplayConfig(tfds.core.BuilderConfig):
     checkpoints: tuple[int, ...] = ()
 
 
+def _config_name(game: Game, split: str, run: int) -> str:
+    return f"{game.rom}_{split}_v{run - 1}"
+
+
 def _configs() -> list[AtariReplayConfig]:
     return [
         AtariReplayConfig(
-            name=f"{game.rom}_{split}_v{run - 1}",
+            name=_config_name(game, split, run),
             description=f"{game.name}, run {run}, checkpoint {' or '.join(map(str, checkpoints))}.",
             game=game.name,
             run=run,
@@ -86,9 +90,7 @@ def _close_config_names(name: str) -> list[str]:
         return difflib.SequenceMatcher(a=game.rom, b=name[: len(game.rom)]).ratio()
 
     games = sorted(GAMES.values(), key=likeness, reverse=True)[:3]
-    names = [
-        f"{game.rom}_{split}_v{run - 1}" for game in games for split in _SPLITS for run in _RUNS
-    ]
+    names = [_config_name(game, split, run) for game in games for split in _SPLITS for run in _RUNS]
     return difflib.get_close_matches(name, names, n=3)
 
 

@@ -82,7 +82,6 @@ def _record(args: argparse.Namespace) -> None:
 
 def _load_policy(path: str) -> Any:
     module, _, name = path.partition(":")
-    sys.path.insert(0, "")  # as `python -m` does not for a module beside the user
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
