@@ -3,7 +3,16 @@
 from tfds_atari_replay.atari_replay import AtariReplay, AtariReplayConfig
 from tfds_atari_replay.games import GAMES, find_game
 from tfds_atari_replay.replay_logs import ReplayLogError
+from tfds_atari_replay.transforms import frame_stack, transitions
 
 __version__ = "0.1.0"
 
-__all__ = ["GAMES", "AtariReplay", "AtariReplayConfig", "ReplayLogError", "find_game"]
+__all__ = [
+    "GAMES",
+    "AtariReplay",
+    "AtariReplayConfig",
+    "ReplayLogError",
+    "find_game",
+    "frame_stack",
+    "transitions",
+]

@@ -129,7 +129,7 @@ The public bucket of the logs is closed. manual_dir is a folder with a copy of t
             description=_DESCRIPTION,
             citation=_CITATION,
             homepage="https://offline-rl.github.io/",
-            features=_features(),
+            features=features(),
             metadata=tfds.core.MetadataDict(
                 game=config.game,
                 run=config.run,
@@ -177,7 +177,9 @@ def _manual_dir(dl_manager: tfds.download.DownloadManager) -> epath.Path | None:
         return getattr(dl_manager, "_manual_dir", None)
 
 
-def _features() -> tfds.features.FeaturesDict:
+def features() -> tfds.features.FeaturesDict:
+    """What an episode holds; `features()["steps"]` is how its steps are stored."""
+
     # Names and dtypes are those of TFDS's rlu_atari, so that code written for it reads this.
     def scalar(dtype: Any, desc: str, value_range: str | None = None) -> tfds.features.Scalar:
         doc = tfds.features.Documentation(desc=desc, value_range=value_range)

@@ -1,0 +1,594 @@
+"""Windows and transitions are those that a slow loop over the steps would make."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from dopamine.tf.replay_memory import circular_replay_buffer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from truth import DUMMY_DATA, build, log_folder, make_episodes, open_log, write_log
+
+from tfds_atari_replay import atari_replay, frame_stack, transitions
+
+FEATURES = atari_replay.features()
+UNDECODED = {"steps": tfds.decode.SkipDecoding()}
+
+Steps = dict[str, Any]
+Transition = tuple[Any, ...]
+
+
+def make_steps(
+    length: int, starts_at_reset: bool = True, ends_in_terminal: bool = True, first_id: int = 0
+) -> Steps:
+    """Columns of an episode of RLDS steps; frames and rewards carry the number of their step."""
+    ids = np.arange(first_id, first_id + length)
+    frames = np.full((length, 84, 84, 1), 9, np.uint8)
+    frames[:, 0, :4, 0] = (ids + 1).astype("<u4")[:, np.newaxis].view(np.uint8)
+    frames[:, 50, :, 0] = (ids % 251)[:, np.newaxis]
+    steps = {
+        "observation": frames,
+        "action": ids % 18,
+        "reward": (ids % 7 - 3).astype(np.float32),
+        "discount": np.ones(length, np.float32),
+        **{name: np.zeros(length, np.bool_) for name in ("is_first", "is_last", "is_terminal")},
+    }
+    steps["is_first"][0] = starts_at_reset
+    steps["is_last"][-1] = True
+    if ends_in_terminal:
+        for name in ("observation", "action", "reward"):
+            steps[name][-1] = 0
+        steps["is_terminal"][-1] = True
+        steps["discount"][-2:] = 0
+    return steps
+
+
+def as_dataset(episodes: list[Steps], decoders: Any = None) -> tf.data.Dataset:
+    """Episodes as tfds.load gives them."""
+    written = [
+        FEATURES.serialize_example(
+            {
+                "steps": steps,
+                "episode_id": number,
+                "checkpoint_id": 0,
+                "episode_return": 0.0,
+                "is_complete": False,
+            }
+        )
+        for number, steps in enumerate(episodes)
+    ]
+    dataset = tf.data.Dataset.from_tensor_slices(written)
+    return dataset.map(lambda data: FEATURES.deserialize_example(data, decoders=decoders))
+
+
+def stack_at(steps: Steps, step: int, size: int) -> Any:
+    """The frames up to a step, zeros before the first."""
+    zero = np.zeros((84, 84), np.uint8)
+    frames = steps["observation"][..., 0]
+    return np.stack([frames[i] if i >= 0 else zero for i in range(step - size + 1, step + 1)])
+
+
+def expected_transitions(
+    steps: Steps, size: int, n_step: int, gamma: float
+) -> Iterator[Transition]:
+    """The transitions of an episode, step by step."""
+    length = len(steps["action"])
+    ended = bool(steps["is_terminal"][-1])
+    for step in range(length):
+        if step - size + 1 < 0 and not steps["is_first"][0]:
+            continue
+        after = step + n_step
+        if steps["is_terminal"][step] or (after >= length and not ended):
+            continue
+        is_over = ended and after >= length - 1
+        after = min(after, length - 1)
+        rewards = [gamma**k * r for k, r in enumerate(steps["reward"][step:after])]
+        yield (
+            stack_at(steps, step, size),
+            int(steps["action"][step]),
+            np.float32(np.sum(rewards)),
+            np.float32(0 if is_over else gamma**n_step),
+            stack_at(steps, after, size),
+        )
+
+
+def as_tuple(transition: Any) -> Transition:
+    """The fields in the order of `expected_transitions`, after a look at their dtypes."""
+    dtypes = {name: value.dtype for name, value in transition.items()}
+    assert dtypes == {
+        "observation": np.uint8,
+        "action": np.int64,
+        "reward": np.float32,
+        "discount": np.float32,
+        "next_observation": np.uint8,
+    }
+    names = ("observation", "action", "reward", "discount", "next_observation")
+    return tuple(transition[name] for name in names)
+
+
+def unbatched(batches: Any) -> list[Transition]:
+    """Single transitions, of batches in NumPy."""
+    return [row for batch in batches for row in zip(*as_tuple(batch), strict=True)]
+
+
+def assert_equal(got: list[Transition], expected: list[Transition]) -> None:
+    """Compares transitions in their order."""
+    assert [row[1] for row in got] == [row[1] for row in expected]
+    for ours, theirs in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_allclose(ours[2:4], theirs[2:4], rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(ours[4], theirs[4])
+
+
+def by_number(transitions: list[Transition]) -> list[Transition]:
+    """Sorted by the number in the newest frame."""
+    return sorted(transitions, key=lambda row: row[0][-1, 0, :4].tobytes()[::-1])
+
+
+# Around the ends of blocks, and short.
+lengths = st.one_of(st.integers(1, 12), st.integers(60, 70), st.integers(126, 131))
+episode_lists = st.lists(st.tuples(lengths, st.booleans(), st.booleans()), min_size=1, max_size=6)
+
+
+def make_all(shapes: list[tuple[int, bool, bool]]) -> list[Steps]:
+    """Episodes whose steps are numbered through."""
+    ends = np.cumsum([length for length, _, _ in shapes]).tolist()
+    return [
+        make_steps(*shape, first_id=end - shape[0]) for shape, end in zip(shapes, ends, strict=True)
+    ]
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    shapes=episode_lists,
+    size=st.integers(1, 6),
+    n_step=st.sampled_from([1, 1, 2, 3, 5, 20]),
+    gamma=st.sampled_from([0.0, 0.5, 0.99, 1.0]),
+    batch_size=st.sampled_from([1, 7, 32, 1000]),
+    decoders=st.sampled_from([None, UNDECODED]),
+)
+def test_transitions_are_those_of_a_slow_loop(
+    shapes: Any, size: int, n_step: int, gamma: float, batch_size: int, decoders: Any
+) -> None:
+    """In order and shuffled, decoded or not, for windows within and beyond a block's lead."""
+    episodes = make_all(shapes)
+    expected = [t for steps in episodes for t in expected_transitions(steps, size, n_step, gamma)]
+    for shuffle in (False, True):
+        dataset = as_dataset(episodes, decoders).apply(
+            transitions(size, n_step, gamma, batch_size=batch_size, shuffle=shuffle, seed=1)
+        )
+        batches = list(dataset.as_numpy_iterator())
+        assert [len(batch["action"]) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
+        got = unbatched(batches)
+        assert_equal(by_number(got) if shuffle else got, expected)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    shapes=episode_lists,
+    size=st.integers(1, 6),
+    axis=st.sampled_from([0, -1]),
+    decoders=st.sampled_from([None, UNDECODED]),
+)
+def test_frame_stack_is_a_slow_loop(shapes: Any, size: int, axis: int, decoders: Any) -> None:
+    """Of episodes, and of their steps one after the other; all else stays as it was."""
+    episodes = make_all(shapes)
+    stacked = list(as_dataset(episodes, decoders).apply(frame_stack(size, axis)))
+    assert len(stacked) == len(episodes)
+    flat = as_dataset(episodes).flat_map(lambda episode: episode["steps"])
+    in_a_row = flat.apply(frame_stack(size, axis)).as_numpy_iterator()
+    for number, (episode, steps) in enumerate(zip(stacked, episodes, strict=True)):
+        assert int(episode["episode_id"]) == number
+        got = list(tfds.as_numpy(episode["steps"]))
+        assert len(got) == len(steps["action"])
+        for index, step in enumerate(got):
+            expected = {name: column[index] for name, column in steps.items()}
+            expected["observation"] = np.moveaxis(stack_at(steps, index, size), 0, axis)
+            for other in (step, next(in_a_row)):
+                assert set(other) == set(expected)
+                for name, value in expected.items():
+                    np.testing.assert_array_equal(other[name], value, name)
+                    assert other[name].dtype == value.dtype
+    assert next(in_a_row, None) is None
+
+
+def test_the_worked_rows_of_the_docstrings() -> None:
+    """What is printed there is what comes out."""
+    steps = make_steps(4)
+    steps["reward"][:3] = 1, 2, 4
+    a, b, c, zero = steps["observation"][..., 0]
+    ((obs, actions, rewards, discounts, following),) = map(
+        as_tuple,
+        as_dataset([steps]).apply(transitions(2, 2, 0.5, batch_size=9)).as_numpy_iterator(),
+    )
+    np.testing.assert_array_equal(obs, [[zero, a], [a, b], [b, c]])
+    np.testing.assert_array_equal(actions, steps["action"][:3])
+    assert rewards.tolist() == [2, 4, 4]
+    assert discounts.tolist() == [0.25, 0, 0]
+    np.testing.assert_array_equal(following, [[b, c], [c, zero], [c, zero]])
+    (episode,) = as_dataset([steps]).apply(frame_stack(2))
+    stacks = [step["observation"] for step in tfds.as_numpy(episode["steps"])]
+    np.testing.assert_array_equal(stacks, [[zero, a], [a, b], [b, c], [c, zero]])
+
+
+@pytest.mark.parametrize("decoders", [None, UNDECODED])
+@pytest.mark.parametrize("stack_size", [1, 2, 4, 5])
+def test_channels_last(stack_size: int, decoders: Any) -> None:
+    """axis=-1 gives the same frames, as the last dimension; the shapes are known beforehand."""
+    rng: Any = np.random.default_rng(0)
+    steps = make_steps(90)
+    steps["observation"] = rng.integers(0, 256, (90, 84, 84, 1), np.uint8)
+    first, last = (
+        as_dataset([steps], decoders).apply(transitions(stack_size, batch_size=256, axis=axis))
+        for axis in (0, -1)
+    )
+    for name in ("observation", "next_observation"):
+        assert first.element_spec[name].shape.as_list() == [None, stack_size, 84, 84]
+        assert last.element_spec[name].shape.as_list() == [None, 84, 84, stack_size]
+    (first_batch,), (last_batch,) = first.as_numpy_iterator(), last.as_numpy_iterator()
+    for name, value in first_batch.items():
+        if "observation" in name:
+            value = np.moveaxis(value, 1, -1)
+        np.testing.assert_array_equal(last_batch[name], value)
+
+
+def test_without_batch_size_transitions_are_single() -> None:
+    """The same transitions, one by one."""
+    episodes = make_all([(70, True, True), (3, False, False), (90, False, True)])
+    dataset = as_dataset(episodes, UNDECODED).apply(transitions())
+    assert dataset.element_spec["observation"].shape.as_list() == [4, 84, 84]
+    got = [as_tuple(transition) for transition in dataset.as_numpy_iterator()]
+    assert_equal(got, [t for e in episodes for t in expected_transitions(e, 4, 1, 0.99)])
+
+
+def dopamine_buffer(root: pathlib.Path, number: int, checkpoint: Any, n_step: int) -> Any:
+    """Dopamine's buffer, loaded with a checkpoint."""
+    buffer = circular_replay_buffer.OutOfGraphReplayBuffer(
+        (84, 84), 4, checkpoint.capacity, 32, update_horizon=n_step, gamma=0.99
+    )
+    buffer.load(str(root), number)
+    if checkpoint.is_full and not buffer.is_full():
+        # A run's last dump has only the cursor in add_count.
+        buffer.add_count = np.array(buffer.add_count + checkpoint.capacity)
+    # As it was saved, invalid_range is that of the run, whose n_step was 1.
+    buffer.invalid_range = circular_replay_buffer.invalid_range(
+        buffer.cursor(), checkpoint.capacity, 4, n_step
+    )
+    return buffer
+
+
+def in_order_of_time(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Sorts a few episodes, which come in hashed order."""
+    ids = [int(episode["episode_id"]) for episode in dataset]
+    ordered = dataset.take(0)
+    for place in np.argsort(ids):
+        ordered = ordered.concatenate(dataset.skip(place).take(1))
+    return ordered
+
+
+def compare_with_dopamine(
+    folder: pathlib.Path, checkpoint: Any, dataset: tf.data.Dataset, n_step: int
+) -> tuple[int, int]:
+    """Checks that each transition valid to Dopamine is there once and equal, in order of time.
+
+    Returns:
+      How many there are, and how many more we have, each checked to be at the cursor.
+    """
+    buffer = dopamine_buffer(folder, checkpoint.files.number, checkpoint, n_step)
+    rows = np.arange(checkpoint.capacity)
+    in_time = np.concatenate([rows[part] for part in checkpoint.time_order]).tolist()
+    valid = [row for row in in_time if buffer.is_valid_transition(row)]
+    state, action, reward, next_state, _, _, terminal, *_ = buffer.sample_transition_batch(
+        len(valid), valid
+    )
+    ours = in_order_of_time(dataset).apply(transitions(n_step=n_step, batch_size=500, axis=-1))
+    matched, extras = 0, []
+    for obs, act, rew, discount, next_obs in unbatched(ours.as_numpy_iterator()):
+        if (
+            matched < len(valid)
+            and np.array_equal(obs, state[matched])
+            and act == action[matched]
+            and np.isclose(rew, reward[matched], atol=1e-6)
+            and (discount == 0) == terminal[matched]
+            and (terminal[matched] or np.array_equal(next_obs, next_state[matched]))
+        ):
+            assert np.isclose(discount, 0 if terminal[matched] else 0.99**n_step)
+            matched += 1
+        else:
+            extras.append((matched, discount == 0))
+    assert matched == len(valid)
+    # What Dopamine drops without need: the four rows from the cursor on, the oldest, where their
+    # history is whole or a reset; the last n_step rows before it, where a terminal follows.
+    after_cursor = [is_over for before, is_over in extras if before == 0]
+    before_cursor = [is_over for before, is_over in extras if before == len(valid)]
+    assert len(after_cursor) + len(before_cursor) == len(extras)
+    assert len(after_cursor) <= 4
+    assert len(before_cursor) <= n_step
+    assert all(before_cursor)
+    if n_step == 1:
+        assert len(extras) <= 4
+    return matched, len(extras)
+
+
+@pytest.mark.parametrize("decoders", [None, UNDECODED], ids=["decoded", "undecoded"])
+@pytest.mark.parametrize(
+    ("game", "run", "split", "number"),
+    [
+        ("Breakout", 1, "epoch_0", 0),
+        ("Breakout", 1, "mixed", 1),
+        ("Breakout", 1, "medium", 10),
+        ("Breakout", 1, "epoch_49", 49),
+        ("Breakout", 1, "expert", 50),
+        ("Breakout", 5, "mixed", 1),
+        ("Breakout", 5, "expert", 49),
+        ("Asterix", 1, "epoch_0", 0),
+        ("Asterix", 1, "epoch_1", 1),
+        ("Asterix", 1, "epoch_2", 2),
+    ],
+)
+def test_gives_the_transitions_of_dopamine(
+    tmp_path: pathlib.Path, game: str, run: int, split: str, number: int, decoders: Any
+) -> None:
+    """Of each log in dummy_data, for n_step 1, 3 and 5."""
+    builder = build(f"{game.lower()}_{split}_v{run - 1}", DUMMY_DATA, tmp_path)
+    dataset = builder.as_dataset(split="train", decoders=decoders)
+    checkpoint = open_log(DUMMY_DATA, game, run, number)
+    for n_step in (1, 3, 5):
+        matched, _ = compare_with_dopamine(
+            DUMMY_DATA / game / str(run) / "replay_logs", checkpoint, dataset, n_step
+        )
+        assert matched > 500
+
+
+@pytest.mark.parametrize(
+    ("length", "padding_rows", "expected"),
+    [(40, 0, 1), (39, 1, 3), (38, 2, 2), (37, 3, 1)],
+)
+@pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "terminal"])
+def test_what_dopamine_drops_at_the_cursor(
+    tmp_path: pathlib.Path, length: int, padding_rows: int, expected: int, is_cut: bool
+) -> None:
+    """Transitions that are whole, though Dopamine does not sample them.
+
+    The ring holds the second episode, and how much is left of its padding. Without any, nobody can
+    know that it begins at a reset; then, of the first four rows, only the fourth has a history.
+    """
+    folder = log_folder(tmp_path / "logs")
+    held = write_log(folder, 40, make_episodes([20, length], last_is_cut=is_cut))
+    assert [piece.starts_at_reset for piece in held[1]] == [padding_rows > 0]
+    builder = build("breakout_epoch_1_v0", tmp_path / "logs", tmp_path / "data")
+    dataset = builder.as_dataset(split="train", decoders=UNDECODED)
+    checkpoint = open_log(tmp_path / "logs", "Breakout", 1, 1)
+    for n_step in (1, 2, 4):
+        _, extras = compare_with_dopamine(folder, checkpoint, dataset, n_step)
+        assert extras == expected + (0 if is_cut else n_step)
+
+
+def test_a_client_of_nested_steps_gets_the_same() -> None:
+    """Windows over nested steps, as Dopamine's client of RLU's datasets makes them.
+
+    It pads nothing, so the first three steps of an episode have no stack.
+    """
+    episodes = make_all([(70, True, True), (30, False, False), (5, True, True)])
+
+    def windows(episode: Any) -> tf.data.Dataset:
+        steps = episode["steps"].window(5, shift=1, drop_remainder=True)
+        return steps.flat_map(
+            lambda step: tf.data.Dataset.zip({name: step[name].batch(5) for name in step})
+        )
+
+    def to_transition(window: Any) -> Any:
+        frames = tf.squeeze(window["observation"], -1)
+        return {
+            "observation": frames[:4],
+            "action": window["action"][3],
+            "reward": window["reward"][3],
+            "discount": 0.99 * window["discount"][3],
+            "next_observation": frames[1:],
+        }
+
+    client = as_dataset(episodes).flat_map(windows).map(to_transition)
+    theirs = [as_tuple(transition) for transition in client.as_numpy_iterator()]
+    ours = []
+    for steps in episodes:
+        got = unbatched(as_dataset([steps]).apply(transitions(batch_size=100)).as_numpy_iterator())
+        ours += got[3:] if steps["is_first"][0] else got
+    assert len(ours) == 67 - 1 + 26 - 0 + 1
+    assert_equal(ours, theirs)
+
+
+def in_the_order_of(dataset: tf.data.Dataset) -> list[int]:
+    """The actions, which tell where a transition is from."""
+    return [int(a) for batch in dataset.as_numpy_iterator() for a in batch["action"]]
+
+
+@pytest.mark.parametrize("decoders", [None, UNDECODED])
+def test_shuffling_is_reproducible_and_reshuffles(decoders: Any) -> None:
+    """The same seed gives the same order, each iteration another, another seed others."""
+    episodes = make_all([(100, True, True)] * 30)
+    for steps in episodes:
+        steps["action"] = (
+            steps["observation"][:, 0, :4, 0].copy().view("<u4")[:, 0].astype(np.int64)
+        )
+    dataset = as_dataset(episodes, decoders)
+
+    def shuffled(seed: int | None) -> tf.data.Dataset:
+        return dataset.apply(transitions(batch_size=256, shuffle=True, seed=seed))
+
+    in_order = in_the_order_of(dataset.apply(transitions(batch_size=256)))
+    one, same, other, unseeded = shuffled(1), shuffled(1), shuffled(2), shuffled(None)
+    first, second = in_the_order_of(one), in_the_order_of(one)
+    assert first == in_the_order_of(same)
+    assert second == in_the_order_of(same)
+    orders = [first, second, in_the_order_of(other)]
+    orders += [in_the_order_of(unseeded), in_the_order_of(unseeded)]
+    twice = in_the_order_of(shuffled(1).repeat(2))
+    assert sorted(twice) == sorted(in_order * 2)
+    assert twice[: len(in_order)] == first
+    assert twice[len(in_order) :] != first
+    for order in orders:
+        assert order != in_order
+        assert sorted(order) == in_order
+    assert len({tuple(order) for order in orders}) == len(orders)
+
+
+@pytest.mark.parametrize("decoders", [None, UNDECODED])
+def test_a_batch_is_from_many_places(decoders: Any) -> None:
+    """More than 100 different blocks of 64 steps in each batch of 256, from all of the data."""
+    count, length = 300, 256
+    episodes = []
+    for number in range(count):
+        steps = make_steps(length, ends_in_terminal=False)
+        steps["action"] = number * length + np.arange(length)
+        episodes.append(steps)
+    dataset = as_dataset(episodes, decoders).apply(
+        transitions(batch_size=256, shuffle=True, seed=0)
+    )
+    uniform = len(np.unique(np.random.default_rng(0).integers(0, count * length, 256) // 64))
+    whole = [
+        batch["action"] for batch in dataset.as_numpy_iterator() if len(batch["action"]) == 256
+    ]
+    for places in whole[: -len(whole) // 4]:
+        assert len(np.unique(places // 64)) > 100
+        # In no quarter of the data there are few.
+        assert np.histogram(places, 4, (0, count * length))[0].min() > 20
+    mean = np.mean([len(np.unique(places // 64)) for places in whole])
+    assert mean > 0.6 * uniform
+
+
+@pytest.mark.parametrize("decoders", [None, UNDECODED], ids=["decoded", "undecoded"])
+def test_is_an_ordinary_transform(decoders: Any) -> None:
+    """Works in graph mode, and with the other transforms of tf.data, before and after it."""
+    episodes = make_all([(70, True, True), (50, True, False), (90, True, True)])
+    expected = [t for e in episodes for t in expected_transitions(e, 4, 1, 0.99)]
+    dataset = as_dataset(episodes, decoders)
+    batches = dataset.apply(transitions(batch_size=50))
+
+    @tf.function
+    def count(dataset: tf.data.Dataset) -> tf.Tensor:
+        total = tf.constant(0)
+        for batch in dataset:
+            total += tf.size(batch["action"])
+        return total
+
+    assert int(count(batches)) == len(expected)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        rebuilt = as_dataset(episodes, decoders).apply(transitions(batch_size=50))
+        element = tf.compat.v1.data.make_one_shot_iterator(rebuilt).get_next()
+        assert_equal(unbatched([session.run(element)]), expected[:50])
+    assert len(in_the_order_of(batches.repeat(2))) == 2 * len(expected)
+    shards = [
+        in_the_order_of(dataset.shard(3, i).apply(transitions(batch_size=50))) for i in range(3)
+    ]
+    assert [a for shard in shards for a in shard] == [row[1] for row in expected]
+    cached = batches.cache().prefetch(1)
+    assert in_the_order_of(cached) == in_the_order_of(cached) == in_the_order_of(batches)
+    assert_equal(unbatched(batches.take(1).as_numpy_iterator()), expected[:50])
+    options = tf.data.Options()
+    options.deterministic = False
+    options.autotune.enabled = False
+    assert len(in_the_order_of(batches.with_options(options))) == len(expected)
+    again = dataset.cache().repeat(2).shuffle(10).apply(transitions(batch_size=50))
+    assert len(in_the_order_of(again)) == 2 * len(expected)
+    stacked = dataset.apply(frame_stack()).filter(lambda episode: episode["episode_id"] == 1)
+    (episode,) = stacked
+    assert sum(1 for _ in episode["steps"]) == 50
+    # Stacked or not, episodes of decoded steps are episodes.
+    in_a_distribution = tf.distribute.OneDeviceStrategy("/cpu:0")
+    distributed = in_a_distribution.experimental_distribute_dataset(batches)
+    assert sum(len(batch["action"]) for batch in distributed) == len(expected)
+
+
+def test_feeds_a_keras_model(expert: Any) -> None:
+    """A Q network learns from it in Keras' fit."""
+    dataset = expert.as_dataset(split="train", decoders=UNDECODED).apply(
+        transitions(batch_size=64, shuffle=True, seed=0, axis=-1)
+    )
+    model = tf.keras.Sequential(
+        [
+            tf.keras.layers.Input((84, 84, 4)),
+            tf.keras.layers.Rescaling(1 / 255),
+            tf.keras.layers.Conv2D(8, 8, 8, activation="relu"),
+            tf.keras.layers.Flatten(),
+            tf.keras.layers.Dense(4),
+        ]
+    )
+    model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    clone = dataset.map(lambda batch: (batch["observation"], batch["action"]))
+    history = model.fit(clone, epochs=2, verbose=0, shuffle=False)  # it is shuffled
+    assert len(history.history["loss"]) == 2
+    assert history.history["loss"][1] < history.history["loss"][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"stack_size": 0}, r"stack_size must be a whole number, at least 1 \(got 0\)"),
+        ({"stack_size": 2.5}, r"stack_size must be a whole number, at least 1 \(got 2.5\)"),
+        ({"n_step": 0}, r"n_step must be a whole number, at least 1 \(got 0\)"),
+        ({"gamma": 1.1}, r"gamma must be from 0 to 1 \(got 1.1\)"),
+        ({"gamma": -0.1}, r"gamma must be from 0 to 1 \(got -0.1\)"),
+        ({"gamma": float("nan")}, r"gamma must be from 0 to 1 \(got nan\)"),
+        ({"batch_size": 0}, r"batch_size must be a whole number, at least 1 \(got 0\)"),
+        ({"axis": 1}, r"axis must be 0, frames first, or -1, frames last \(got 1\)"),
+    ],
+)
+def test_refuses_bad_arguments(arguments: dict[str, Any], message: str) -> None:
+    """Before it sees any data."""
+    with pytest.raises(ValueError, match=message):
+        transitions(**arguments)
+    if set(arguments) <= {"stack_size", "axis"}:
+        with pytest.raises(ValueError, match=message):
+            frame_stack(**arguments)
+
+
+def bad_datasets() -> list[tuple[Any, tf.data.Dataset, str]]:
+    """What transforms refuse, and the beginning of what they say."""
+    episodes = as_dataset([make_steps(5)])
+    stored = as_dataset([make_steps(5)], UNDECODED)
+    steps = episodes.flat_map(lambda episode: episode["steps"])
+    few = episodes.map(
+        lambda episode: {"steps": episode["steps"].map(lambda s: {"action": s["action"]})}
+    )
+    few_stored = stored.map(lambda episode: {"steps": {"action": episode["steps"]["action"]}})
+    odd = stored.map(
+        lambda episode: {"steps": {**episode["steps"], "light": episode["steps"]["action"]}}
+    )
+    missing = r"Steps need the fields .*'observation'.* is missing"
+    both = (frame_stack(), transitions())
+    return [
+        *(
+            (both[1], data, "Expected a dataset of episodes")
+            for data in (tf.data.Dataset.range(3),)
+        ),
+        (both[0], tf.data.Dataset.range(3), "Expected steps or episodes"),
+        (both[1], steps, "These are steps; apply it to the episodes"),
+        (both[0], steps.batch(2), r"Expected single steps.*\.unbatch\(\)"),
+        *((one, few, missing) for one in both),
+        *((one, few_stored, missing) for one in both),
+        (both[0], steps.map(lambda s: {"observation": s["observation"]}), "Steps need the fields"),
+        *((one, episodes.batch(2), "Expected a dataset of single episodes") for one in both),
+        *((one, stored.ragged_batch(2), "Expected a dataset of single episodes") for one in both),
+        *((one, stored.batch(1), "Expected a dataset of single episodes") for one in both),
+        *((one, odd, r"unknown fields \['light'\]") for one in both),
+        (
+            both[1],
+            episodes.apply(frame_stack()),
+            r"'observation' of the shape \(height, width, 1\)",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("number", range(len(bad_datasets())))
+def test_refuses_other_datasets(number: int) -> None:
+    """It says what was expected, and shows the element_spec that it got."""
+    transform, dataset, message = bad_datasets()[number]
+    with pytest.raises(ValueError, match=message) as error:
+        dataset.apply(transform)
+    assert f"Got {dataset.element_spec}" in str(error.value)
