@@ -58,6 +58,7 @@ setuptools.setup(
         "zlib-ng>=0.5.1",
     ],
     extras_require={
+        "benchmarks": ["matplotlib>=3.8"],
         # dill is for tfds.testing, absl and gin for dopamine-rl, the oracle, which is installed
         # beside these without its own dependencies.
         "test": ["absl-py", "dill", "gin-config", "hypothesis", "mypy", "pytest", "ruff"],

@@ -34,8 +34,9 @@ class Copy(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ig
     VERSION = tfds.core.Version("1.0.0")
     STEPS: Any
 
-    def __init__(self, builders: list[Any], **kwargs: Any):
+    def __init__(self, builders: list[Any], split: str = "train", **kwargs: Any):
         self._builders = builders
+        self._split = split
         super().__init__(**kwargs)
 
     def _info(self) -> Any:
@@ -49,7 +50,7 @@ class Copy(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ig
 
     def _generate_examples(self) -> Any:
         for builder in self._builders:
-            for episode in tfds.as_numpy(builder.as_dataset(split="train")):
+            for episode in tfds.as_numpy(builder.as_dataset(split=self._split)):
                 yield f"{episode['checkpoint_id']}_{episode['episode_id']}", episode
 
 

@@ -228,8 +228,8 @@ def rows_to_frames(rows: tf.Tensor, info: TensorInfo) -> tf.Tensor:
 
 
 def _row_bytes(info: TensorInfo) -> int:
-    itemsize: int = np.dtype(info.np_dtype).itemsize
-    return math.prod(info.shape[1:]) * itemsize
+    size: int = np.dtype(info.np_dtype).itemsize * math.prod(info.shape[1:])
+    return size
 
 
 def _decode_np(stored: bytes, info: TensorInfo) -> Array:

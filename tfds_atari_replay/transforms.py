@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -33,6 +34,10 @@ _BLOCKS_AT_ONCE = 16
 # come decoded cannot be cut up, and the longest have 27,000 steps.
 _SHUFFLED_BLOCKS = 8192
 _SHUFFLED_EPISODES = 1024
+_OPEN_EPISODES = 128  # each with a few unpacked blocks
+
+# Fixed, since TensorFlow's AUTOTUNE begins with one and takes a second to find out.
+_PARALLEL = os.cpu_count() or 1
 
 _STEPS = atari_replay.features()["steps"]
 _NEEDED = ("observation", "action", "reward", "is_first", "is_terminal")
@@ -70,6 +75,7 @@ def frame_stack(stack_size: int = 4, axis: int = 0) -> Transform:
             return _stack_steps(dataset, stack_size, axis)
         is_stored = _check_episodes(dataset.element_spec, needed)
 
+        @_as_it_is
         def stack(episode: Tensors) -> Tensors:
             steps = _decode(episode["steps"]) if is_stored else episode["steps"]
             return {**episode, "steps": _stack_steps(steps, stack_size, axis)}
@@ -137,7 +143,9 @@ def transitions(
             chunks, make_pool = _chunks_of_blocks(dataset, window, shuffle, seed)
         else:
             steps = dataset.map(
-                lambda episode: _decode(episode["steps"]) if is_stored else episode["steps"]
+                _as_it_is(
+                    lambda episode: _decode(episode["steps"]) if is_stored else episode["steps"]
+                )
             )
             chunks, make_pool = _chunks_of_steps(steps, window, shuffle, seed)
         pools = _pools(chunks, make_pool, shuffle, seed)
@@ -206,6 +214,7 @@ def _chunks_of_blocks(
     frame_rows, *row_shape = info["observation"].shape
     chunk_length = window.length - 1 + BLOCK_LENGTH
 
+    @_as_it_is
     def cut(episode: Tensors) -> Tensors:
         stored = episode["steps"]
         columns = {
@@ -227,6 +236,7 @@ def _chunks_of_blocks(
         chunks["is_valid"] &= (slot < BLOCK_LENGTH) | is_last
         return {"block": blocks, **chunks}
 
+    @_as_it_is
     def unpack(chunks: Tensors) -> Tensors:
         blocks = chunks.pop("block")
         rows, index, length = steps_lib.unpack_blocks(blocks, info["observation"])
@@ -246,11 +256,11 @@ def _chunks_of_blocks(
         frames = tf.gather(rows, index + block * rows_of_block)
         return _pool(tf.reshape(frames, (-1, frame_rows, row_shape[0])), merged, window)
 
-    chunks = episodes.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
+    chunks = episodes.map(cut, num_parallel_calls=_PARALLEL)
     chunks = chunks.flat_map(tf.data.Dataset.from_tensor_slices)
     if shuffle:
         chunks = chunks.shuffle(_SHUFFLED_BLOCKS, seed)
-    groups = chunks.batch(_BLOCKS_AT_ONCE).map(unpack, num_parallel_calls=tf.data.AUTOTUNE)
+    groups = chunks.batch(_BLOCKS_AT_ONCE).map(unpack, num_parallel_calls=_PARALLEL)
     size = _POOL_SHUFFLED if shuffle else _POOL_IN_ORDER
     # Groups have more or fewer rows, and the last group fewer blocks: that is padded.
     return groups.padded_batch(size // _BLOCKS_AT_ONCE), make_pool
@@ -266,13 +276,12 @@ def _chunks_of_steps(
         return _pool(tf.reshape(frames, (-1, *frames.shape[2:])), chunks, window)
 
     if not shuffle:
-        chunks = episodes.flat_map(lambda steps: _chunks(steps, window))
+        chunks = episodes.flat_map(_as_it_is(lambda steps: _chunks(steps, window)))
         return chunks.batch(_POOL_IN_ORDER), make_pool
     chunks = episodes.shuffle(_SHUFFLED_EPISODES, seed).interleave(
-        lambda steps: _chunks(steps, window),
-        cycle_length=_POOL_SHUFFLED,
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
+        _as_it_is(lambda steps: _chunks(steps, window)),
+        cycle_length=_OPEN_EPISODES,
+        block_length=_POOL_SHUFFLED // _OPEN_EPISODES,
     )
     return chunks.batch(_POOL_SHUFFLED), make_pool
 
@@ -282,6 +291,7 @@ def _chunks(steps: tf.data.Dataset, window: _Window) -> tf.data.Dataset:
     before = window.length - 1
     height, width, _ = steps.element_spec["observation"].shape
 
+    @_as_it_is
     def add_steps_before(state: Tensors, steps: Tensors) -> tuple[Tensors, Tensors]:
         steps["observation"] = tf.squeeze(steps["observation"], -1)
         length = tf.size(steps["action"])
@@ -318,8 +328,7 @@ def _chunks(steps: tf.data.Dataset, window: _Window) -> tf.data.Dataset:
         **{name: tf.zeros(before, tf.bool) for name in ("is_terminal", "is_real", "is_known")},
         "has_begun": False,
     }
-    columns = steps.map(lambda step: {name: step[name] for name in _NEEDED})
-    return columns.batch(BLOCK_LENGTH).scan(start, add_steps_before)
+    return steps.batch(BLOCK_LENGTH).scan(start, add_steps_before)
 
 
 def _padded(columns: Tensors, before: int, after: tf.Tensor) -> Tensors:
@@ -356,6 +365,7 @@ def _pools(
 ) -> tf.data.Dataset:
     """Makes pools of batched chunks, in random order if `shuffle`, and an empty one at the end."""
 
+    @_as_it_is
     def make(chunks: Tensors, *seed: tf.Tensor) -> tuple[Tensors, bool]:
         pool = make_pool(chunks)
         if shuffle:
@@ -396,7 +406,7 @@ def _batches(
             pool, tf.maximum(start - number_left, 0), tf.maximum(stop - number_left, 0)
         )
         # Joining copies, so only where there is something to join.
-        return tf.cond(
+        taken: Tensors = tf.cond(
             start < number_left,
             lambda: {
                 name: tf.concat([values[start:stop], gathered[name]], 0)
@@ -404,24 +414,28 @@ def _batches(
             },
             lambda: gathered,
         )
+        return taken
 
-    def keep_rest(left: Tensors, pool: Tensors, is_end: tf.Tensor) -> Any:
+    @_as_it_is
+    def keep_rest(left: Tensors, pool_and_end: tuple[Tensors, tf.Tensor]) -> Any:
+        pool, is_end = pool_and_end
         count = tf.size(left["action"]) + tf.size(pool["action"])
         whole = count // batch_size * batch_size
         rest = take(left, pool, whole, count)
         return rest, (left, pool, tf.where(is_end, count, whole))
 
+    @_as_it_is
     def cut(left: Tensors, pool: Tensors, stop: tf.Tensor) -> tf.data.Dataset:
         starts = tf.data.Dataset.range(0, tf.cast(stop, tf.int64), batch_size, output_type=tf.int32)
         return starts.map(
-            lambda start: take(left, pool, start, tf.minimum(start + batch_size, stop)),
-            num_parallel_calls=2,
+            _as_it_is(lambda start: take(left, pool, start, tf.minimum(start + batch_size, stop))),
+            num_parallel_calls=_PARALLEL,
         )
 
     spec, _ = pools.element_spec
     nothing = {name: tf.zeros((0, *spec[name].shape[1:]), spec[name].dtype) for name in spec}
     start = gather(nothing, tf.constant(0), tf.constant(0))
-    return pools.scan(start, lambda left, args: keep_rest(left, *args)).flat_map(cut)
+    return pools.scan(start, keep_rest).flat_map(cut)
 
 
 def _stack(frames: tf.Tensor, start: tf.Tensor, stack_size: int, axis: int) -> tf.Tensor:
@@ -449,6 +463,7 @@ def _stack_steps(steps: tf.data.Dataset, stack_size: int, axis: int) -> tf.data.
         after_last = tf.concat([was_last, batch["is_last"][:-1]], 0)
         return batch["is_first"] | after_last
 
+    @_as_it_is
     def stack(state: Any, batch: Tensors) -> Any:
         frames_before, starts_before, was_last = state
         frames = tf.concat([frames_before, tf.squeeze(batch["observation"], -1)], 0)
@@ -473,6 +488,11 @@ def _stack_steps(steps: tf.data.Dataset, stack_size: int, axis: int) -> tf.data.
         tf.ones(1, tf.bool),
     )
     return steps.batch(BLOCK_LENGTH).scan(start, stack).unbatch()
+
+
+def _as_it_is(function: Any) -> Any:
+    """Keeps AutoGraph from rewriting a function that needs none of it: that takes a second."""
+    return tf.autograph.experimental.do_not_convert(function)
 
 
 def _decode(stored: Tensors) -> tf.data.Dataset:
