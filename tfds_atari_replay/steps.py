@@ -28,13 +28,13 @@ BLOCK_LENGTH = 64
 
 LEAD = 8
 """Frames before its own that a block holds once more, so that a window of up to `LEAD + 1` frames
-needs one block; zeros before the first step. They cost a tenth of the space, or less."""
+needs one block; zeros before the first step. They add at most an eighth to what is stored."""
 
 # A block holds, packed with zlib: two uint32, how many frames it has room for and how many it has,
 # lead and all; for each row of pixels (first dimension of a frame) and each frame there is room
 # for, a byte that says whether the row differs from that of the frame before; these rows, in the
-# same order. In Breakout 6% of the rows differ, in Freeway 59%. Packed as whole frames they take
-# 1.1 to 2.2 times the space and, as zlib has more to unpack, up to twice the time to read
+# same order. In Breakout 6% of the rows differ, in Freeway 59%. Packed as whole frames, row by row,
+# they take 1.4 to 2 times the space and, as zlib has more to unpack, twice the time to read
 # (benchmarks/codecs.py).
 _HEADER = np.dtype("<u4")
 _LEVEL = 5

@@ -23,8 +23,9 @@ from tfds_atari_replay.steps import BLOCK_LENGTH, LEAD
 Transform: TypeAlias = "Callable[[tf.data.Dataset], tf.data.Dataset]"
 Tensors: TypeAlias = dict[str, Any]
 
-# Chunks in a pool. Of 256, a batch of 256 holds steps of 162 on average, in 120 MB.
-_POOL_SHUFFLED = 256
+# Chunks in a pool. Of 192, a batch of 256 holds steps of 141 on average; in memory they are 90 MB,
+# twice, since the next pool is made while batches are gathered from one.
+_POOL_SHUFFLED = 192
 _POOL_IN_ORDER = 16
 
 # Blocks unpacked by one call: of a single one, half of the time is TensorFlow's for its many calls.
@@ -34,7 +35,7 @@ _BLOCKS_AT_ONCE = 16
 # come decoded cannot be cut up, and the longest have 27,000 steps.
 _SHUFFLED_BLOCKS = 8192
 _SHUFFLED_EPISODES = 1024
-_OPEN_EPISODES = 128  # each with a few unpacked blocks
+_OPEN_EPISODES = 96  # each with a few unpacked blocks
 
 # Fixed, since TensorFlow's AUTOTUNE begins with one and takes a second to find out.
 _PARALLEL = os.cpu_count() or 1
@@ -107,9 +108,9 @@ def transitions(
     Use it as `dataset.apply(transitions(batch_size=256, shuffle=True))`. It is fastest, and mixes
     best, if steps come undecoded: `decoders={"steps": tfds.decode.SkipDecoding()}`.
 
-    Shuffled, each batch is drawn without replacement from a pool of 16,384 steps: 256 blocks of 64
+    Shuffled, batches are drawn without replacement from a pool of 12,288 steps: 192 blocks of 64
     consecutive steps, from random places among the next 500,000 steps, and the files hold episodes
-    in hashed order. Of decoded episodes the pool has the next steps of 256 random episodes.
+    in hashed order. Of decoded episodes the pool has the next 128 steps of 96 random ones.
 
     Args:
       stack_size: frames per observation, at least 1.
