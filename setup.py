@@ -43,6 +43,7 @@ setuptools.setup(
         "apache-beam>=2.69",
         "mlcroissant>=1.0.9",
         "etils[epath]>=1.9.1",
+        "gymnasium>=1.0",
         # TFDS imports it for every builder outside its own package, and forgets to ask for it.
         "importlib-resources>=6.0",
         "isal>=1.6.1",
@@ -59,6 +60,11 @@ setuptools.setup(
     ],
     extras_require={
         "benchmarks": ["matplotlib>=3.8"],
+        # The last one of the old API's package.
+        "gym": ["gym==0.26.2"],
+        # The emulator and the ROMs that recorded the logs. Without a wheel for today's Python, it
+        # is built with cmake and a C++ compiler; the README has a way without.
+        "legacy": ["atari-py==0.2.5"],
         # dill is for tfds.testing, absl and gin for dopamine-rl, the oracle, which is installed
         # beside these without its own dependencies.
         "test": ["absl-py", "dill", "gin-config", "hypothesis", "mypy", "pytest", "ruff"],

@@ -430,7 +430,7 @@ with gzip.open({str(folder / "$store$_observation_ckpt.1.gz")!r}, "wb", 1) as fi
     np.lib.format.write_array_header_1_0(file, header)
     for _ in range({count} // 1000):
         file.write(np.full((1000, 84, 84), 3, np.uint8).tobytes())
-features = atari_replay._features()
+features = atari_replay.features()
 files = sources.find_checkpoint([epath.Path({str(tmp_path)!r})], GAMES["Breakout"], 1, [1])
 checkpoint = replay_logs.open_checkpoint(files)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

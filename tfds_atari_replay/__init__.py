@@ -1,6 +1,8 @@
 """The DQN Replay logs of 60 Atari games as a TFDS dataset: importing registers `atari_replay`."""
 
 from tfds_atari_replay.atari_replay import AtariReplay, AtariReplayConfig
+from tfds_atari_replay.envs import make_env
+from tfds_atari_replay.envs.evaluation import Evaluation, evaluate
 from tfds_atari_replay.games import GAMES, find_game
 from tfds_atari_replay.replay_logs import ReplayLogError
 from tfds_atari_replay.transforms import frame_stack, transitions
@@ -11,8 +13,11 @@ __all__ = [
     "GAMES",
     "AtariReplay",
     "AtariReplayConfig",
+    "Evaluation",
     "ReplayLogError",
+    "evaluate",
     "find_game",
     "frame_stack",
+    "make_env",
     "transitions",
 ]

@@ -188,6 +188,18 @@ def _check_values(checkpoint: Checkpoint) -> None:
                     raise _DamageError(f"expected {expected}, got {array[row]} in row {row:,}")
 
 
+def read_frames(checkpoint: Checkpoint) -> npt.NDArray[np.uint8]:
+    """Reads all frames into memory, in the order of the file.
+
+    Returns:
+      uint8 (capacity, 84, 84).
+
+    Raises:
+      ReplayLogError: the file is cut short or damaged.
+    """
+    return _read_array(checkpoint.files, "observation", checkpoint.capacity)
+
+
 class FrameReader:
     """Reads a checkpoint's frames in time order, some at a time, in constant memory.
 

@@ -1,8 +1,10 @@
-"""One game in the emulator, seen as Dopamine's agents saw it."""
+"""The Atari emulator as the logs' agents saw it: Dopamine's preprocessing, without gym."""
 
 from __future__ import annotations
 
+import importlib
 import pathlib
+from typing import Any, TypeAlias
 
 import ale_py
 import ale_py.roms
@@ -12,13 +14,15 @@ import numpy.typing as npt
 
 from tfds_atari_replay.games import Game
 
-Screen = npt.NDArray[np.uint8]
+Screen: TypeAlias = npt.NDArray[np.uint8]
 
-FRAME_SIZE = 84
-FRAMES_PER_STEP = 4
 STICKY_PROBABILITY = 0.25
+FRAMES_PER_STEP = 4
+FRAME_SIZE = 84
 MAX_STEPS = 27_000
 """Agent steps (108,000 frames) after which the logs' runs cut an episode."""
+
+EMULATORS = ("ale_py", "atari_py")
 
 
 class Emulator:
@@ -31,29 +35,61 @@ class Emulator:
     This is the protocol of Machado et al. (2018), with which the logs were recorded.
     """
 
-    def __init__(self, game: Game, *, seed: int, rom: pathlib.Path | None = None):
+    def __init__(
+        self,
+        game: Game,
+        *,
+        seed: int,
+        rom: pathlib.Path | None = None,
+        sticky_probability: float = STICKY_PROBABILITY,
+        emulator: str = "ale_py",
+        display: bool = False,
+    ):
         """Loads the game.
 
         Args:
           game: the game to play.
-          seed: for the emulator's sticky actions.
+          seed: for the emulator's random numbers: sticky actions, and in atari_py some games' first
+            state.
           rom: the ROM file, named `<game.rom>.bin`; by default ale-py's own.
+          sticky_probability: of repeating the action before, in each frame.
+          emulator: 'ale_py', or 'atari_py', the one that recorded the logs.
+          display: whether the emulator opens a window and shows the game.
         """
         self.game = game
-        ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
-        self._ale = ale_py.ALEInterface()
+        path = str(rom or ale_py.roms.get_rom_path(game.rom))
+        if emulator == "ale_py":
+            ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+            self._ale: Any = ale_py.ALEInterface()
+        else:
+            self._ale = importlib.import_module("atari_py").ALEInterface()
+        self._is_atari_py = emulator == "atari_py"
         # The emulator takes its settings when a ROM is loaded, so they come first.
         self._ale.setInt("random_seed", seed)
-        self._ale.setFloat("repeat_action_probability", STICKY_PROBABILITY)
-        self._ale.loadROM(str(rom or ale_py.roms.get_rom_path(game.rom)))
+        self._ale.setFloat("repeat_action_probability", sticky_probability)
+        if display:
+            self._ale.setBool("display_screen", True)
+        self._ale.loadROM(path)
         self._actions = self._ale.getMinimalActionSet()
-        height, width = self._ale.getScreenDims()
-        self._screens = np.zeros((2, height, width), np.uint8)
+        size = self._ale.getScreenDims()
+        self._screens = np.zeros((2, *(reversed(size) if self._is_atari_py else size)), np.uint8)
 
     @property
     def lives(self) -> int:
         """Lives left; 0 in games without lives."""
         return int(self._ale.lives())
+
+    def frame_numbers(self) -> dict[str, int]:
+        """Frames played since the ROM was loaded, and since the last reset."""
+        return {
+            "frame_number": int(self._ale.getFrameNumber()),
+            "episode_frame_number": int(self._ale.getEpisodeFrameNumber()),
+        }
+
+    def screen(self) -> Screen:
+        """The screen in colour, uint8 (height, width, 3)."""
+        ale = self._ale
+        return np.asarray(ale.getScreenRGB2() if self._is_atari_py else ale.getScreenRGB())
 
     def reset(self) -> Screen:
         """Starts an episode; returns its first observation, uint8 (84, 84)."""
@@ -89,3 +125,25 @@ class Emulator:
         return np.asarray(
             cv2.resize(first, (FRAME_SIZE, FRAME_SIZE), interpolation=cv2.INTER_AREA), np.uint8
         )
+
+
+def check(emulator: str, display: bool = False) -> None:
+    """Checks that there is such an emulator here.
+
+    Raises:
+      ValueError: there is none of this name; or atari_py shall open a window, which it cannot.
+      ImportError: atari_py is not installed.
+    """
+    if emulator not in EMULATORS:
+        names = " or ".join(map(repr, EMULATORS))
+        raise ValueError(f"emulator must be {names} (got {emulator!r})")
+    if emulator == "atari_py":
+        if display:
+            raise ValueError("atari_py's emulator has no window: use render_mode='rgb_array'.")
+        try:
+            importlib.import_module("atari_py")
+        except ImportError as error:
+            raise ImportError(
+                "emulator='atari_py' needs atari-py: pip install atari-py==0.2.5 (it is built with "
+                "cmake and a C++ compiler; the README has a way without)."
+            ) from error

@@ -1,0 +1,135 @@
+"""The games as gymnasium environments, as the logs' agents saw them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay import games
+from tfds_atari_replay.envs import emulator as emulator_lib
+from tfds_atari_replay.envs import roms as roms_lib
+
+STACK_SIZE = 4
+
+Observation = npt.NDArray[np.uint8]
+
+
+class AtariEnv(gymnasium.Env[Observation, np.int64]):
+    """One game; see `make_env`, which makes it."""
+
+    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 15}  # noqa: RUF012
+
+    def __init__(
+        self,
+        game: str,
+        *,
+        stack: bool = False,
+        sticky_actions: bool = True,
+        terminal_on_life_loss: bool = False,
+        clip_rewards: bool = False,
+        roms: str = "auto",
+        emulator: str = "ale_py",
+        render_mode: str | None = None,
+    ):
+        self.game = games.find_game(game)
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(
+                f"render_mode must be None, 'rgb_array' or 'human' (got {render_mode!r})"
+            )
+        self.render_mode = render_mode
+        self._emulator_arguments: dict[str, Any] = {
+            "rom": roms_lib.find_rom(self.game, roms),
+            "emulator": emulator,
+            "sticky_probability": emulator_lib.STICKY_PROBABILITY if sticky_actions else 0.0,
+            "display": render_mode == "human",
+        }
+        emulator_lib.check(emulator, display=render_mode == "human")
+        self._terminal_on_life_loss = terminal_on_life_loss
+        self._clip_rewards = clip_rewards
+        shape = (STACK_SIZE, 84, 84) if stack else (84, 84)
+        self._stack = np.zeros(shape, np.uint8) if stack else None
+        self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
+        self.action_space = gymnasium.spaces.Discrete(len(self.game.actions))
+        self._emulator: emulator_lib.Emulator | None = None
+        self._steps: int | None = None  # None while the environment must be reset
+        self._lives = 0
+        self._is_closed = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        super().reset(seed=seed, options=options)
+        self._check_open()
+        if seed is None and self._emulator is None:
+            seed = int(self.np_random.integers(2**31))
+        if seed is not None:
+            # The emulator takes its seed when it loads the ROM.
+            self._emulator = emulator_lib.Emulator(
+                self.game, seed=seed % 2**31, **self._emulator_arguments
+            )
+        assert self._emulator
+        frame = self._emulator.reset()
+        if self._stack is not None:
+            self._stack[:] = 0
+        self._steps = 0
+        self._lives = self._emulator.lives
+        return self._observation(frame), self._info(0.0)
+
+    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        self._check_open()
+        if self._steps is None or self._emulator is None:
+            raise gymnasium.error.ResetNeeded(
+                "Call reset() first: the environment is new, or its episode is over."
+            )
+        if not self.action_space.contains(action):
+            raise gymnasium.error.InvalidAction(
+                f"action must be an integer, 0 to {len(self.game.actions) - 1} (got {action!r})"
+            )
+        frame, reward, game_over = self._emulator.step(int(action))
+        self._steps += 1
+        terminated = game_over
+        lives, self._lives = self._lives, self._emulator.lives
+        if self._terminal_on_life_loss and self._lives < lives:
+            terminated = True
+        truncated = not terminated and self._steps >= emulator_lib.MAX_STEPS
+        if terminated or truncated:
+            self._steps = None
+        info = self._info(reward)
+        if self._clip_rewards:
+            reward = min(max(reward, -1.0), 1.0)
+        return self._observation(frame), reward, terminated, truncated, info
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """The screen in colour, uint8 (height, width, 3); None if people look at a window."""
+        self._check_open()
+        if self.render_mode is None:
+            raise gymnasium.error.Error("To render, make it with render_mode='rgb_array'.")
+        if self._emulator is None:
+            raise gymnasium.error.ResetNeeded("Call reset() before render().")
+        return self._emulator.screen() if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._emulator = None
+
+    def _observation(self, frame: Observation) -> Observation:
+        if self._stack is None:
+            return frame
+        self._stack[:-1] = self._stack[1:]
+        self._stack[-1] = frame
+        return self._stack.copy()
+
+    def _info(self, reward: float) -> dict[str, Any]:
+        assert self._emulator
+        return {
+            "lives": self._emulator.lives,
+            "unclipped_reward": reward,
+            **self._emulator.frame_numbers(),
+        }
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise gymnasium.error.ClosedEnvironmentError("This environment was closed.")

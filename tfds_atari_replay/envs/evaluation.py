@@ -1,0 +1,195 @@
+"""Scores of a policy in the game its data came from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import tqdm
+
+from tfds_atari_replay import games
+
+if TYPE_CHECKING:
+    from tfds_atari_replay.envs.parallel import Games
+
+Frames: TypeAlias = npt.NDArray[np.uint8]
+Policy: TypeAlias = Callable[[Frames], npt.ArrayLike]
+"""From observations, uint8 (num_envs, stack, 84, 84), to actions, integers (num_envs,)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What a policy scored.
+
+    Attributes:
+      game: name of the game.
+      returns: unclipped return of each episode, in the order in which they were due.
+      lengths: steps of each episode.
+      human_normalized: (mean - random) / (human - random), with the scores in `games.GAMES`; None
+        for the five games without published scores.
+    """
+
+    game: str
+    returns: tuple[float, ...]
+    lengths: tuple[int, ...]
+    human_normalized: float | None
+
+    @property
+    def mean(self) -> float:
+        """Mean return."""
+        return float(np.mean(self.returns))
+
+    @property
+    def median(self) -> float:
+        """Median return."""
+        return float(np.median(self.returns))
+
+    @property
+    def standard_error(self) -> float | None:
+        """Standard error of the mean; None for a single episode."""
+        if len(self.returns) < 2:
+            return None
+        return float(np.std(self.returns, ddof=1)) / math.sqrt(len(self.returns))
+
+    def to_json(self) -> str:
+        """All of it as a JSON object."""
+        summary = {"mean": self.mean, "median": self.median, "standard_error": self.standard_error}
+        return json.dumps({**dataclasses.asdict(self), **summary})
+
+
+def evaluate(
+    policy: Policy,
+    game: str,
+    *,
+    episodes: int = 100,
+    num_envs: int = 8,
+    epsilon: float = 0.001,
+    seed: int = 0,
+    stack: int = 4,
+    axis: int = 0,
+    max_steps: int = 27_000,
+    sticky_actions: bool = True,
+    roms: str = "auto",
+    emulator: str = "ale_py",
+) -> Evaluation:
+    """Plays episodes with a policy, several games at a time, and sums up the unclipped returns.
+
+    Each game plays a number of episodes that is settled beforehand, so short episodes do not count
+    more often than long ones. The same arguments give the same episodes, if the policy does the
+    same. The games are those of `make_env`; ale-py's run in as many threads as there are cores.
+
+    Args:
+      policy: from observations, uint8 (num_envs, stack, 84, 84), to actions, integers (num_envs,):
+        any function, such as the argmax of a model. It is called once per step.
+      game: any spelling of its name.
+      episodes: how many, at least 1.
+      num_envs: games at a time; no more than episodes are used.
+      epsilon: how often a random action is taken instead, 0 to 1. Dopamine evaluates with 0.001.
+      seed: of the random actions and of the games; game i is seeded with seed + i.
+      stack: frames per observation, zeros before the first.
+      axis: 0 for observations (num_envs, stack, 84, 84), -1 for (num_envs, 84, 84, stack).
+      max_steps: after which an episode is cut.
+      sticky_actions: as in `make_env`.
+      roms: as in `make_env`.
+      emulator: as in `make_env`; atari_py's games are played one after the other.
+
+    Raises:
+      ValueError: an argument is out of range; the policy gives another shape, another dtype or an
+        action that the game does not have. Also what `make_env` raises.
+    """
+    # Imported here, since that is slow, and this module is imported with the package.
+    from tfds_atari_replay.envs import emulator as emulator_lib
+    from tfds_atari_replay.envs import parallel
+    from tfds_atari_replay.envs import roms as roms_lib
+
+    found = games.find_game(game)
+    limits = {"episodes": episodes, "num_envs": num_envs, "stack": stack, "max_steps": max_steps}
+    for name, value in limits.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1 (got {value!r})")
+    if not 0 <= epsilon <= 1:
+        raise ValueError(f"epsilon must be from 0 to 1 (got {epsilon!r})")
+    if axis not in (0, -1):
+        raise ValueError(f"axis must be 0, frames first, or -1, frames last (got {axis!r})")
+    emulator_lib.check(emulator)
+    num_envs = min(num_envs, episodes)
+    kind = parallel.ParallelGames if emulator == "ale_py" else parallel.Games
+    played = kind(
+        found,
+        num_envs,
+        seed,
+        rom=roms_lib.find_rom(found, roms),
+        sticky_probability=emulator_lib.STICKY_PROBABILITY if sticky_actions else 0.0,
+        emulator=emulator,
+    )
+    returns, lengths = _play(
+        played, _Actor(policy, found, epsilon, seed, axis), episodes, num_envs, stack, max_steps
+    )
+    human_normalized = None
+    if found.random_score is not None and found.human_score is not None:
+        gap = found.human_score - found.random_score
+        human_normalized = float((np.mean(returns) - found.random_score) / gap)
+    return Evaluation(found.name, tuple(returns), tuple(lengths), human_normalized)
+
+
+def _play(
+    played: Games, actor: _Actor, episodes: int, num_envs: int, stack: int, max_steps: int
+) -> tuple[list[float], list[int]]:
+    """Plays the episodes; episode e is the next of environment e % num_envs.
+
+    Which episodes count is settled beforehand. Were it the first `episodes` that end, short ones
+    would be too many.
+    """
+    returns, lengths = [0.0] * episodes, [0] * episodes
+    due = np.arange(num_envs)  # the episode that each environment plays
+    stacks = np.zeros((num_envs, stack, 84, 84), np.uint8)
+    stacks[:, -1] = played.reset(np.ones(num_envs, np.bool_))
+    with tqdm.tqdm(total=episodes, desc=f"Evaluating {played.game.name}", unit=" episodes") as bar:
+        while (is_playing := due < episodes).any():
+            frames, rewards, is_over = played.step(actor.act(stacks))
+            for env in np.flatnonzero(is_playing):
+                returns[due[env]] += float(rewards[env])
+                lengths[due[env]] += 1
+                is_over[env] |= lengths[due[env]] >= max_steps
+            stacks[:, :-1] = stacks[:, 1:]
+            stacks[:, -1] = frames
+            if is_over.any():
+                # Those that have played their share go on, and nobody looks.
+                bar.update(int((is_over & is_playing).sum()))
+                due[is_over] += num_envs
+                stacks[is_over] = 0
+                stacks[is_over, -1] = played.reset(is_over)[is_over]
+    return returns, lengths
+
+
+class _Actor:
+    """A policy that acts at random now and then, and whose answers are checked."""
+
+    def __init__(self, policy: Policy, game: games.Game, epsilon: float, seed: int, axis: int):
+        self._policy, self._game = policy, game
+        self._epsilon, self._axis = epsilon, axis
+        self._rng: Any = np.random.default_rng(seed)
+
+    def act(self, stacks: Frames) -> npt.NDArray[np.int64]:
+        observations = stacks if self._axis == 0 else np.moveaxis(stacks, 1, -1)
+        actions = np.asarray(self._policy(observations.copy()))
+        count = len(stacks)
+        if actions.shape != (count,) or actions.dtype.kind not in "iu":
+            raise ValueError(
+                f"The policy must give one integer action per observation: for uint8 "
+                f"{observations.shape} integers ({count},), got {actions.dtype} {actions.shape}. "
+                "Of action values take the argmax."
+            )
+        choices = len(self._game.actions)
+        if not ((actions >= 0) & (actions < choices)).all():
+            raise ValueError(
+                f"Actions in {self._game.name} are 0 to {choices - 1}; the policy gave "
+                f"{sorted(set(actions.tolist()) - set(range(choices)))}."
+            )
+        is_random: npt.NDArray[np.bool_] = self._rng.random(count) < self._epsilon
+        return np.where(is_random, self._rng.integers(choices, size=count), actions)

@@ -1,0 +1,165 @@
+"""d4rl-atari's interface: an environment for each checkpoint, with `get_dataset`.
+
+It exists so that code written for d4rl-atari runs on; `tfds.load` gives cleaner data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay import games, replay_logs, sources
+from tfds_atari_replay.envs.env import STACK_SIZE, AtariEnv
+
+Frames = npt.NDArray[np.uint8]
+
+
+class OfflineAtariEnv(AtariEnv):
+    """One game, and the log of one checkpoint of one run of it."""
+
+    def __init__(
+        self,
+        *,
+        game: str,
+        run: int,
+        checkpoints: tuple[int, ...],
+        stack: bool = False,
+        sticky_action: bool = True,
+        clip_reward: bool = False,
+        terminal_on_life_loss: bool = False,
+        render_mode: str | None = None,
+    ):
+        super().__init__(
+            game,
+            stack=stack,
+            sticky_actions=sticky_action,
+            clip_rewards=clip_reward,
+            terminal_on_life_loss=terminal_on_life_loss,
+            render_mode=render_mode,
+        )
+        self._log = (games.find_game(game), run, checkpoints)
+        self._has_stacks = stack
+
+    def get_dataset(self) -> dict[str, Any]:
+        """Reads the log; see `read_dataset`."""
+        return read_dataset(*self._log, stack=self._has_stacks)
+
+
+def read_dataset(
+    game: games.Game, run: int, checkpoints: tuple[int, ...], *, stack: bool
+) -> dict[str, Any]:
+    """Reads a checkpoint's rows as d4rl-atari's get_dataset returns them.
+
+    They are the file's rows in the file's order: a ring buffer, in which time begins at the cursor;
+    with the three zero rows before each episode, and, in checkpoint 0, rows that were never
+    written. `tfds.load('atari_replay/...')` gives episodes in order, without these.
+
+    Returns:
+      observations: uint8 (N, 1, 84, 84); with `stack` a `StackedFrames` of N (4, 84, 84).
+      actions: int32 (N,).
+      rewards: float32 (N,), clipped to [-1, 1].
+      terminals: uint8 (N,).
+
+    Raises:
+      FileNotFoundError: no such logs, in no place; the message says where it looked.
+      ReplayLogError: a file is damaged.
+    """
+    files = sources.find_checkpoint(sources.places(None), game, run, checkpoints)
+    checkpoint = replay_logs.open_checkpoint(files)
+    frames = replay_logs.read_frames(checkpoint)
+    terminals = checkpoint.terminal.view(np.uint8)
+    return {
+        "observations": StackedFrames(frames, terminals) if stack else frames[:, np.newaxis],
+        "actions": checkpoint.action,
+        "rewards": checkpoint.reward,
+        "terminals": terminals,
+    }
+
+
+class StackedFrames(Sequence[Frames]):
+    """N stacks of four frames that share the memory of N frames.
+
+    The stack of a row is the frames of the three rows before it and its own, uint8 (4, 84, 84),
+    zeros for those before a terminal or the first row. An integer gives one, without copying but
+    for the few with zeros; a slice gives a list of them; an array of k integers, or of booleans,
+    gives them joined, uint8 (k, 4, 84, 84).
+    """
+
+    def __init__(self, frames: Frames, terminals: npt.NDArray[np.uint8]):
+        self._frames = frames
+        # How many frames of a row's stack are of its episode, up to four.
+        self._known = np.full(len(frames), STACK_SIZE, np.uint8)
+        for later in range(STACK_SIZE - 1, 0, -1):
+            after_terminal = np.flatnonzero(terminals[: len(frames) - later]) + later
+            self._known[after_terminal] = later
+            if later <= len(frames):
+                self._known[later - 1] = later
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, index: int) -> Frames: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Frames]: ...
+    @overload
+    def __getitem__(self, index: npt.NDArray[Any]) -> Frames: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[row] for row in range(*index.indices(len(self)))]
+        if isinstance(index, np.ndarray | list):
+            return self._join(np.asarray(index))
+        row = range(len(self))[index]  # as lists take it, errors and all
+        known = self._known[row]
+        if known == STACK_SIZE:
+            return self._frames[row - STACK_SIZE + 1 : row + 1]
+        stack = np.zeros((STACK_SIZE, *self._frames.shape[1:]), np.uint8)
+        stack[STACK_SIZE - known :] = self._frames[row - known + 1 : row + 1]
+        return stack
+
+    def __iter__(self) -> Iterator[Frames]:
+        return (self[row] for row in range(len(self)))
+
+    def _join(self, index: npt.NDArray[Any]) -> Frames:
+        if index.dtype == np.bool_:
+            if index.shape != (len(self),):
+                raise IndexError(f"a mask must have the shape ({len(self)},), got {index.shape}")
+            index = np.flatnonzero(index)
+        if index.ndim != 1 or (index.size and index.dtype.kind not in "iu"):
+            raise IndexError(
+                f"an index array must be integers (k,) or booleans, got {index.dtype} {index.shape}"
+            )
+        rows = np.where(index < 0, index + len(self), index)
+        if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
+            raise IndexError(f"an index is out of range for {len(self)} stacks")
+        stacks = np.empty((len(rows), STACK_SIZE, *self._frames.shape[1:]), np.uint8)
+        for number, row in enumerate(rows.tolist()):
+            stacks[number] = self[row]
+        return stacks
+
+
+def env_arguments() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The ids, and what each stands for: every game, split, epoch and seed."""
+    from tfds_atari_replay import atari_replay
+
+    for config in atari_replay.AtariReplay.BUILDER_CONFIGS:
+        game = games.GAMES[config.game]
+        split, version = config.name.removeprefix(f"{game.rom}_").rsplit("_", 1)
+        name = f"{game.rom}-{split}-{version}".replace("_", "-")
+        yield name, {"game": game.name, "run": config.run, "checkpoints": config.checkpoints}
+
+
+def register() -> None:
+    """Puts the ids into gymnasium's registry.
+
+    gymnasium.register looks through the whole registry each time, which takes 12 s for all.
+    """
+    for name, arguments in env_arguments():
+        spec = gymnasium.envs.registration.EnvSpec(
+            name, entry_point="tfds_atari_replay.envs.offline:OfflineAtariEnv", kwargs=arguments
+        )
+        gymnasium.registry.setdefault(name, spec)

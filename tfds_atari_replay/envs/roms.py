@@ -1,0 +1,93 @@
+"""Which ROM file a game is played on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import pathlib
+import warnings
+
+import ale_py.roms
+
+from tfds_atari_replay.games import Game
+
+ROMS_VARIABLE = "ATARI_REPLAY_ROMS"
+
+CHOICES = ("auto", "legacy", "ale")
+
+_ATARI_PY = "atari-py==0.2.5"
+
+_warned: set[str] = set()
+
+
+def find_rom(game: Game, roms: str = "auto") -> pathlib.Path:
+    """Finds a game's ROM and checks that it is the right one.
+
+    Args:
+      game: the game.
+      roms: 'legacy', the file of atari-py 0.2.5, on which the logs were recorded, from the folder
+        `$ATARI_REPLAY_ROMS` or the installed atari_py; 'ale', ale-py's; 'auto', the legacy one
+        where there is one, else ale-py's, with one warning per game if that is another.
+
+    Raises:
+      ValueError: `roms` is none of these; or a file is not the ROM that it should be.
+      FileNotFoundError: 'legacy', and there is none.
+    """
+    if roms not in CHOICES:
+        raise ValueError(f"roms must be one of {', '.join(map(repr, CHOICES))} (got {roms!r})")
+    if roms == "ale":
+        return _ale_rom(game)
+    looked = _legacy_places(game)
+    for path in looked:
+        if path.exists():
+            return _checked(path, game, game.legacy_md5, f"the ROM of {_ATARI_PY}")
+    if roms == "legacy":
+        raise FileNotFoundError(
+            f"No legacy ROM of {game.name}. Looked for: "
+            f"{', '.join(map(str, looked)) or 'nothing'}. Set ${ROMS_VARIABLE} to a folder with "
+            f"{game.rom}.bin, or: pip install {_ATARI_PY}. The README says how to get the files "
+            "without building anything."
+        )
+    _warn(game)
+    return _ale_rom(game)
+
+
+def _legacy_places(game: Game) -> list[pathlib.Path]:
+    folders = []
+    if folder := os.environ.get(ROMS_VARIABLE):
+        folders.append(pathlib.Path(folder))
+    # Found, not imported: that takes a second, and the ROMs are all that is wanted.
+    if (spec := importlib.util.find_spec("atari_py")) and spec.origin:
+        folders.append(pathlib.Path(spec.origin).parent / "atari_roms")
+    return [folder / f"{game.rom}.bin" for folder in folders]
+
+
+def _ale_rom(game: Game) -> pathlib.Path:
+    path = ale_py.roms.get_rom_path(game.rom)
+    if path is None:
+        raise FileNotFoundError(f"ale-py has no ROM of {game.name} ({game.rom}.bin).")
+    return _checked(pathlib.Path(path), game, game.ale_md5, "ale-py's ROM")
+
+
+def _checked(path: pathlib.Path, game: Game, md5: str, what: str) -> pathlib.Path:
+    got = hashlib.md5(path.read_bytes()).hexdigest()
+    if got != md5:
+        raise ValueError(
+            f"{path} is not {what} of {game.name}: expected md5 {md5}, got {got}. "
+            "Replace it, or choose other ROMs."
+        )
+    return path
+
+
+def _warn(game: Game) -> None:
+    if game.legacy_md5 == game.ale_md5 or game.name in _warned:
+        return
+    _warned.add(game.name)
+    heights = f"{game.legacy_height} rows, here {game.ale_height}"
+    warnings.warn(
+        f"{game.name} is played on ale-py's ROM, but the logs were recorded on another (screen of "
+        f"{heights}; observations differ by {game.grey_difference:.1f} of 255 grey levels on "
+        f"average). For theirs set ${ROMS_VARIABLE} or pip install {_ATARI_PY}.",
+        stacklevel=2,
+    )
