@@ -47,4 +47,9 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 	@$(BIN)/pip install -qq --editable '.[test]'
 	@# The oracle. Its own requirements (JAX, Flax, old gym) are not needed for its replay buffer.
 	@$(BIN)/pip install -qq --no-deps dopamine-rl==4.1.2
+	@# The old emulator. Its last wheel is for Python 3.7, but works on any, unpacked; else build it.
+	@$(BIN)/pip install -qq --no-deps --only-binary=:all: --python-version 37 \
+		--platform manylinux1_x86_64 --target $$($(BIN)/python -c \
+		'import sysconfig; print(sysconfig.get_path("platlib"))') --upgrade atari-py==0.2.5 || \
+		$(BIN)/pip install -qq '.[legacy]'
 	@touch $@

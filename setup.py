@@ -67,6 +67,9 @@ setuptools.setup(
         "legacy": ["atari-py==0.2.5"],
         # dill is for tfds.testing, absl and gin for dopamine-rl, the oracle, which is installed
         # beside these without its own dependencies.
-        "test": ["absl-py", "dill", "gin-config", "hypothesis", "mypy", "pytest", "ruff"],
+        "test": [
+            *("absl-py", "dill", "gin-config", "gym==0.26.2", "hypothesis", "mypy", "pytest"),
+            *("ruff", "six"),
+        ],
     },
 )

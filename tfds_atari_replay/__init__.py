@@ -3,6 +3,7 @@
 from tfds_atari_replay.atari_replay import AtariReplay, AtariReplayConfig
 from tfds_atari_replay.envs import make_env
 from tfds_atari_replay.envs.evaluation import Evaluation, evaluate
+from tfds_atari_replay.envs.registration import register_when_imported as _register_when_imported
 from tfds_atari_replay.games import GAMES, find_game
 from tfds_atari_replay.replay_logs import ReplayLogError
 from tfds_atari_replay.transforms import frame_stack, transitions
@@ -21,3 +22,5 @@ __all__ = [
     "make_env",
     "transitions",
 ]
+
+_register_when_imported()

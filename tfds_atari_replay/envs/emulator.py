@@ -64,8 +64,9 @@ class Emulator:
         else:
             self._ale = importlib.import_module("atari_py").ALEInterface()
         self._is_atari_py = emulator == "atari_py"
-        # The emulator takes its settings when a ROM is loaded, so they come first.
-        self._ale.setInt("random_seed", seed)
+        # The emulator takes its settings when a ROM is loaded, so they come first. To atari_py, 0
+        # means the time of day.
+        self._ale.setInt("random_seed", seed or (2**31 - 1 if self._is_atari_py else 0))
         self._ale.setFloat("repeat_action_probability", sticky_probability)
         if display:
             self._ale.setBool("display_screen", True)

@@ -79,9 +79,9 @@ def evaluate(
 ) -> Evaluation:
     """Plays episodes with a policy, several games at a time, and sums up the unclipped returns.
 
-    Each game plays a number of episodes that is settled beforehand, so short episodes do not count
-    more often than long ones. The same arguments give the same episodes, if the policy does the
-    same. The games are those of `make_env`; ale-py's run in as many threads as there are cores.
+    As many episodes as asked for are begun, and all are played to their end, so short ones do not
+    count more often than long ones. The same arguments give the same episodes, if the policy does
+    the same. The games are those of `make_env`, played in as many threads as there are cores.
 
     Args:
       policy: from observations, uint8 (num_envs, stack, 84, 84), to actions, integers (num_envs,):
@@ -96,7 +96,7 @@ def evaluate(
       max_steps: after which an episode is cut.
       sticky_actions: as in `make_env`.
       roms: as in `make_env`.
-      emulator: as in `make_env`; atari_py's games are played one after the other.
+      emulator: as in `make_env`.
 
     Raises:
       ValueError: an argument is out of range; the policy gives another shape, another dtype or an
@@ -140,30 +140,34 @@ def evaluate(
 def _play(
     played: Games, actor: _Actor, episodes: int, num_envs: int, stack: int, max_steps: int
 ) -> tuple[list[float], list[int]]:
-    """Plays the episodes; episode e is the next of environment e % num_envs.
+    """Plays the episodes; a game that is over goes on with the next one that nobody plays.
 
-    Which episodes count is settled beforehand. Were it the first `episodes` that end, short ones
-    would be too many.
+    All that are begun count, and how many are begun is settled beforehand. Were it the first
+    `episodes` that end, short ones would be too many.
     """
     returns, lengths = [0.0] * episodes, [0] * episodes
-    due = np.arange(num_envs)  # the episode that each environment plays
+    episode = np.arange(num_envs)  # that each game plays; from `episodes` on, nobody looks
+    begins = np.zeros(num_envs, np.bool_)  # which games are reset by the next step
     stacks = np.zeros((num_envs, stack, 84, 84), np.uint8)
     stacks[:, -1] = played.reset(np.ones(num_envs, np.bool_))
     with tqdm.tqdm(total=episodes, desc=f"Evaluating {played.game.name}", unit=" episodes") as bar:
-        while (is_playing := due < episodes).any():
+        while (episode < episodes).any():
             frames, rewards, is_over = played.step(actor.act(stacks))
-            for env in np.flatnonzero(is_playing):
-                returns[due[env]] += float(rewards[env])
-                lengths[due[env]] += 1
-                is_over[env] |= lengths[due[env]] >= max_steps
             stacks[:, :-1] = stacks[:, 1:]
+            stacks[begins, :-1] = 0
             stacks[:, -1] = frames
-            if is_over.any():
-                # Those that have played their share go on, and nobody looks.
-                bar.update(int((is_over & is_playing).sum()))
-                due[is_over] += num_envs
-                stacks[is_over] = 0
-                stacks[is_over, -1] = played.reset(is_over)[is_over]
+            is_cut = np.zeros(num_envs, np.bool_)
+            for game in np.flatnonzero(~begins & (episode < episodes)):
+                returns[episode[game]] += float(rewards[game])
+                lengths[episode[game]] += 1
+                is_cut[game] = not is_over[game] and lengths[episode[game]] >= max_steps
+            if is_cut.any():
+                stacks[is_cut] = 0
+                stacks[is_cut, -1] = played.reset(is_cut)[is_cut]
+            begins = is_over
+            if (ends := is_over | is_cut).any():
+                bar.update(int((episode[ends] < episodes).sum()))
+                episode[ends] = episode.max() + 1 + np.arange(ends.sum())
     return returns, lengths
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
-import gymnasium
 import numpy as np
 import numpy.typing as npt
 
@@ -94,7 +93,7 @@ class StackedFrames(Sequence[Frames]):
         # How many frames of a row's stack are of its episode, up to four.
         self._known = np.full(len(frames), STACK_SIZE, np.uint8)
         for later in range(STACK_SIZE - 1, 0, -1):
-            after_terminal = np.flatnonzero(terminals[: len(frames) - later]) + later
+            after_terminal = np.flatnonzero(terminals[: max(len(frames) - later, 0)]) + later
             self._known[after_terminal] = later
             if later <= len(frames):
                 self._known[later - 1] = later
@@ -140,26 +139,3 @@ class StackedFrames(Sequence[Frames]):
         for number, row in enumerate(rows.tolist()):
             stacks[number] = self[row]
         return stacks
-
-
-def env_arguments() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The ids, and what each stands for: every game, split, epoch and seed."""
-    from tfds_atari_replay import atari_replay
-
-    for config in atari_replay.AtariReplay.BUILDER_CONFIGS:
-        game = games.GAMES[config.game]
-        split, version = config.name.removeprefix(f"{game.rom}_").rsplit("_", 1)
-        name = f"{game.rom}-{split}-{version}".replace("_", "-")
-        yield name, {"game": game.name, "run": config.run, "checkpoints": config.checkpoints}
-
-
-def register() -> None:
-    """Puts the ids into gymnasium's registry.
-
-    gymnasium.register looks through the whole registry each time, which takes 12 s for all.
-    """
-    for name, arguments in env_arguments():
-        spec = gymnasium.envs.registration.EnvSpec(
-            name, entry_point="tfds_atari_replay.envs.offline:OfflineAtariEnv", kwargs=arguments
-        )
-        gymnasium.registry.setdefault(name, spec)

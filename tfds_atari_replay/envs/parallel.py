@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import os
 import pathlib
 
 import ale_py
@@ -15,7 +17,10 @@ Frames = npt.NDArray[np.uint8]
 
 
 class Games:
-    """Games played one after the other; game i is seeded with seed + i."""
+    """Games played in threads; game i is seeded with seed + i.
+
+    atari_py lets go of Python's lock while it plays. ale_py does not: `ParallelGames`.
+    """
 
     def __init__(
         self,
@@ -39,31 +44,38 @@ class Games:
             for number in range(num_envs)
         ]
         self._frames = np.zeros((num_envs, 84, 84), np.uint8)
+        self._is_over = np.zeros(num_envs, np.bool_)
+        self._threads = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
 
     def reset(self, mask: npt.NDArray[np.bool_]) -> Frames:
         """Resets some; gives the frames of all."""
         for number in np.flatnonzero(mask):
             self._frames[number] = self._emulators[number].reset()
-        return self._frames
+            self._is_over[number] = False
+        return self._frames.copy()
 
     def step(
         self, actions: npt.NDArray[np.int64]
     ) -> tuple[Frames, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Plays a step in all; gives frames, unclipped rewards, and which games are over."""
-        steps = [
-            one.step(int(action)) for one, action in zip(self._emulators, actions, strict=True)
-        ]
-        for number, (frame, _, _) in enumerate(steps):
-            self._frames[number] = frame
-        return (
-            self._frames,
-            np.array([reward for _, reward, _ in steps]),
-            np.array([is_over for _, _, is_over in steps]),
-        )
+        """Plays a step in each game, but resets those that the last step ended.
+
+        Returns:
+          All frames; rewards, not clipped, 0 after a reset; which games are over.
+        """
+        steps = list(self._threads.map(self._step, range(len(actions)), actions))
+        frames, rewards, is_over = zip(*steps, strict=True)
+        self._frames = np.stack(frames)
+        self._is_over = np.array(is_over)
+        return self._frames.copy(), np.array(rewards), self._is_over.copy()
+
+    def _step(self, number: int, action: np.int64) -> tuple[Frames, float, bool]:
+        if self._is_over[number]:
+            return self._emulators[number].reset(), 0.0, False
+        return self._emulators[number].step(int(action))
 
 
 class ParallelGames(Games):
-    """The same, with ale-py's vector environment, in as many threads as there are cores."""
+    """The same, bit for bit, with ale-py's vector environment."""
 
     def __init__(
         self,
@@ -100,7 +112,6 @@ class ParallelGames(Games):
             batch_size=0,
             num_threads=0,
             thread_affinity_offset=-1,
-            # Resets are asked for, before it would make one itself.
             autoreset_mode="NextStep",
         )
         self._is_started = False

@@ -1,0 +1,357 @@
+"""Environments play what Dopamine's agents saw."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import types
+import warnings
+from typing import Any
+
+import ale_py
+import ale_py.roms
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils import env_checker
+
+import tfds_atari_replay
+from tfds_atari_replay import GAMES, find_game, make_env
+from tfds_atari_replay.envs import emulator as emulator_lib
+from tfds_atari_replay.envs import roms as roms_lib
+
+# Observations, rewards and ends that dopamine-rl 4.1.2's AtariPreprocessing gives over ale-py; the
+# file's header says how it was made. Traces A are of ale-py's ROMs, B of atari-py's.
+GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden_traces.json").read_text())
+SEED = GOLDEN["header"]["ale_random_seed"]
+
+gymnasium.register_envs(ale_py)
+
+
+def md5(observation: Any) -> str:
+    return hashlib.md5(observation.tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("stack", [False, True])
+@pytest.mark.parametrize("name", GOLDEN["traces"])
+def test_plays_the_golden_traces(name: str, stack: bool) -> None:
+    """Every observation before a terminal, every reward, terminal and life is equal."""
+    trace = GOLDEN["traces"][name]
+    game, roms = name.split("/")
+    env = make_env(game, stack=stack, roms={"A": "ale", "B": "legacy"}[roms])
+    observation, _ = env.reset(seed=SEED)
+
+    def newest(observation: Any) -> Any:
+        return observation[-1] if stack else observation
+
+    assert md5(newest(observation)) == trace["reset_obs_md5"]
+    compared = 0
+    for step, action in enumerate(trace["action"]):
+        observation, reward, terminated, truncated, info = env.step(action)
+        assert reward == info["unclipped_reward"] == trace["reward"][step]
+        assert terminated == trace["terminal"][step]
+        assert not truncated
+        assert info["lives"] == trace["lives"][step]
+        if terminated:
+            observation, _ = env.reset()
+            expected = trace["after_terminal"][str(step)]["next_reset_obs_md5"]
+            assert md5(newest(observation)) == expected
+        else:
+            assert md5(newest(observation)) == trace["obs_md5"][step]
+            compared += 1
+    assert compared > 250
+
+
+def dopamine_env(monkeypatch: pytest.MonkeyPatch, game: str, seed: int) -> tuple[Any, int]:
+    """Dopamine's own preprocessing over gymnasium's game, and the seed its emulator has."""
+    for name in ("baselines", "baselines.common", "baselines.common.atari_wrappers"):
+        # It asks for this package at its import, and needs it for other things only.
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    sys.modules["baselines.common"].atari_wrappers = None  # type: ignore[attr-defined]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from dopamine.discrete_domains import atari_lib
+    game_env: Any = gymnasium.make(f"ALE/{game}-v5", frameskip=1).unwrapped
+    game_env.env = game_env
+    _, info = game_env.reset(seed=seed)
+    return atari_lib.AtariPreprocessing(game_env), int(np.int32(info["seeds"][1]))
+
+
+@pytest.mark.parametrize("game", ["Breakout", "Seaquest", "Freeway"])
+def test_plays_as_dopamines_own_class(monkeypatch: pytest.MonkeyPatch, game: str) -> None:
+    """Over gymnasium, with sticky actions, from the same seed of the emulator."""
+    theirs, seed = dopamine_env(monkeypatch, game, seed=4)
+    assert seed >= 0
+    ours = make_env(game, roms="ale")
+    ours.reset(seed=seed)
+    np.testing.assert_array_equal(ours.reset()[0], theirs.reset()[..., 0])
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        action = int(rng.integers(len(ours.game.actions)))
+        observation, reward, is_terminal, _ = theirs.step(action)
+        got = ours.step(action)
+        assert (got[1], got[2]) == (reward, is_terminal)
+        if is_terminal:
+            np.testing.assert_array_equal(ours.reset()[0], theirs.reset()[..., 0])
+        else:
+            np.testing.assert_array_equal(got[0], observation[..., 0])
+
+
+def test_plays_as_gymnasiums_wrapper() -> None:
+    """With its no-ops off, and without sticky actions."""
+    game_env = gymnasium.make("ALE/Pong-v5", frameskip=1, repeat_action_probability=0.0)
+    theirs = gymnasium.wrappers.AtariPreprocessing(game_env, noop_max=0)
+    ours = make_env("pong", sticky_actions=False)
+    np.testing.assert_array_equal(ours.reset(seed=1)[0], theirs.reset(seed=1)[0])
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        action = int(rng.integers(6))
+        expected = theirs.step(action)
+        got = ours.step(action)
+        np.testing.assert_array_equal(got[0], expected[0])
+        assert got[1:3] == expected[1:3]
+
+
+@pytest.mark.parametrize("game", ["Breakout", "Amidar", "SpaceInvaders"])
+def test_atari_py_plays_the_same(game: str) -> None:
+    """The emulator that recorded the logs, on the ROM they were recorded on."""
+    envs = [
+        make_env(game, roms="legacy", sticky_actions=False, emulator=emulator)
+        for emulator in ("ale_py", "atari_py")
+    ]
+    start, other_start = (env.reset(seed=1)[0] for env in envs)
+    np.testing.assert_array_equal(start, other_start)
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        action = int(rng.integers(len(envs[0].game.actions)))
+        one, other = (env.step(action) for env in envs)
+        assert one[1:3] == other[1:3]
+        if one[2]:
+            np.testing.assert_array_equal(envs[0].reset()[0], envs[1].reset()[0])
+        else:
+            np.testing.assert_array_equal(one[0], other[0])
+
+
+@pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
+def test_the_seed_settles_all(emulator: str) -> None:
+    """0 too, which atari_py would take for the time of day; other seeds stick otherwise."""
+
+    def play(seed: int) -> str:
+        env = make_env("breakout", emulator=emulator)
+        frames = [env.reset(seed=seed)[0], *(env.step(step % 4)[0] for step in range(100))]
+        return md5(np.stack(frames))
+
+    assert play(0) == play(0) != play(1) == play(1)
+    assert play(2**31 + 5) == play(5)
+
+
+def test_sticky_actions_stick() -> None:
+    """In a fourth of the frames the action before is repeated; not when they are off."""
+    steps = {}
+    for sticky in (True, False):
+        env = make_env("breakout", sticky_actions=sticky)
+        env.reset(seed=0)
+        steps[sticky] = [md5(env.step([1, 2, 3, 0][step % 4])[0]) for step in range(100)]
+    again = make_env("breakout", sticky_actions=False)
+    again.reset(seed=7)
+    assert steps[False] == [md5(again.step([1, 2, 3, 0][step % 4])[0]) for step in range(100)]
+    assert steps[True] != steps[False]
+
+
+@pytest.mark.parametrize("arguments", [{}, {"stack": True}, {"emulator": "atari_py"}])
+@pytest.mark.filterwarnings("ignore:.*Not able to test alternative render modes")
+def test_gymnasium_finds_nothing_to_complain(arguments: Any) -> None:
+    """Its checker passes, rendering included."""
+    env_checker.check_env(make_env("breakout", render_mode="rgb_array", **arguments))
+
+
+def test_works_in_vector_environments() -> None:
+    """Several at a time, each seeded."""
+    envs = gymnasium.vector.SyncVectorEnv([lambda: make_env("pong", stack=True)] * 2)
+    observations, _ = envs.reset(seed=3)
+    assert observations.shape == (2, 4, 84, 84)
+    first = make_env("pong", stack=True)
+    first.reset(seed=3)
+    for _ in range(20):
+        observations, _, _, _, info = envs.step(np.array([2, 3]))
+        np.testing.assert_array_equal(observations[0], first.step(2)[0])
+    assert info["lives"].shape == (2,)
+    envs.close()
+
+
+def test_stacks_begin_with_zeros() -> None:
+    """Oldest first; each reset empties the stack; what was given is not overwritten."""
+    stacked, single = make_env("breakout", stack=True), make_env("breakout")
+    for seed in (1, 2):
+        first, frame = stacked.reset(seed=seed)[0], single.reset(seed=seed)[0]
+        assert not first[:3].any()
+        np.testing.assert_array_equal(first[3], frame)
+        second, next_frame = stacked.step(1)[0], single.step(1)[0]
+        assert not second[:2].any()
+        np.testing.assert_array_equal(second[2:], [frame, next_frame])
+        np.testing.assert_array_equal(first[3], frame)
+
+
+def test_rewards_lives_and_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clipped on demand; a lost life ends on demand; the clock truncates."""
+    rng = np.random.default_rng(0)
+    env = make_env("seaquest", clip_rewards=True)
+    env.reset(seed=0)
+    rewards = []
+    for _ in range(600):
+        _, reward, terminated, _, info = env.step(int(rng.integers(18)))
+        rewards.append((reward, info["unclipped_reward"]))
+        if terminated:
+            env.reset()
+    assert (1.0, 20.0) in rewards
+    assert all(one == min(max(other, -1.0), 1.0) for one, other in rewards)
+    assert info["frame_number"] >= info["episode_frame_number"] > 0
+
+    env = make_env("breakout", terminal_on_life_loss=True)
+    _, info = env.reset(seed=0)
+    assert info["lives"] == 5
+    terminated = False
+    while not terminated:
+        _, _, terminated, truncated, info = env.step(1)
+        assert not truncated
+    assert info["lives"] == 4
+    with pytest.raises(gymnasium.error.ResetNeeded, match=r"Call reset\(\) first"):
+        env.step(1)
+    assert env.reset()[1]["lives"] == 5
+
+    monkeypatch.setattr(emulator_lib, "MAX_STEPS", 5)
+    env = make_env("pong")
+    env.reset(seed=0)
+    ends = [env.step(0)[2:4] for _ in range(5)]
+    assert ends == [(False, False)] * 4 + [(False, True)]
+
+
+def test_renders_in_colour() -> None:
+    """The whole screen; a window, if there is one to draw in."""
+    env = make_env("amidar", render_mode="rgb_array", roms="legacy")
+    env.reset(seed=0)
+    for _ in range(50):
+        env.step(0)
+    screen = env.render()
+    assert screen is not None
+    assert screen.shape == (250, 160, 3)
+    assert screen.std(axis=2).max() > 0
+    code = (
+        "import tfds_atari_replay; env = tfds_atari_replay.make_env('pong', render_mode='human');"
+        "env.reset(seed=0); print(env.step(0)[1], env.render())"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed == "0.0 None\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ({"game": "Breakot"}, ValueError, "Did you mean 'Breakout'"),
+        ({"roms": "new"}, ValueError, r"roms must be one of 'auto', 'legacy', 'ale' \(got 'new'\)"),
+        ({"emulator": "x"}, ValueError, r"emulator must be 'ale_py' or 'atari_py' \(got 'x'\)"),
+        ({"render_mode": "ansi"}, ValueError, r"'rgb_array' or 'human' \(got 'ansi'\)"),
+        (
+            {"render_mode": "human", "emulator": "atari_py"},
+            ValueError,
+            "has no window: use render_mode='rgb_array'",
+        ),
+        ({"stak": True}, TypeError, "unexpected keyword argument 'stak'"),
+    ],
+)
+def test_refuses_bad_arguments(arguments: Any, kind: Any, message: str) -> None:
+    """It says which, and what it may be."""
+    with pytest.raises(kind, match=message):
+        make_env(**{"game": "breakout", **arguments})
+
+
+def test_refuses_what_cannot_be() -> None:
+    """Unknown actions, rendering unasked for, a closed environment."""
+    env = make_env("pong")
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(0)
+    env.reset(seed=0)
+    for action in (6, -1, 1.0, "FIRE", None):
+        with pytest.raises(gymnasium.error.InvalidAction, match="an integer, 0 to 5"):
+            env.step(action)  # type: ignore[arg-type]
+    env.step(np.int64(5))
+    with pytest.raises(gymnasium.error.Error, match="render_mode='rgb_array'"):
+        env.render()
+    env.close()
+    for call in (env.reset, lambda: env.step(0), env.render):
+        with pytest.raises(gymnasium.error.ClosedEnvironmentError, match="closed"):
+            call()
+
+
+def hide_atari_py(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it were not installed."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "atari_py" else find_spec(name)
+    )
+    monkeypatch.setitem(sys.modules, "atari_py", None)
+    monkeypatch.delenv(roms_lib.ROMS_VARIABLE, raising=False)
+    monkeypatch.setattr(roms_lib, "_warned", set())
+
+
+def test_without_atari_py(monkeypatch: pytest.MonkeyPatch) -> None:
+    """'auto' warns once where the ROM differs, and says by how much; the rest says what to do."""
+    hide_atari_py(monkeypatch)
+    with pytest.warns(
+        UserWarning, match=r"Amidar .* 250 rows, here 210; .* by 12\.1 of 255"
+    ) as all_:
+        make_env("amidar")
+    assert len(all_) == 1
+    assert "\n" not in str(all_[0].message)
+    make_env("amidar")  # once; a second one would be an error here
+    make_env("breakout")  # the same ROM
+    with pytest.raises(
+        FileNotFoundError, match=r"No legacy ROM of Pong\..*pip install atari-py==0"
+    ):
+        make_env("pong", roms="legacy")
+    with pytest.raises(ImportError, match=r"pip install atari-py==0\.2\.5"):
+        make_env("pong", emulator="atari_py")
+
+
+def test_roms_from_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    """Found by the variable; another file of that name is refused, with both md5s."""
+    legacy = roms_lib.find_rom(GAMES["Amidar"], "legacy")
+    hide_atari_py(monkeypatch)
+    monkeypatch.setenv(roms_lib.ROMS_VARIABLE, str(tmp_path))
+    shutil.copy(legacy, tmp_path)
+    assert roms_lib.find_rom(GAMES["Amidar"]) == tmp_path / "amidar.bin"
+    new = ale_py.roms.get_rom_path("amidar")
+    assert new
+    shutil.copy(new, tmp_path / "amidar.bin")
+    game = GAMES["Amidar"]
+    for roms in ("auto", "legacy"):
+        with pytest.raises(ValueError, match=f"expected md5 {game.legacy_md5}, got {game.ale_md5}"):
+            make_env("amidar", roms=roms)
+
+
+def test_all_legacy_roms_play() -> None:
+    """All 60 load in ale-py; screens are as high as the table says."""
+    for game in GAMES.values():
+        for roms, height in (("legacy", game.legacy_height), ("ale", game.ale_height)):
+            env = make_env(game.name, roms=roms, render_mode="rgb_array")
+            env.reset(seed=1)
+            screen = env.render()
+            assert screen is not None
+            assert screen.shape == (height, 160, 3), (game.name, roms)
+
+
+def test_any_spelling() -> None:
+    """As find_game takes it."""
+    assert make_env("space-invaders").game is find_game("SpaceInvaders")
+    assert tfds_atari_replay.make_env is make_env

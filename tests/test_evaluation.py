@@ -1,0 +1,213 @@
+"""Scores are those of the episodes that were played."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tfds_atari_replay
+from tfds_atari_replay import GAMES, Evaluation, evaluate, make_env
+from tfds_atari_replay.envs import parallel, roms
+
+
+class CountingPolicy:
+    """Cycles through the actions, and keeps what it sees."""
+
+    def __init__(self, choices: int = 4):
+        self._choices = choices
+        self.seen: list[Any] = []
+
+    def __call__(self, observations: Any) -> Any:
+        self.seen.append(observations)
+        # A function of what it sees, so that the order of games does not matter.
+        return (observations[:, -1].astype(np.int64).sum((1, 2)) // 7) % self._choices
+
+
+def play_alone(seed: int, count: int, max_steps: int) -> list[tuple[float, int]]:
+    """Episodes of one environment, played the plainest way."""
+    env, policy, results = make_env("breakout", stack=True), CountingPolicy(), []
+    observation, _ = env.reset(seed=seed)
+    for _ in range(count):
+        score, steps, terminated = 0.0, 0, False
+        while not terminated and steps < max_steps:
+            observation, reward, terminated, _, _ = env.step(policy(observation[np.newaxis])[0])
+            score, steps = score + reward, steps + 1
+        results.append((score, steps))
+        observation, _ = env.reset()
+    return results
+
+
+@pytest.mark.parametrize("max_steps", [27_000, 60])
+def test_plays_what_the_environment_plays(max_steps: int) -> None:
+    """Each game is one of make_env's, bit for bit, over several episodes, cut ones too."""
+    alone = [play_alone(seed, 3, max_steps) for seed in (5, 6)]
+    one = evaluate(
+        CountingPolicy(), "breakout", episodes=3, num_envs=1, seed=5, epsilon=0, max_steps=max_steps
+    )
+    assert list(zip(one.returns, one.lengths, strict=True)) == alone[0]
+    two = evaluate(
+        CountingPolicy(), "breakout", episodes=2, num_envs=2, seed=5, epsilon=0, max_steps=max_steps
+    )
+    assert list(zip(two.returns, two.lengths, strict=True)) == [alone[0][0], alone[1][0]]
+
+
+@pytest.mark.parametrize("game", ["Breakout", "Freeway", "Amidar"])
+@pytest.mark.parametrize("sticky", [0.0, 0.25])
+def test_ale_pys_vector_environment_is_bit_exact(game: str, sticky: float) -> None:
+    """Frames, rewards and ends of the fast way are those of the plain way, resets included."""
+    found = GAMES[game]
+    arguments: Any = {
+        "rom": roms.find_rom(found),
+        "sticky_probability": sticky,
+        "emulator": "ale_py",
+    }
+    plain, fast = (
+        kind(found, 3, 11, **arguments) for kind in (parallel.Games, parallel.ParallelGames)
+    )
+    everything = np.ones(3, np.bool_)
+    np.testing.assert_array_equal(plain.reset(everything), fast.reset(everything))
+    rng, ends = np.random.default_rng(0), 0
+    over = np.zeros(3, np.bool_)
+    for step in range(700):
+        actions = rng.integers(len(found.actions), size=3)
+        expected, got = plain.step(actions), fast.step(actions)
+        # The frame that ends a game is in no log, and versions differ in it.
+        np.testing.assert_array_equal(expected[0][~expected[2]], got[0][~got[2]])
+        np.testing.assert_array_equal(expected[1], got[1])
+        np.testing.assert_array_equal(expected[2], got[2])
+        over = got[2]
+        ends += int(over.sum())
+        if step == 300:
+            mask = np.array([False, True, False])
+            np.testing.assert_array_equal(plain.reset(mask)[1], fast.reset(mask)[1])
+    assert ends > 0 or game == "Freeway"
+
+
+def test_is_reproducible_and_without_bias() -> None:
+    """The same with atari_py; exactly the episodes asked for, begun in order, count."""
+    runs = [
+        evaluate(CountingPolicy(), "breakout", episodes=7, num_envs=3, epsilon=0.3, emulator=name)
+        for name in ("ale_py", "ale_py", "atari_py", "atari_py")
+    ]
+    assert runs[0] == runs[1]
+    assert runs[2] == runs[3]
+    for run in runs:
+        assert len(run.returns) == len(run.lengths) == 7
+        assert min(run.lengths) > 50
+    other = evaluate(CountingPolicy(), "breakout", episodes=7, num_envs=3, epsilon=0.3, seed=9)
+    assert other != runs[0]
+
+
+def test_what_the_policy_sees() -> None:
+    """One call per step, with all games; oldest first, zeros before the first frame."""
+    policy = CountingPolicy()
+    result = evaluate(policy, "breakout", episodes=2, num_envs=2, max_steps=20)
+    assert result.lengths == (20, 20)
+    assert len(policy.seen) == 20
+    assert {(seen.shape, seen.dtype.name) for seen in policy.seen} == {((2, 4, 84, 84), "uint8")}
+    assert not policy.seen[0][:, :3].any()
+    assert policy.seen[0][:, 3].any()
+    np.testing.assert_array_equal(policy.seen[5][:, :3], policy.seen[4][:, 1:])
+    shapes = []
+
+    def last_axis(observations: Any) -> Any:
+        shapes.append(observations.shape)
+        return np.zeros(len(observations), np.int32)
+
+    evaluate(last_axis, "breakout", episodes=3, num_envs=3, max_steps=5, axis=-1, stack=2)
+    assert shapes == [(3, 84, 84, 2)] * 5
+
+
+def test_epsilon_one_is_random_play() -> None:
+    """The policy's actions do not matter then; with 0 they alone do."""
+    stays, fires = ((lambda o, a=action: np.full(len(o), a)) for action in (0, 1))
+    one, other = (
+        evaluate(policy, "breakout", episodes=4, epsilon=1, max_steps=200)
+        for policy in (stays, fires)
+    )
+    assert one == other
+    # Who never fires never plays.
+    still = evaluate(stays, "breakout", episodes=2, epsilon=0, max_steps=100)
+    assert still.returns == (0, 0)
+    assert still.lengths == (100, 100)
+
+
+def test_the_result_sums_up() -> None:
+    """Mean, median, standard error, human-normalised score, JSON; frozen."""
+    result = Evaluation("Breakout", (1.0, 2.0, 6.0), (10, 20, 30), 0.25)
+    assert result.mean == 3
+    assert result.median == 2
+    assert result.standard_error == pytest.approx(np.sqrt(7 / 3))
+    assert json.loads(result.to_json()) == {
+        "game": "Breakout",
+        "returns": [1.0, 2.0, 6.0],
+        "lengths": [10, 20, 30],
+        "human_normalized": 0.25,
+        "mean": 3.0,
+        "median": 2.0,
+        "standard_error": result.standard_error,
+    }
+    assert Evaluation("Pong", (1.0,), (5,), None).standard_error is None
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.game = "Pong"  # type: ignore[misc]
+
+
+def test_human_normalised() -> None:
+    """0 is random play, 1 a human's; None where nobody published them."""
+    pong = evaluate(lambda o: np.zeros(len(o), int), "pong", episodes=1, max_steps=30)
+    assert pong.human_normalized == pytest.approx((pong.mean + 20.7) / (14.6 + 20.7))
+    pooyan = evaluate(lambda o: np.zeros(len(o), int), "pooyan", episodes=1, max_steps=30)
+    assert pooyan.human_normalized is None
+    assert sum(game.random_score is None for game in GAMES.values()) == 5
+
+
+def test_random_play_scores_what_was_published() -> None:
+    """In games with few random events, within a few standard errors."""
+    for name in ("Pong", "Freeway"):
+        result = evaluate(
+            lambda o: np.zeros(len(o), int), name, episodes=8, epsilon=1.0, max_steps=4000
+        )
+        error = result.standard_error
+        assert error is not None
+        assert abs(result.mean - (GAMES[name].random_score or 0)) < 4 * error + 0.5
+
+
+def zeros(observations: Any) -> Any:
+    return np.zeros(len(observations), int)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"game": "Breakot"}, "Did you mean 'Breakout'"),
+        ({"episodes": 0}, r"episodes must be at least 1 \(got 0\)"),
+        ({"num_envs": 0}, r"num_envs must be at least 1 \(got 0\)"),
+        ({"stack": 0}, r"stack must be at least 1 \(got 0\)"),
+        ({"max_steps": 0}, r"max_steps must be at least 1 \(got 0\)"),
+        ({"epsilon": 1.5}, r"epsilon must be from 0 to 1 \(got 1.5\)"),
+        ({"axis": 2}, r"axis must be 0, frames first, or -1, frames last \(got 2\)"),
+        ({"emulator": "x"}, "emulator must be 'ale_py' or 'atari_py'"),
+        ({"roms": "x"}, "roms must be one of"),
+        (
+            {"policy": lambda o: np.zeros((len(o), 4))},
+            r"for uint8 \(8, 4, 84, 84\) integers \(8,\), got float64 \(8, 4\)\. Of action values",
+        ),
+        ({"policy": lambda o: zeros(o).astype(float)}, r"integers \(8,\), got float64 \(8,\)"),
+        ({"policy": lambda _: 1}, r"integers \(8,\), got int64 \(\)"),
+        ({"policy": lambda o: zeros(o) + 4}, r"Breakout are 0 to 3; the policy gave \[4\]"),
+        ({"policy": lambda o: zeros(o) - 1}, r"Breakout are 0 to 3; the policy gave \[-1\]"),
+    ],
+)
+def test_refuses_bad_arguments(arguments: Any, message: str) -> None:
+    """It says which, what it may be, and what came."""
+    with pytest.raises(ValueError, match=message):
+        evaluate(**{"policy": zeros, "game": "breakout", "max_steps": 50, **arguments})
+
+
+def test_is_public() -> None:
+    """At the top of the package."""
+    assert tfds_atari_replay.evaluate is evaluate

@@ -1,0 +1,39 @@
+"""d4rl-atari's interface on gym 0.26, the package that gymnasium succeeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gym
+
+from tfds_atari_replay.envs import offline
+
+
+class OfflineAtariEnv(gym.Env):
+    """`offline.OfflineAtariEnv` as an environment of gym."""
+
+    metadata = offline.OfflineAtariEnv.metadata
+
+    def __init__(self, **kwargs: Any):
+        self._env = offline.OfflineAtariEnv(**kwargs)
+        self.render_mode = self._env.render_mode
+        space = self._env.observation_space
+        self.observation_space = gym.spaces.Box(0, 255, space.shape, space.dtype)
+        self.action_space = gym.spaces.Discrete(len(self._env.game.actions))
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        return self._env.reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> Any:
+        return self._env.step(action)
+
+    def render(self) -> Any:
+        return self._env.render()
+
+    def close(self) -> None:
+        self._env.close()
+
+    def get_dataset(self) -> dict[str, Any]:
+        """Reads the log; see `offline.read_dataset`."""
+        return self._env.get_dataset()
