@@ -36,6 +36,7 @@ ARRAY_NAMES = tuple(_ARRAYS)
 
 # A lap that ends inside an episode's padding is not dumped, so add_count may be some laps ahead of
 # the checkpoint's number. More than this per checkpoint cannot come from play.
+_READ_AT_ONCE = 2**20
 _MAX_LAPS_PER_CHECKPOINT = 100
 
 _logger = logging.getLogger(__name__)
@@ -351,7 +352,9 @@ def _read_exactly(stream: IO[bytes], size: int) -> bytearray:
 def _read_into(stream: IO[bytes], view: memoryview) -> None:
     done = 0
     while done < len(view):
-        got = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        # In pieces, since igzip makes bytes of what it reads before it copies them.
+        piece = view[done : done + _READ_AT_ONCE]
+        got = stream.readinto(piece)  # type: ignore[attr-defined]
         if not got:
             raise _DamageError(f"its header promises {len(view) - done:,} bytes more than it holds")
         done += got

@@ -113,7 +113,7 @@ class StackedFrames(Sequence[Frames]):
         if isinstance(index, np.ndarray | list):
             return self._join(np.asarray(index))
         row = range(len(self))[index]  # as lists take it, errors and all
-        known = self._known[row]
+        known = int(self._known[row])
         if known == STACK_SIZE:
             return self._frames[row - STACK_SIZE + 1 : row + 1]
         stack = np.zeros((STACK_SIZE, *self._frames.shape[1:]), np.uint8)

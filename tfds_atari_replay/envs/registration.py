@@ -18,20 +18,16 @@ from typing import Any
 from tfds_atari_replay.atari_replay import AtariReplay
 from tfds_atari_replay.games import GAMES
 
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "gymnasium": {"entry_point": "tfds_atari_replay.envs.offline:OfflineAtariEnv"},
-    "gym": {
-        "entry_point": "tfds_atari_replay.envs.gym_env:OfflineAtariEnv",
-        # With NumPy 2, gym's checker fails in each step.
-        "disable_env_checker": True,
-    },
+_ENTRY_POINTS = {
+    "gymnasium": "tfds_atari_replay.envs.offline:OfflineAtariEnv",
+    "gym": "tfds_atari_replay.envs.gym_env:OfflineAtariEnv",
 }
 
 
 def register_when_imported() -> None:
     """Registers the ids now with the packages that are imported, later with the others."""
     waiting = set()
-    for package in _OPTIONS:
+    for package in _ENTRY_POINTS:
         if package in sys.modules:
             _register(package)
         else:
@@ -53,7 +49,15 @@ def _register(package: str) -> None:
     # takes 12 s for 16,200 ids.
     registration = importlib.import_module(f"{package}.envs.registration")
     for name, arguments in ids():
-        spec = registration.EnvSpec(name, kwargs=arguments, **_OPTIONS[package])
+        spec = registration.EnvSpec(
+            name,
+            entry_point=_ENTRY_POINTS[package],
+            kwargs=arguments,
+            # No wrappers: gymnasium's would hide get_dataset, gym's checker fails with NumPy 2. The
+            # environment itself refuses steps before a reset, and cuts episodes.
+            order_enforce=False,
+            disable_env_checker=True,
+        )
         registration.registry.setdefault(name, spec)
 
 
