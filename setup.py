@@ -35,9 +35,9 @@ setuptools.setup(
         "tfds_atari_replay.dummy_data": ["*/*/replay_logs/*.gz"],
     },
     install_requires=[
-        # 0.10.0 and 0.10.1 play other games than their neighbours (Breakout, Pong); ROMs come with
-        # the package from 0.10 on.
-        "ale-py>=0.10.2",
+        # ROMs come with it from 0.10 on; the vector environment waits for ever for a partial reset
+        # before 0.12.1. (0.10.0 and 0.10.1 play other games than their neighbours.)
+        "ale-py>=0.12.1",
         # The `tfds` command imports these two at its start, whatever it does, and TFDS does not ask
         # for them. tfds.load does without.
         "apache-beam>=2.69",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,7 @@ def test_the_result_sums_up() -> None:
     result = Evaluation("Breakout", (1.0, 2.0, 6.0), (10, 20, 30), 0.25)
     assert result.mean == 3
     assert result.median == 2
-    assert result.standard_error == pytest.approx(np.sqrt(7 / 3))
+    assert result.standard_error == pytest.approx(math.sqrt(7 / 3))
     assert json.loads(result.to_json()) == {
         "game": "Breakout",
         "returns": [1.0, 2.0, 6.0],

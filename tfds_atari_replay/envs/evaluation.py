@@ -90,7 +90,8 @@ def evaluate(
       episodes: how many, at least 1.
       num_envs: games at a time; no more than episodes are used.
       epsilon: how often a random action is taken instead, 0 to 1. Dopamine evaluates with 0.001.
-      seed: of the random actions and of the games; game i is seeded with seed + i.
+      seed: of the random actions and of the games; game i is seeded with seed + i
+        (modulo 2**31).
       stack: frames per observation, zeros before the first.
       axis: 0 for observations (num_envs, stack, 84, 84), -1 for (num_envs, 84, 84, stack).
       max_steps: after which an episode is cut.
@@ -196,4 +197,5 @@ class _Actor:
                 f"{sorted(set(actions.tolist()) - set(range(choices)))}."
             )
         is_random: npt.NDArray[np.bool_] = self._rng.random(count) < self._epsilon
-        return np.where(is_random, self._rng.integers(choices, size=count), actions)
+        at_random = self._rng.integers(choices, size=count)
+        return np.where(is_random, at_random, actions.astype(np.int64))

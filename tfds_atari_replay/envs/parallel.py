@@ -36,7 +36,7 @@ class Games:
         self._emulators = [
             emulator_lib.Emulator(
                 game,
-                seed=seed + number,
+                seed=(seed + number) % 2**31,
                 rom=rom,
                 sticky_probability=sticky_probability,
                 emulator=emulator,
@@ -89,7 +89,7 @@ class ParallelGames(Games):
     ):
         assert emulator == "ale_py"
         self.game = game
-        self._seeds = np.arange(seed, seed + num_envs)
+        self._seeds = (seed + np.arange(num_envs)) % 2**31
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         self._ale = ale_py.ALEVectorInterface(
             rom_path=rom,
