@@ -16,16 +16,15 @@ from tfds_atari_replay.envs import parallel, roms
 
 
 class CountingPolicy:
-    """Cycles through the actions, and keeps what it sees."""
+    """Acts by what it sees, so that the order of games does not matter; keeps what it sees."""
 
-    def __init__(self, choices: int = 4):
-        self._choices = choices
+    def __init__(self) -> None:
         self.seen: list[Any] = []
 
     def __call__(self, observations: Any) -> Any:
         self.seen.append(observations)
-        # A function of what it sees, so that the order of games does not matter.
-        return (observations[:, -1].astype(np.int64).sum((1, 2)) // 7) % self._choices
+        # Never NOOP: who does not fire waits for 27,000 steps.
+        return 1 + observations[:, -1].astype(np.int64).sum((1, 2)) // 7 % 3
 
 
 def play_alone(seed: int, count: int, max_steps: int) -> list[tuple[float, int]]:
