@@ -36,22 +36,12 @@ _SCORED = (
 )
 
 _D4RL = """
-import gzip, resource, sys, time
+import pathlib, resource, sys, time
 import numpy as np
-folder = sys.argv[1]
+from reading import d4rl_stacks, load_arrays
 start = time.perf_counter()
-arrays = {}
-for name in ("observation", "action", "reward", "terminal"):
-    with gzip.open(f"{folder}/Breakout/1/replay_logs/$store$_{name}_ckpt.1.gz") as file:
-        arrays[name] = np.load(file)
-frames, stacks, known = arrays["observation"], [], 1
-for row in range(len(frames)):
-    if known < 4:
-        zeros = np.zeros((4 - known, 84, 84), np.uint8)
-        stacks.append(np.concatenate([zeros, frames[row - known + 1 : row + 1]]))
-    else:
-        stacks.append(frames[row - 3 : row + 1])
-    known = 1 if arrays["terminal"][row] else known + 1
+arrays = load_arrays(pathlib.Path(sys.argv[1]) / "Breakout" / "1" / "replay_logs")
+stacks = d4rl_stacks(arrays["observation"], arrays["terminal"])
 """
 _OURS = """
 import os, resource, sys, time
@@ -169,7 +159,8 @@ def measure_get_dataset(logs: pathlib.Path) -> None:
         seconds, single, joined, memory = map(
             float,
             subprocess.run(
-                [sys.executable, "-W", "ignore", "-c", code + _READ, str(logs)],
+                [sys.executable, "-W", "ignore", "-c", code + _READ, str(logs.resolve())],
+                cwd=pathlib.Path(__file__).parent,
                 check=True,
                 stdout=subprocess.PIPE,
                 text=True,

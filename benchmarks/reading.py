@@ -91,10 +91,8 @@ def png(data: pathlib.Path) -> Batches:
     return (len(batch["action"]) for batch in dataset)
 
 
-def d4rl_atari(data: pathlib.Path) -> Batches:
-    """Random places of its list of stacks."""
-    arrays = _load(data)
-    frames, terminals = arrays["observation"], arrays["terminal"]
+def d4rl_stacks(frames: Any, terminals: Any) -> list[Any]:
+    """Its list: a stack per row, most of them views of the frames."""
     stacks, known = [], 1
     for row in range(len(frames)):
         if known < 4:
@@ -103,6 +101,14 @@ def d4rl_atari(data: pathlib.Path) -> Batches:
         else:
             stacks.append(frames[row - 3 : row + 1])
         known = 1 if terminals[row] else known + 1
+    return stacks
+
+
+def d4rl_atari(data: pathlib.Path) -> Batches:
+    """Random places of its list of stacks."""
+    arrays = load_arrays(_logs(data))
+    terminals = arrays["terminal"]
+    stacks = d4rl_stacks(arrays["observation"], terminals)
     rng = np.random.default_rng(0)
     while True:
         places = rng.integers(0, len(stacks) - 1, 256)
@@ -120,7 +126,7 @@ def dopamine(data: pathlib.Path) -> Batches:
     """Its replay buffer, in memory."""
     from dopamine.tf.replay_memory import circular_replay_buffer
 
-    arrays = _load(data)
+    arrays = load_arrays(_logs(data))
     capacity = len(arrays["action"])
     buffer = circular_replay_buffer.OutOfGraphReplayBuffer((84, 84), 4, capacity, 256)
     buffer._store.update(arrays)
@@ -134,7 +140,7 @@ def d3rlpy(data: pathlib.Path) -> Batches:
     """Its picker of transitions with stacked frames, from an MDPDataset in memory."""
     import d3rlpy as library  # type: ignore[import-not-found, unused-ignore]
 
-    arrays = _load(data)
+    arrays = load_arrays(_logs(data))
     dataset = library.dataset.ReplayBuffer(
         library.dataset.InfiniteBuffer(),
         transition_picker=library.dataset.FrameStackTransitionPicker(n_frames=4),
@@ -323,11 +329,11 @@ def _png_folder(data: pathlib.Path) -> pathlib.Path:
     return data / "png_steps" / "1.0.0"
 
 
-def _load(data: pathlib.Path) -> dict[str, Any]:
-    """Loads the arrays as these libraries do, in the order of the file."""
+def load_arrays(folder: pathlib.Path) -> dict[str, Any]:
+    """Loads checkpoint 1 of a run as these libraries do, in the order of the file."""
     arrays = {}
     for name in ("observation", "action", "reward", "terminal"):
-        with gzip.open(_logs(data) / f"$store$_{name}_ckpt.1.gz") as file:
+        with gzip.open(folder / f"$store$_{name}_ckpt.1.gz") as file:
             arrays[name] = np.load(file)
     return arrays
 

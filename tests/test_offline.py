@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
-import sys
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
-from truth import DUMMY_DATA, make_episodes, read_gz, write_log
+from truth import DUMMY_DATA, make_episodes, read_gz, run_python, write_log
 
 from tfds_atari_replay import GAMES, sources
 from tfds_atari_replay.envs import offline, registration
@@ -24,14 +22,6 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """Where the environments find logs."""
     monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
     return DUMMY_DATA
-
-
-def run_python(code: str) -> str:
-    """Runs code in a process of its own; returns what it printed."""
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
-    )
-    return result.stdout
 
 
 def slow_stacks(frames: Any, terminals: Any) -> list[Any]:

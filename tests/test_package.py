@@ -9,16 +9,9 @@ import zipfile
 
 import pytest
 from tensorflow_datasets.core.download import checksums
-from truth import DUMMY_DATA, ROOT
+from truth import DUMMY_DATA, ROOT, run_python
 
 import tfds_atari_replay
-
-
-def run_python(code: str) -> str:
-    """Runs code in a process of its own; returns what it printed."""
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
 
 
 def test_public_names() -> None:

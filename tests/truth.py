@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import pathlib
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -139,3 +141,10 @@ def make_episodes(
 def log_folder(root: pathlib.Path) -> pathlib.Path:
     """Where write_log writes what `read` reads."""
     return root / "Breakout" / "1" / "replay_logs"
+
+
+def run_python(code: str) -> str:
+    """Runs code in a process of its own; returns what it printed."""
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout

@@ -382,9 +382,12 @@ def _pools(
     # One at a time, while batches are gathered from the one before. Without a number TensorFlow
     # makes several at a time, and memory grows by a GB.
     pools = chunks.map(make, num_parallel_calls=1)
+    return pools.concatenate(tf.data.Dataset.from_tensors((_empty_pool(pools), True)))
+
+
+def _empty_pool(pools: tf.data.Dataset) -> Tensors:
     spec, _ = pools.element_spec
-    nothing = {name: tf.zeros((0, *spec[name].shape[1:]), spec[name].dtype) for name in spec}
-    return pools.concatenate(tf.data.Dataset.from_tensors((nothing, True)))
+    return {name: tf.zeros((0, *spec[name].shape[1:]), spec[name].dtype) for name in spec}
 
 
 def _batches(
@@ -433,9 +436,7 @@ def _batches(
             num_parallel_calls=_PARALLEL,
         )
 
-    spec, _ = pools.element_spec
-    nothing = {name: tf.zeros((0, *spec[name].shape[1:]), spec[name].dtype) for name in spec}
-    start = gather(nothing, tf.constant(0), tf.constant(0))
+    start = gather(_empty_pool(pools), tf.constant(0), tf.constant(0))
     return pools.scan(start, keep_rest).flat_map(cut)
 
 

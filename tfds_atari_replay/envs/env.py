@@ -125,7 +125,7 @@ class AtariEnv(gymnasium.Env[Observation, np.int64]):
     def _info(self, reward: float) -> dict[str, Any]:
         assert self._emulator
         return {
-            "lives": self._emulator.lives,
+            "lives": self._lives,
             "unclipped_reward": reward,
             **self._emulator.frame_numbers(),
         }
