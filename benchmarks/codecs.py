@@ -30,10 +30,9 @@ Blocks = list[npt.NDArray[np.uint8]]
 def recorded_blocks(game: str) -> tuple[Blocks, float]:
     """Blocks of recorded play, and the bytes a frame takes in the logs."""
     frames, size = [], 0
+    run = sources.find_run(epath.Path(_ROOT / "dummy_data"), games.GAMES[game], 1)
     for number in _CHECKPOINTS[game]:
-        files = sources.find_checkpoint(
-            [epath.Path(_ROOT / "dummy_data")], games.GAMES[game], 1, [number]
-        )
+        files = run[number]
         size += files.paths["observation"].stat().length
         checkpoint = replay_logs.open_checkpoint(files)
         frames += [np.concatenate(list(e.frames)) for e in episodes.read_episodes(checkpoint)]

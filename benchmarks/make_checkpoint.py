@@ -28,10 +28,8 @@ def recorded_play() -> dict[str, npt.NDArray[np.generic]]:
     """Whole episodes of dummy_data with their padding, as the arrays of a log."""
     parts: dict[str, list[npt.NDArray[np.generic]]] = {name: [] for name in replay_logs.ARRAY_NAMES}
     pad = (episodes.PADDING_ROWS, 0)
-    for number in (0, 1, 10, 49, 50):
-        files = sources.find_checkpoint(
-            [epath.Path(_ROOT / "dummy_data")], games.GAMES["Breakout"], 1, [number]
-        )
+    run = sources.find_run(epath.Path(_ROOT / "dummy_data"), games.GAMES["Breakout"], 1)
+    for files in run.values():
         for episode in episodes.read_episodes(replay_logs.open_checkpoint(files)):
             if episode.is_complete:
                 frames = np.concatenate(list(episode.frames))

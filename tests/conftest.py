@@ -16,8 +16,14 @@ from tfds_atari_replay import sources
 
 @pytest.fixture(autouse=True)
 def no_source_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logs come from where a test says, not from the machine's settings."""
+    """Logs come from where a test says, not from the machine's settings or the network.
+
+    Ports below 1024 that nothing serves refuse at once.
+    """
     monkeypatch.delenv(sources.SOURCE_VARIABLE, raising=False)
+    monkeypatch.setenv(sources.CACHE_VARIABLE, "/no/cache")
+    monkeypatch.setattr(sources, "PUBLIC_LOGS", "http://127.0.0.1:9/logs")
+    monkeypatch.setattr(sources, "PUBLIC_UNPLUGGED", "http://127.0.0.1:9/unplugged")
 
 
 @pytest.fixture(scope="session")

@@ -431,8 +431,8 @@ with gzip.open({str(folder / "$store$_observation_ckpt.1.gz")!r}, "wb", 1) as fi
     for _ in range({count} // 1000):
         file.write(np.full((1000, 84, 84), 3, np.uint8).tobytes())
 features = atari_replay.features()
-files = sources.find_checkpoint([epath.Path({str(tmp_path)!r})], GAMES["Breakout"], 1, [1])
-checkpoint = replay_logs.open_checkpoint(files)
+run = sources.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)
+checkpoint = replay_logs.open_checkpoint(run[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 steps = 0
 for episode in episodes.read_episodes(checkpoint):

@@ -85,10 +85,8 @@ def _pieces(adds: list[tuple[int, int]], episodes: list[Truth]) -> list[Truth]:
 
 def open_log(root: pathlib.Path, game: str, run: int, number: int) -> replay_logs.Checkpoint:
     """Opens a checkpoint of the logs under a folder."""
-    files = sources.find_checkpoint(
-        [epath.Path(root)], tfds_atari_replay.GAMES[game], run, [number]
-    )
-    return replay_logs.open_checkpoint(files)
+    found = sources.find_run(epath.Path(root), tfds_atari_replay.GAMES[game], run)
+    return replay_logs.open_checkpoint(found[number])
 
 
 def build(config: str, manual_dir: pathlib.Path, data_dir: pathlib.Path, **kwargs: Any) -> Any:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_atari_replay import episodes, replay_logs, sources, steps
+from tfds_atari_replay import downloads, episodes, replay_logs, sources, steps, unplugged
 from tfds_atari_replay.games import GAMES, Game
 
 _DESCRIPTION = """
@@ -40,11 +41,11 @@ _CITATION = """
 """
 
 # The checkpoints a split stands for; of several, the first that exists. mixed, medium and expert
-# are d4rl-atari's. A run whose last lap ended inside an episode's padding has no checkpoint 50.
+# are d4rl-atari's.
 _SPLITS: dict[str, tuple[int, ...]] = {
     "mixed": (1,),
     "medium": (10,),
-    "expert": (50, 49),
+    "expert": sources.LAST,
     **{f"epoch_{number}": (number,) for number in range(51)},
 }
 _RUNS = (1, 2, 3, 4, 5)
@@ -101,11 +102,15 @@ class AtariReplay(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release."}
     BUILDER_CONFIGS: ClassVar[list[AtariReplayConfig]] = _configs()
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
-The public bucket of the logs is closed. manual_dir is a folder with a copy of them, laid out as
+Needs nothing by hand where a public copy can be reached. manual_dir is a folder with a copy of your
+own, laid out as
 {sources.LAYOUTS}
-(${sources.SOURCE_VARIABLE} may name it instead). No copy? Record logs of your own:
+(${sources.SOURCE_VARIABLE} may name it instead). Logs of your own:
   {sources.RECORD_COMMAND} breakout --out LOGS
 """
+    # Of the package alone; a builder adds those of its data folder.
+    url_infos: ClassVar[dict[str, Any]] = downloads.read_registry()
+    _checksums_path: ClassVar[epath.Path] = downloads.REGISTRY
 
     builder_config: AtariReplayConfig
 
@@ -141,33 +146,46 @@ The public bucket of the logs is closed. manual_dir is a folder with a copy of t
         """As in TFDS; `PartialDecoding` can also select among the fields of steps."""
         return super().as_dataset(*args, decoders=steps.PartialDecoding.of(decoders), **kwargs)
 
+    def _make_download_manager(self, *args: Any, **kwargs: Any) -> tfds.download.DownloadManager:
+        # Read at the last moment, since another builder may have recorded checksums since.
+        self.url_infos = downloads.read_registry(self.data_dir_root)  # type: ignore[misc]
+        self._checksums_path = downloads.registry_to_write(self.data_dir_root)  # type: ignore[misc]
+        return super()._make_download_manager(*args, **kwargs)
+
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         config = self.builder_config
-        files = sources.find_checkpoint(
-            sources.places(_manual_dir(dl_manager)),
+        found = sources.find(
             GAMES[config.game],
             config.run,
             config.checkpoints,
+            manual_dir=_manual_dir(dl_manager),
+            download=functools.partial(downloads.download, dl_manager),
         )
-        # Opened here: all but the frames is checked before anything is written.
-        checkpoint = replay_logs.open_checkpoint(files)
+        downloads.check_dummy_data(found.files)
         self.info.metadata.update(
-            checkpoints=[files.number], source="dopamine", capacity=checkpoint.capacity
+            checkpoints=[found.files.number], source=found.files.layout, capacity=None
         )
-        return {"train": self._generate_examples(checkpoint)}
+        if found.files.layout == "rl_unplugged":
+            read = functools.partial(unplugged.read_episodes, found.files)
+        else:
+            with downloads.deleting_if_damaged(found):
+                # Opened here: all but the frames is checked before anything is written.
+                checkpoint = replay_logs.open_checkpoint(found.files)
+            self.info.metadata["capacity"] = checkpoint.capacity
+            read = functools.partial(episodes.read_episodes, checkpoint)
+        return {"train": self._generate_examples(found, read)}
 
     def _generate_examples(
-        self, checkpoint: replay_logs.Checkpoint
+        self, found: sources.Found, read: Callable[[int], Iterable[episodes.Episode]]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
+        number = found.files.number
         transitions = 0
-        for episode in episodes.read_episodes(checkpoint, steps.BLOCK_LENGTH):
-            transitions += len(episode.action)
-            # At every episode, since TFDS may stop early (max_examples_per_split).
-            self.info.metadata["transitions"] = transitions
-            yield (
-                f"{checkpoint.files.number}_{episode.index}",
-                _to_rlds(episode, checkpoint.files.number),
-            )
+        with downloads.deleting_if_damaged(found):
+            for episode in read(steps.BLOCK_LENGTH):
+                transitions += len(episode.action)
+                # At every episode, since TFDS may stop early (max_examples_per_split).
+                self.info.metadata["transitions"] = transitions
+                yield f"{number}_{episode.index}", _to_rlds(episode, number)
 
 
 def _manual_dir(dl_manager: tfds.download.DownloadManager) -> epath.Path | None:
@@ -193,7 +211,8 @@ def features() -> tfds.features.FeaturesDict:
                         shape=(84, 84, 1),
                         dtype=np.uint8,
                         encoding_format="png",
-                        doc="Grey frame at which the action was taken; zeros in a terminal state.",
+                        doc="Grey frame at which the action was taken. In a terminal state, zeros "
+                        "if it comes from Dopamine's logs, which do not have it.",
                     ),
                     "action": scalar(
                         np.int64, "Index into the game's minimal action set.", "[0, 17]"
@@ -230,7 +249,8 @@ def _to_rlds(episode: episodes.Episode, checkpoint: int) -> dict[str, Any]:
     if ended:
         discount[-2:] = 0
         is_terminal[-1] = True
-        frames = itertools.chain(frames, [np.zeros((84, 84, 1), np.uint8)])
+        if not episode.has_terminal_frame:
+            frames = itertools.chain(frames, [np.zeros((84, 84, 1), np.uint8)])
     is_first[0] = episode.starts_at_reset
     is_last[-1] = True
     return {

@@ -7,7 +7,7 @@ Dopamine's replay buffer and batch_rl's logger, compared with the files they wro
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -33,8 +33,10 @@ class Episode:
         Dopamine sets it too where it cut an episode after 27,000 steps; the logs do not tell.
       action: int32 (T,), taken at the frame.
       reward: float32 (T,), in [-1, 1], that came from the action.
-      frames: gives the frames once, in order, as uint8 (n, 84, 84), n at most `frames_at_once`. The
-        frame after the last action was never logged.
+      frames: gives the frames once, in order, as uint8 (n, 84, 84), n at most `frames_at_once`. In
+        Dopamine's logs the frame after the last action was never logged.
+      has_terminal_frame: whether `frames` gives one more, that of the terminal state. RL Unplugged
+        has it.
     """
 
     index: int
@@ -43,11 +45,22 @@ class Episode:
     action: npt.NDArray[np.int32] = dataclasses.field(repr=False)
     reward: npt.NDArray[np.float32] = dataclasses.field(repr=False)
     frames: Iterator[npt.NDArray[np.uint8]] = dataclasses.field(repr=False)
+    has_terminal_frame: bool = False
 
     @property
     def is_complete(self) -> bool:
         """Whether it holds all steps from reset to terminal."""
         return self.starts_at_reset and self.ends_in_terminal
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """Where an episode, or a piece of one, lies among the rows in time order."""
+
+    start: int
+    stop: int
+    starts_at_reset: bool
+    ends_in_terminal: bool
 
 
 def read_episodes(checkpoint: Checkpoint, frames_at_once: int = 64) -> Iterator[Episode]:
@@ -68,46 +81,59 @@ def read_episodes(checkpoint: Checkpoint, frames_at_once: int = 64) -> Iterator[
     Raises:
       ReplayLogError: while reading, if the file of the frames is damaged.
     """
-    action = _in_time_order(checkpoint, checkpoint.action)
-    reward = _in_time_order(checkpoint, checkpoint.reward)
-    terminal = _in_time_order(checkpoint, checkpoint.terminal)
-    may_be_padding = (action == 0) & (reward == 0) & ~terminal
-    ends = iter([*np.flatnonzero(terminal) + 1, len(action)])
-
+    action = in_time_order(checkpoint, checkpoint.action)
+    reward = in_time_order(checkpoint, checkpoint.reward)
     with FrameReader(checkpoint) as reader:
-        starts_at_reset = False
-        index = start = 0
-        while True:
-            padding = _skip_padding(reader, may_be_padding[start : start + PADDING_ROWS])
-            start += padding
-            if start >= len(action):
-                return
-            end = next(ends)
-            frames = _take(reader, end - start, frames_at_once)
+
+        def skip_if_black(_: int) -> bool:
+            if reader.peek().any():
+                return False
+            reader.read(1)
+            return True
+
+        for index, span in enumerate(find_spans(checkpoint, skip_if_black)):
+            frames = _take(reader, span.stop - span.start, frames_at_once)
             yield Episode(
                 index,
-                starts_at_reset or padding > 0,
-                bool(terminal[end - 1]),
-                action[start:end],
-                reward[start:end],
+                span.starts_at_reset,
+                span.ends_in_terminal,
+                action[span.start : span.stop],
+                reward[span.start : span.stop],
                 frames,
             )
             for _ in frames:  # what the caller left
                 pass
-            index, start, starts_at_reset = index + 1, end, True
 
 
-def _in_time_order(checkpoint: Checkpoint, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+def find_spans(checkpoint: Checkpoint, is_black: Callable[[int], bool]) -> Iterator[Span]:
+    """Gives where the episodes of a checkpoint lie, oldest first, padding left out.
+
+    Args:
+      checkpoint: where to look; its frames are not read.
+      is_black: says whether the frame of a row, given by its place in time, is zero throughout. It
+        is asked in the order of time, and only for rows that are padding if it is.
+    """
+    terminal = in_time_order(checkpoint, checkpoint.terminal)
+    may_be_padding = (
+        (in_time_order(checkpoint, checkpoint.action) == 0)
+        & (in_time_order(checkpoint, checkpoint.reward) == 0)
+        & ~terminal
+    )
+    start = 0
+    for stop in [*np.flatnonzero(terminal) + 1, len(terminal)]:
+        first = start
+        limit = min(first + PADDING_ROWS, len(terminal))
+        while start < limit and may_be_padding[start] and is_black(start):
+            start += 1
+        if start < stop:
+            # After a terminal comes a reset, whatever the padding.
+            yield Span(start, int(stop), start > first or first > 0, bool(terminal[stop - 1]))
+        start = int(stop)
+
+
+def in_time_order(checkpoint: Checkpoint, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+    """The rows of one of the checkpoint's arrays, oldest first, without those never written."""
     return np.concatenate([array[rows] for rows in checkpoint.time_order])
-
-
-def _skip_padding(reader: FrameReader, may_be_padding: npt.NDArray[np.bool_]) -> int:
-    """Takes leading black frames as far as the other arrays are zero too; says how many."""
-    skipped = 0
-    while skipped < len(may_be_padding) and may_be_padding[skipped] and not reader.peek().any():
-        reader.read(1)
-        skipped += 1
-    return skipped
 
 
 def _take(reader: FrameReader, count: int, at_once: int) -> Iterator[npt.NDArray[np.uint8]]:

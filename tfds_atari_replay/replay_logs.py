@@ -46,12 +46,12 @@ class ReplayLogError(ValueError):
     """A replay log is damaged, or is not what its name says."""
 
 
-class _DamageError(Exception):
-    """What is wrong with one file; `_naming` adds which file."""
+class DamageError(Exception):
+    """What is wrong with one file; `naming` makes it a `ReplayLogError`, which says what file."""
 
 
 # What reading a damaged file raises; isal does not say that its error is an exception.
-_DAMAGE: Any = (_DamageError, EOFError, gzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
+_DAMAGE: Any = (DamageError, EOFError, gzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,9 @@ class CheckpointFiles:
       number: of the checkpoint, as in the file names.
       folder: where the files are.
       paths: file by array name: `observation`, `action`, `reward`, `terminal` and, but for
-        d4rl-atari's cache, `add_count`.
+        d4rl-atari's cache, `add_count`. In RL Unplugged there is one, `episodes`.
+      layout: `dopamine`, `d4rl_atari` or `rl_unplugged`.
+      if_damaged: what to do about a damaged file, for its error's message.
     """
 
     game: Game
@@ -72,6 +74,8 @@ class CheckpointFiles:
     number: int
     folder: epath.Path
     paths: Mapping[str, epath.Path]
+    layout: str = "dopamine"
+    if_damaged: str = "Delete it and copy it again from where it came."
 
     def __str__(self) -> str:
         return f"{self.game.name} run {self.run} checkpoint {self.number}"
@@ -84,7 +88,8 @@ class Checkpoint:
     Attributes:
       files: where it comes from.
       capacity: rows in the ring; 1,000,000 in the public logs.
-      cursor: the row that would have been written next.
+      add_count: how many rows were ever added, as logged: in a run's last dump it is the cursor.
+        None in d4rl-atari's cache, which leaves it out.
       is_full: whether every row was written; if not, rows from the cursor on are garbage.
       action: int32 (capacity,), index into the game's actions.
       reward: float32 (capacity,); the logger clips to [-1, 1].
@@ -93,11 +98,17 @@ class Checkpoint:
 
     files: CheckpointFiles
     capacity: int
-    cursor: int
+    add_count: int | None
     is_full: bool
     action: npt.NDArray[np.int32] = dataclasses.field(repr=False)
     reward: npt.NDArray[np.float32] = dataclasses.field(repr=False)
     terminal: npt.NDArray[np.bool_] = dataclasses.field(repr=False)
+
+    @property
+    def cursor(self) -> int:
+        """The row that would have been written next."""
+        # Without add_count: as in a dump at a lap's end.
+        return (self.capacity - 1 if self.add_count is None else self.add_count) % self.capacity
 
     @property
     def time_order(self) -> tuple[slice, ...]:
@@ -125,18 +136,18 @@ def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
                 f"{', '.join(sorted(files.paths)) or 'nothing'}. A checkpoint needs "
                 f"{', '.join(_ARRAYS)}; copy the missing file there."
             )
-    with _naming(files, "observation"), _open_array(files, "observation") as (_, shape):
+    with naming(files, "observation"), _open_array(files, "observation") as (_, shape):
         capacity = shape[0]
     arrays = {name: _read_array(files, name, capacity) for name in _ARRAYS if name != "observation"}
-    cursor, is_full = _read_cursor(files, capacity)
+    add_count, is_full = _read_add_count(files, capacity)
     checkpoint = Checkpoint(
-        files, capacity, cursor, is_full, arrays["action"], arrays["reward"], arrays["terminal"]
+        files, capacity, add_count, is_full, arrays["action"], arrays["reward"], arrays["terminal"]
     )
     _check_values(checkpoint)
     return dataclasses.replace(checkpoint, terminal=arrays["terminal"].astype(np.bool_))
 
 
-def _read_cursor(files: CheckpointFiles, capacity: int) -> tuple[int, bool]:
+def _read_add_count(files: CheckpointFiles, capacity: int) -> tuple[int | None, bool]:
     if "add_count" not in files.paths:
         # d4rl-atari's cache leaves add_count out. The logger dumps one row before the end.
         is_full = files.number > 0
@@ -148,24 +159,24 @@ def _read_cursor(files: CheckpointFiles, capacity: int) -> tuple[int, bool]:
             files.folder,
             "is the oldest" if is_full else "was never written",
         )
-        return capacity - 1, is_full
-    with _naming(files, "add_count"):
+        return None, is_full
+    with naming(files, "add_count"):
         with _open_npy(files.paths["add_count"]) as (stream, dtype, shape):
             if shape != () or dtype.kind not in "iu":
-                raise _DamageError(f"expected one integer, got {dtype} {shape}")
-            add_count = int(np.frombuffer(_read_exactly(stream, dtype.itemsize), dtype)[0])
-            _expect_end(stream)
+                raise DamageError(f"expected one integer, got {dtype} {shape}")
+            add_count = int(np.frombuffer(read_exactly(stream, dtype.itemsize), dtype)[0])
+            expect_end(stream)
         limit = capacity * (files.number + 1) * _MAX_LAPS_PER_CHECKPOINT
         if not 0 <= add_count <= limit:
-            raise _DamageError(
+            raise DamageError(
                 f"expected a count of rows between 0 and {limit:,} (capacity {capacity:,}, "
                 f"{_MAX_LAPS_PER_CHECKPOINT} laps a checkpoint), got {add_count:,}"
             )
         # The run's last dump holds only the cursor; there the ring is full all the same.
         is_full = add_count >= capacity or files.number > 0
         if not is_full and not add_count:
-            raise _DamageError("expected at least one row, got a buffer that nothing was added to")
-    return add_count % capacity, is_full
+            raise DamageError("expected at least one row, got a buffer that nothing was added to")
+    return add_count, is_full
 
 
 def _check_values(checkpoint: Checkpoint) -> None:
@@ -185,8 +196,8 @@ def _check_values(checkpoint: Checkpoint) -> None:
             bad = np.flatnonzero(~is_good[rows])
             if len(bad):
                 row = rows.start + int(bad[0])
-                with _naming(files, name):
-                    raise _DamageError(f"expected {expected}, got {array[row]} in row {row:,}")
+                with naming(files, name):
+                    raise DamageError(f"expected {expected}, got {array[row]} in row {row:,}")
 
 
 def read_frames(checkpoint: Checkpoint) -> npt.NDArray[np.uint8]:
@@ -199,6 +210,32 @@ def read_frames(checkpoint: Checkpoint) -> npt.NDArray[np.uint8]:
       ReplayLogError: the file is cut short or damaged.
     """
     return _read_array(checkpoint.files, "observation", checkpoint.capacity)
+
+
+def find_black_frames(checkpoint: Checkpoint, rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Reads all frames once, in the order of the file and in constant memory.
+
+    Args:
+      checkpoint: whose frames.
+      rows: bool (capacity,), the frames to look at.
+
+    Returns:
+      bool (capacity,), which of them are zero throughout.
+
+    Raises:
+      ReplayLogError: the file is cut short or damaged, be it in its last byte.
+    """
+    black = np.zeros(checkpoint.capacity, np.bool_)
+    frames = np.empty((64, *FRAME_SHAPE), np.uint8)
+    files = checkpoint.files
+    with naming(files, "observation"), _open_array(files, "observation") as (stream, _):
+        for start in range(0, checkpoint.capacity, len(frames)):
+            piece = frames[: checkpoint.capacity - start]
+            _read_into(stream, piece.data.cast("B"))
+            for row in np.flatnonzero(rows[start : start + len(piece)]):
+                black[start + row] = not piece[row].any()
+        expect_end(stream)
+    return black
 
 
 class FrameReader:
@@ -248,7 +285,7 @@ class FrameReader:
         done = 0
         if self._peeked is not None and count:
             frames[0], self._peeked, done = self._peeked, None, 1
-        with _naming(self._files, "observation"):
+        with naming(self._files, "observation"):
             while done < count:
                 segment = self._segments[0]
                 if self._stream is None:
@@ -269,7 +306,7 @@ class FrameReader:
         if self._is_first_pass:
             self._skip_to(self._capacity)
             assert self._stream is not None
-            _expect_end(self._stream)
+            expect_end(self._stream)
             self._is_first_pass = False
         self._open_file.close()
         self._stream = None
@@ -286,24 +323,30 @@ class FrameReader:
 
 
 @contextlib.contextmanager
-def _naming(files: CheckpointFiles, name: str) -> Iterator[None]:
+def naming(files: CheckpointFiles, name: str) -> Iterator[None]:
     """Turns what goes wrong with a file into an error that names it."""
     try:
         yield
     except _DAMAGE as error:
         raise ReplayLogError(
-            f"{files}: {files.paths[name]} is damaged or not a log: {error}. "
-            "Delete it and copy it again from where it came."
+            f"{files}: {files.paths[name]} is damaged or not a log: {error}. {files.if_damaged}"
         ) from error
 
 
 @contextlib.contextmanager
-def _open_npy(path: epath.Path) -> Iterator[tuple[IO[bytes], np.dtype[Any], tuple[int, ...]]]:
-    """Opens a gzipped .npy, read up to its data. ISA-L unpacks 4 times as fast as zlib."""
+def open_gzip(path: epath.Path) -> Iterator[IO[bytes]]:
+    """Opens a gzip file. ISA-L unpacks 4 times as fast as zlib."""
     with path.open("rb") as file, igzip.open(file) as stream:  # type: ignore[no-untyped-call]
+        yield stream
+
+
+@contextlib.contextmanager
+def _open_npy(path: epath.Path) -> Iterator[tuple[IO[bytes], np.dtype[Any], tuple[int, ...]]]:
+    """Opens a gzipped .npy, read up to its data."""
+    with open_gzip(path) as stream:
         magic = stream.read(8)
         if magic not in (b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"):
-            raise _DamageError(f"expected a .npy array of version 1 or 2, it begins {magic!r}")
+            raise DamageError(f"expected a .npy array of version 1 or 2, it begins {magic!r}")
         read_header = (
             np.lib.format.read_array_header_1_0
             if magic[6] == 1
@@ -312,11 +355,11 @@ def _open_npy(path: epath.Path) -> Iterator[tuple[IO[bytes], np.dtype[Any], tupl
         try:
             shape, is_fortran, dtype = read_header(stream)
         except ValueError as error:
-            raise _DamageError(f"its .npy header cannot be read: {error}") from error
+            raise DamageError(f"its .npy header cannot be read: {error}") from error
         if dtype.hasobject:
-            raise _DamageError("expected numbers, got pickled objects, which are never loaded")
+            raise DamageError("expected numbers, got pickled objects, which are never loaded")
         if is_fortran and len(shape) > 1:
-            raise _DamageError("expected rows in C order, got Fortran order")
+            raise DamageError("expected rows in C order, got Fortran order")
         yield stream, dtype, shape
 
 
@@ -329,21 +372,22 @@ def _open_array(
     with _open_npy(files.paths[name]) as (stream, got_dtype, shape):
         if got_dtype != np.dtype(dtype) or not shape or shape[1:] != row_shape or not shape[0]:
             expected = ", ".join(["capacity", *map(str, row_shape)])
-            raise _DamageError(f"expected {dtype} ({expected}), got {got_dtype} {shape}")
+            raise DamageError(f"expected {dtype} ({expected}), got {got_dtype} {shape}")
         if capacity is not None and shape[0] != capacity:
-            raise _DamageError(f"it has {shape[0]:,} rows, 'observation' has {capacity:,}")
+            raise DamageError(f"it has {shape[0]:,} rows, 'observation' has {capacity:,}")
         yield stream, shape
 
 
 def _read_array(files: CheckpointFiles, name: str, capacity: int) -> npt.NDArray[Any]:
-    with _naming(files, name), _open_array(files, name, capacity) as (stream, shape):
+    with naming(files, name), _open_array(files, name, capacity) as (stream, shape):
         array = np.empty(shape, _ARRAYS[name][0])
         _read_into(stream, array.data.cast("B"))
-        _expect_end(stream)
+        expect_end(stream)
     return array
 
 
-def _read_exactly(stream: IO[bytes], size: int) -> bytearray:
+def read_exactly(stream: IO[bytes], size: int) -> bytearray:
+    """Reads so many bytes; a `DamageError` if there are fewer."""
     data = bytearray(size)
     _read_into(stream, memoryview(data))
     return data
@@ -356,11 +400,11 @@ def _read_into(stream: IO[bytes], view: memoryview) -> None:
         piece = view[done : done + _READ_AT_ONCE]
         got = stream.readinto(piece)  # type: ignore[attr-defined]
         if not got:
-            raise _DamageError(f"its header promises {len(view) - done:,} bytes more than it holds")
+            raise DamageError(f"its header promises {len(view) - done:,} bytes more than it holds")
         done += got
 
 
-def _expect_end(stream: IO[bytes]) -> None:
+def expect_end(stream: IO[bytes]) -> None:
     """Reads past the data's end, where gzip compares its checksum."""
     if stream.read(1):
-        raise _DamageError("expected the file to end with its array, got more bytes")
+        raise DamageError("expected the file to end with its array, got more bytes")

@@ -7,11 +7,8 @@ a PNG per step.
 
 from __future__ import annotations
 
-import collections
-import concurrent.futures
 import dataclasses
 import math
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -22,6 +19,8 @@ from isal import isal_zlib
 from tensorflow_datasets.core.data_sources import python as python_data_source
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 from zlib_ng import zlib_ng
+
+from tfds_atari_replay.threads import map_ahead
 
 BLOCK_LENGTH = 64
 """Frames per block: longer ones are smaller, shorter ones quicker to reach into."""
@@ -38,8 +37,6 @@ needs one block; zeros before the first step. They add at most an eighth to what
 # (benchmarks/codecs.py).
 _HEADER = np.dtype("<u4")
 _LEVEL = 5
-
-_THREADS = os.cpu_count() or 1
 
 Array = npt.NDArray[Any]
 TensorInfo: TypeAlias = tfds.features.TensorInfo
@@ -307,19 +304,18 @@ def _encode_frames(name: str, column: Iterable[Any], info: TensorInfo) -> tuple[
     else:  # single frames, or arrays of them
         arrays = map(np.asarray, column)
         chunks = (a[np.newaxis] if a.ndim == len(info.shape) else a for a in arrays)
-    length, blocks = 0, []
-    # Compressing takes most of a build's time and lets go of Python's lock. What waits for it is
-    # bounded, so that memory does not grow with the episode.
-    waiting: collections.deque[concurrent.futures.Future[bytes]] = collections.deque()
-    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+    length = 0
+
+    def with_lead() -> Iterator[tuple[Array, Array]]:
+        nonlocal length
         lead = np.zeros((LEAD, *info.shape), info.np_dtype)
         for block in _reblock(name, chunks, info):
             length += len(block)
-            waiting.append(pool.submit(_compress_block, lead, block))
+            yield lead, block
             lead = np.concatenate([lead, block])[-LEAD:]
-            if len(waiting) > 2 * _THREADS:
-                blocks.append(waiting.popleft().result())
-        blocks.extend(block.result() for block in waiting)
+
+    # Compressing takes most of a build's time and lets go of Python's lock.
+    blocks = list(map_ahead(lambda pair: _compress_block(*pair), with_lead()))
     return length, blocks
 
 

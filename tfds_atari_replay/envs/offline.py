@@ -6,15 +6,17 @@ It exists so that code written for d4rl-atari runs on; `tfds.load` gives cleaner
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay import games, replay_logs, sources
+from tfds_atari_replay import downloads, games, replay_logs, sources, unplugged
 from tfds_atari_replay.envs.env import STACK_SIZE, AtariEnv
 
 Frames = npt.NDArray[np.uint8]
+# Frames (N, 84, 84), actions, rewards, terminals (N,).
+_Arrays: TypeAlias = tuple[Frames, npt.NDArray[np.int32], npt.NDArray[np.float32], Frames]
 
 
 class OfflineAtariEnv(AtariEnv):
@@ -55,7 +57,8 @@ def read_dataset(
 
     They are the file's rows in the file's order: a ring buffer, in which time begins at the cursor;
     with the three zero rows before each episode, and, in checkpoint 0, rows that were never
-    written. `tfds.load('atari_replay/...')` gives episodes in order, without these.
+    written. `tfds.load('atari_replay/...')` gives episodes in order, without these. So does a file
+    of RL Unplugged, which is read where there is nothing else: its rows are the steps in order.
 
     Returns:
       observations: uint8 (N, 1, 84, 84); with `stack` a `StackedFrames` of N (4, 84, 84).
@@ -66,17 +69,49 @@ def read_dataset(
     Raises:
       FileNotFoundError: no such logs, in no place; the message says where it looked.
       ReplayLogError: a file is damaged.
+      OSError: a download failed.
     """
-    files = sources.find_checkpoint(sources.places(None), game, run, checkpoints)
-    checkpoint = replay_logs.open_checkpoint(files)
-    frames = replay_logs.read_frames(checkpoint)
-    terminals = checkpoint.terminal.view(np.uint8)
+    found = sources.find(
+        game,
+        run,
+        checkpoints,
+        manual_dir=None,
+        download=lambda urls: downloads.download(downloads.default_manager(), urls),
+    )
+    with downloads.deleting_if_damaged(found):
+        read = _read_unplugged if found.files.layout == "rl_unplugged" else _read_log
+        frames, actions, rewards, terminals = read(found.files)
     return {
         "observations": StackedFrames(frames, terminals) if stack else frames[:, np.newaxis],
-        "actions": checkpoint.action,
-        "rewards": checkpoint.reward,
+        "actions": actions,
+        "rewards": rewards,
         "terminals": terminals,
     }
+
+
+def _read_log(files: replay_logs.CheckpointFiles) -> _Arrays:
+    checkpoint = replay_logs.open_checkpoint(files)
+    frames = replay_logs.read_frames(checkpoint)
+    return frames, checkpoint.action, checkpoint.reward, checkpoint.terminal.view(np.uint8)
+
+
+def _read_unplugged(files: replay_logs.CheckpointFiles) -> _Arrays:
+    # Twice: first without unpacking frames, to know how many there are.
+    episodes = [(e.action, e.reward, e.ends_in_terminal) for e in unplugged.read_episodes(files)]
+    actions, rewards, ended = zip(*episodes, strict=True)
+    lengths = np.array([len(action) for action in actions])
+    terminals = np.zeros(lengths.sum(), np.uint8)
+    # An episode of a terminal state alone, as a checkpoint's first may be, has no row.
+    terminals[(lengths.cumsum() - 1)[np.array(ended) & (lengths > 0)]] = 1
+    frames = np.empty((len(terminals), *replay_logs.FRAME_SHAPE), np.uint8)
+    row = 0
+    for episode in unplugged.read_episodes(files):
+        stop = row + len(episode.action)
+        for piece in episode.frames:
+            taken = piece[: stop - row]  # without the terminal state's
+            frames[row : row + len(taken)] = taken
+            row += len(taken)
+    return frames, np.concatenate(actions), np.concatenate(rewards), terminals
 
 
 class StackedFrames(Sequence[Frames]):
