@@ -52,10 +52,14 @@ setuptools.setup(
         # TFDS takes any tensorflow-metadata, which takes any protobuf, but its generated code needs
         # this one; without the two bounds a resolver may choose versions that do not import.
         "protobuf>=6.31.1",
+        "requests>=2.32",
+        "rich>=13.0",
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.7",
         "tensorflow-metadata>=1.21",
         "tqdm>=4.66",
+        # From 2 on, less than a server promised is an error, not the end of a file.
+        "urllib3>=2.0",
         "zlib-ng>=0.5.1",
     ],
     extras_require={

@@ -1,9 +1,11 @@
-"""The command line: `python -m tfds_atari_replay record|show`."""
+"""The command line: `python -m tfds_atari_replay record|inspect|show`."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
+import json
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -16,20 +18,23 @@ from tfds_atari_replay import replay_logs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command; returns its exit status: 0, or 1 after an error that is the user's."""
+    """Runs a command; returns its exit status: 0, or 1 after an error that is the user's.
+
+    `inspect` returns 1 too if a checkpoint is damaged or lacks files.
+    """
     args = _parser().parse_args(argv)
     try:
-        args.command(args)
+        status: int | None = args.command(args)
     except (replay_logs.ReplayLogError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tfds_atari_replay",
-        description="DQN Replay logs: record them, look at them.",
+        description="DQN Replay logs: record them, inspect them, look at datasets made of them.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -52,6 +57,19 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("--run", type=int, default=1, help="number of the run")
     record.add_argument("--seed", type=int, default=0, help="of the emulator and of random actions")
     record.set_defaults(command=_record)
+
+    inspect = commands.add_parser(
+        "inspect",
+        help="say what a folder of logs holds, lacks and repeats",
+        description="Says what a folder of logs holds, lacks and repeats. The exit status is 1 if "
+        "a checkpoint is damaged or lacks files, or if there is none.",
+    )
+    inspect.add_argument("path", help="folder, or gs://...")
+    inspect.add_argument(
+        "--deep", action="store_true", help="read every byte: find damage, count steps exactly"
+    )
+    inspect.add_argument("--json", action="store_true", help="for programs")
+    inspect.set_defaults(command=_inspect)
 
     show = commands.add_parser("show", help="say what a built dataset holds; draw an episode of it")
     show.add_argument("config", help="as in tfds.load, e.g. breakout_expert_v0")
@@ -88,6 +106,19 @@ def _load_policy(path: str) -> Any:
         raise ValueError(
             f"--policy must be MODULE:NAME of a callable (got {path!r}): {error}"
         ) from error
+
+
+def _inspect(args: argparse.Namespace) -> int:
+    from tfds_atari_replay import inspection
+
+    reports = inspection.inspect(args.path, deep=args.deep)
+    bad = sum(not report.is_usable for report in reports)
+    if args.json:
+        checkpoints = [dataclasses.asdict(report) for report in reports]
+        print(json.dumps({"is_usable": not bad, "checkpoints": checkpoints}, indent=2))
+    else:
+        inspection.print_tables(reports, deep=args.deep)
+    return min(bad, 1)
 
 
 def _show(args: argparse.Namespace) -> None:

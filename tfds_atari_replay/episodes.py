@@ -7,6 +7,7 @@ Dopamine's replay buffer and batch_rl's logger, compared with the files they wro
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay.replay_logs import Checkpoint, FrameReader
+
+_logger = logging.getLogger(__name__)
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -81,6 +84,13 @@ def read_episodes(checkpoint: Checkpoint, frames_at_once: int = 64) -> Iterator[
     Raises:
       ReplayLogError: while reading, if the file of the frames is damaged.
     """
+    if checkpoint.add_count is None:
+        _logger.warning(
+            "%s: %s holds no add_count. Assuming a dump at the end of a lap. If it is the run's "
+            "last dump, its cursor is unknown, and somewhere two episodes are joined.",
+            checkpoint.files,
+            checkpoint.files.folder,
+        )
     action = in_time_order(checkpoint, checkpoint.action)
     reward = in_time_order(checkpoint, checkpoint.reward)
     with FrameReader(checkpoint) as reader:
@@ -129,6 +139,19 @@ def find_spans(checkpoint: Checkpoint, is_black: Callable[[int], bool]) -> Itera
             # After a terminal comes a reset, whatever the padding.
             yield Span(start, int(stop), start > first or first > 0, bool(terminal[stop - 1]))
         start = int(stop)
+
+
+def count_repeated(before: Checkpoint, last: Checkpoint) -> int:
+    """How many rows of a run's last dump are also in the checkpoint before it.
+
+    They are its oldest, rows cursor to capacity - 2: since the checkpoint before, one row was
+    written behind them, and then those before the cursor. 0 if a lap between the two was never
+    written, which shows in the rows themselves.
+    """
+    rows = slice(last.cursor, last.capacity - 1)
+    names = ("action", "reward", "terminal")
+    same = all(np.array_equal(getattr(before, n)[rows], getattr(last, n)[rows]) for n in names)
+    return rows.stop - rows.start if same and rows.start < rows.stop else 0
 
 
 def in_time_order(checkpoint: Checkpoint, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:

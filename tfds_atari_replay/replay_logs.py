@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gzip
-import logging
 import zlib
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -38,8 +37,6 @@ ARRAY_NAMES = tuple(_ARRAYS)
 # the checkpoint's number. More than this per checkpoint cannot come from play.
 _READ_AT_ONCE = 2**20
 _MAX_LAPS_PER_CHECKPOINT = 100
-
-_logger = logging.getLogger(__name__)
 
 
 class ReplayLogError(ValueError):
@@ -89,7 +86,8 @@ class Checkpoint:
       files: where it comes from.
       capacity: rows in the ring; 1,000,000 in the public logs.
       add_count: how many rows were ever added, as logged: in a run's last dump it is the cursor.
-        None in d4rl-atari's cache, which leaves it out.
+        None in d4rl-atari's cache, which leaves it out; then a dump at a lap's end is assumed, in
+        which the last row is the oldest or, in checkpoint 0, was never written.
       is_full: whether every row was written; if not, rows from the cursor on are garbage.
       action: int32 (capacity,), index into the game's actions.
       reward: float32 (capacity,); the logger clips to [-1, 1].
@@ -149,17 +147,7 @@ def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
 
 def _read_add_count(files: CheckpointFiles, capacity: int) -> tuple[int | None, bool]:
     if "add_count" not in files.paths:
-        # d4rl-atari's cache leaves add_count out. The logger dumps one row before the end.
-        is_full = files.number > 0
-        _logger.warning(
-            "%s: %s holds no add_count. Assuming a dump at the end of a lap, where the last row "
-            "%s. If it is the run's last dump, its cursor is unknown, and somewhere two episodes "
-            "are joined.",
-            files,
-            files.folder,
-            "is the oldest" if is_full else "was never written",
-        )
-        return None, is_full
+        return None, files.number > 0
     with naming(files, "add_count"):
         with _open_npy(files.paths["add_count"]) as (stream, dtype, shape):
             if shape != () or dtype.kind not in "iu":

@@ -172,10 +172,10 @@ def _look(place: _Place, game: Game, run: int, numbers: Sequence[int]) -> _Answe
 
 def _look_in_folder(place: _Place, game: Game, run: int, numbers: Sequence[int]) -> _Answer:
     assert place.root is not None
-    root = epath.Path(place.root).expanduser()
+    root = open_path(place.root)
     found = find_run(root, game, run)
     if not found:
-        return _Answer(_contents(root))
+        return _Answer(contents(root))
     some = next(iter(found.values()))
     for number in _numbers(game, some.layout, numbers):
         if number in found:
@@ -266,7 +266,23 @@ def _children(folder: epath.Path) -> list[epath.Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _contents(root: epath.Path) -> str:
+def open_path(path: epath.PathLike) -> epath.Path:
+    """Returns a path that epath opens.
+
+    Raises:
+      ValueError: it cannot open such paths.
+    """
+    try:
+        return epath.Path(path).expanduser()
+    except KeyError as error:
+        raise ValueError(
+            f"Cannot list {os.fspath(path)}: expected a folder, or a gs:// or s3:// path. (An "
+            f"http(s) base can be read from, as ${SOURCE_VARIABLE}, but not listed.)"
+        ) from error
+
+
+def contents(root: epath.Path) -> str:
+    """Says in a few words what is at a path."""
     if not root.is_dir():
         if "://" in os.fspath(root):
             return "does not exist, or cannot be reached"
