@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 # Its start-up lines say nothing about a test.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
+from server import Server
 from truth import DUMMY_DATA, build
 
 from tfds_atari_replay import sources
@@ -16,17 +19,29 @@ from tfds_atari_replay import sources
 
 @pytest.fixture(autouse=True)
 def no_source_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logs come from where a test says, not from the machine's settings or the network.
-
-    Ports below 1024 that nothing serves refuse at once.
-    """
+    """Logs come from where a test says, not from the machine's settings or the network."""
     monkeypatch.delenv(sources.SOURCE_VARIABLE, raising=False)
     monkeypatch.setenv(sources.CACHE_VARIABLE, "/no/cache")
-    monkeypatch.setattr(sources, "PUBLIC_LOGS", "http://127.0.0.1:9/logs")
-    monkeypatch.setattr(sources, "PUBLIC_UNPLUGGED", "http://127.0.0.1:9/unplugged")
+    # The public places are https; nothing listens there. Holds in other processes too.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
 
 
 @pytest.fixture(scope="session")
 def expert(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The builder of breakout_expert_v0, built from dummy_data."""
     return build("breakout_expert_v0", DUMMY_DATA, tmp_path_factory.mktemp("expert"))
+
+
+@pytest.fixture
+def public(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server that plays the public places; its folder is `public` in tmp_path.
+
+    The logs are below `logs/dqn`, RL Unplugged below `unplugged/atari_episodes_ordered`.
+    """
+    (tmp_path / "public").mkdir()
+    with Server(tmp_path / "public") as server:
+        monkeypatch.setattr(sources, "PUBLIC_LOGS", f"{server.url}/logs/dqn")
+        monkeypatch.setattr(
+            sources, "PUBLIC_UNPLUGGED", f"{server.url}/unplugged/atari_episodes_ordered"
+        )
+        yield server

@@ -386,7 +386,7 @@ def test_no_logs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert_no_dataset(tmp_path, "breakout_expert_v0")
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(FileNotFoundError, match=rf"Looked in:\n  {empty} \(is empty\)"):
+    with pytest.raises(FileNotFoundError, match=rf"1\. manual_dir: {empty} \(is empty\)"):
         build("breakout_expert_v0", empty, tmp_path)
     monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
     builder = build("breakout_expert_v0", empty, tmp_path)

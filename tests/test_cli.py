@@ -69,8 +69,8 @@ def test_tfds_build_says_what_is_wrong(tmp_path: pathlib.Path) -> None:
         cwd=tmp_path,
     )
     assert result.returncode
-    assert "No replay logs of Pong run 1. Looked in:" in result.stderr
-    assert "(holds Asterix, Breakout, __init__.py" not in result.stderr
+    assert "No replay logs of Pong run 1, checkpoint 50 or 49. Looked in" in result.stderr
+    assert f"1. manual_dir: {DUMMY_DATA} (holds Asterix, Breakout" in result.stderr
     assert not list(tmp_path.rglob("dataset_info.json"))
 
 

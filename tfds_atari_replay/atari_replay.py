@@ -146,11 +146,17 @@ own, laid out as
         """As in TFDS; `PartialDecoding` can also select among the fields of steps."""
         return super().as_dataset(*args, decoders=steps.PartialDecoding.of(decoders), **kwargs)
 
-    def _make_download_manager(self, *args: Any, **kwargs: Any) -> tfds.download.DownloadManager:
+    def _make_download_manager(
+        self, download_dir: epath.PathLike | None, download_config: tfds.download.DownloadConfig
+    ) -> tfds.download.DownloadManager:
         # Read at the last moment, since another builder may have recorded checksums since.
         self.url_infos = downloads.read_registry(self.data_dir_root)  # type: ignore[misc]
-        self._checksums_path = downloads.registry_to_write(self.data_dir_root)  # type: ignore[misc]
-        return super()._make_download_manager(*args, **kwargs)
+        if download_config.register_checksums:
+            path = downloads.registry_to_write(self.data_dir_root)
+            self._checksums_path = path  # type: ignore[misc]
+        return super()._make_download_manager(
+            download_dir=download_dir, download_config=download_config
+        )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         config = self.builder_config
@@ -180,12 +186,14 @@ own, laid out as
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         number = found.files.number
         transitions = 0
-        with downloads.deleting_if_damaged(found):
-            for episode in read(steps.BLOCK_LENGTH):
-                transitions += len(episode.action)
-                # At every episode, since TFDS may stop early (max_examples_per_split).
-                self.info.metadata["transitions"] = transitions
-                yield f"{number}_{episode.index}", _to_rlds(episode, number)
+        for episode in downloads.watched(found, read(steps.BLOCK_LENGTH)):
+            transitions += len(episode.action)
+            # At every episode, since TFDS may stop early (max_examples_per_split).
+            self.info.metadata["transitions"] = transitions
+            # TFDS takes the frames when it writes the example, outside of this function.
+            frames = downloads.watched(found, episode.frames)
+            example = _to_rlds(dataclasses.replace(episode, frames=frames), number)
+            yield f"{number}_{episode.index}", example
 
 
 def _manual_dir(dl_manager: tfds.download.DownloadManager) -> epath.Path | None:

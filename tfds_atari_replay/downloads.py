@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import tensorflow_datasets as tfds
 from etils import epath
@@ -19,6 +19,8 @@ from tensorflow_datasets.core.download import util as download_util
 
 from tfds_atari_replay.replay_logs import CheckpointFiles, ReplayLogError
 from tfds_atari_replay.sources import Found
+
+_Item = TypeVar("_Item")
 
 _NAME = "atari_replay"
 _PACKAGE = epath.Path(__file__).parent
@@ -31,7 +33,11 @@ DUMMY_DATA = _BESIDE / "dummy_data"
 
 def registry_to_write(data_dir: epath.PathLike) -> epath.Path:
     """Where to record checksums: the package's registry, or the user's if that is read-only."""
-    return REGISTRY if os.access(REGISTRY, os.W_OK) else _users_registry(data_dir)
+    if os.access(REGISTRY, os.W_OK):
+        return REGISTRY
+    path = _users_registry(data_dir)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def read_registry(data_dir: epath.PathLike | None = None) -> dict[str, Any]:
@@ -85,6 +91,12 @@ def default_manager() -> tfds.download.DownloadManager:
     return tfds.download.DownloadManager(
         download_dir=data_dir / "downloads", url_infos=read_registry(data_dir), dataset_name=_NAME
     )
+
+
+def watched(found: Found, items: Iterable[_Item]) -> Iterator[_Item]:
+    """Gives what is read of a checkpoint; see `deleting_if_damaged`."""
+    with deleting_if_damaged(found):
+        yield from items
 
 
 @contextlib.contextmanager

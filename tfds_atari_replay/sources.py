@@ -22,8 +22,8 @@ from tfds_atari_replay.replay_logs import ARRAY_NAMES, CheckpointFiles
 
 SOURCE_VARIABLE = "ATARI_REPLAY_SOURCE"
 CACHE_VARIABLE = "D4RL_DATASET_DIR"
-PUBLIC_LOGS = "https://storage.googleapis.com/atari-replay-datasets"
-PUBLIC_UNPLUGGED = "https://storage.googleapis.com/rl_unplugged"
+PUBLIC_LOGS = "https://storage.googleapis.com/atari-replay-datasets/dqn"
+PUBLIC_UNPLUGGED = "https://storage.googleapis.com/rl_unplugged/atari_episodes_ordered"
 
 LAST = (50, 49)
 """Numbers of a run's last checkpoint; of these, the first that exists. A run whose last lap ended
@@ -79,7 +79,8 @@ class _Place:
     root: str | None
     layouts: Sequence[str] = tuple(_FOLDERS)
     decides: bool = False
-    """Whether what this place lacks of a run that it has is not looked for elsewhere."""
+    """Whether the user named it. What such a place lacks of a run that it has is not looked for
+    elsewhere."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -297,7 +298,7 @@ def _look_online(place: _Place, game: Game, run: int, numbers: Sequence[int]) ->
     assert place.root is not None
     answers: set[int] = set()
     for layout in place.layouts:
-        for name in _FOLDERS[layout]:
+        for name in _FOLDERS[layout] if place.decides else [""]:
             base = "/".join(part for part in (place.root.rstrip("/"), name) if part)
             for number in _numbers(game, layout, numbers):
                 urls = _urls(base, game, run, number, layout)
@@ -371,8 +372,7 @@ def _nothing_found(game: Game, run: int, numbers: Sequence[int], looked: Sequenc
         places += f"\n  (not in the public copies, since ${SOURCE_VARIABLE} is set)"
     if unplugged := _numbers(game, "rl_unplugged", numbers):
         name = _unplugged_name(game, run, unplugged[0])
-        url = f"{PUBLIC_UNPLUGGED}/atari_episodes_ordered/{name}"
-        curl = f"curl --fail --create-dirs -o LOGS/{name} {url}"
+        curl = f"curl --fail --create-dirs -o LOGS/{name} {PUBLIC_UNPLUGGED}/{name}"
     else:
         curl = f"# RL Unplugged does not have {game.name}, checkpoint {_either(numbers)}"
     return (

@@ -1,0 +1,90 @@
+"""A server on this machine that plays the public places, well or badly."""
+
+from __future__ import annotations
+
+import collections
+import http.server
+import pathlib
+import threading
+import time
+import urllib.parse
+from typing import Any
+
+OK = "ok"
+CUT = "cut"
+"""Promises the whole file and breaks off in the middle."""
+SHORT = "short"
+"""Sends the first half and calls it the whole."""
+SLOW = "slow"
+"""Answers after a second."""
+
+
+class Server:
+    """Serves a folder; a context manager.
+
+    Attributes:
+      url: its base.
+      answers: what to do at the next requests of paths that end so, instead of serving the file:
+        a status of HTTP, or one of the names above. The last is kept.
+      asked: the paths of all requests so far.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self.answers: dict[str, list[int | str]] = {}
+        self.asked: list[str] = []
+        self._lock = threading.Lock()
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path = urllib.parse.unquote(self.path)
+                answer = server._answer(path)
+                file = folder / path.lstrip("/")
+                if isinstance(answer, int):
+                    self.send_error(answer)
+                elif not file.is_file():
+                    self.send_error(404)
+                else:
+                    self._send(file.read_bytes(), answer)
+
+            def _send(self, data: bytes, answer: str) -> None:
+                if answer == SLOW:
+                    time.sleep(1)
+                half = data[: len(data) // 2]
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(half if answer == SHORT else data)))
+                self.end_headers()
+                self.wfile.write(data if answer in (OK, SLOW) else half)
+
+            def log_message(self, *_: Any) -> None:
+                """Says nothing."""
+
+        class Quiet(http.server.ThreadingHTTPServer):
+            def handle_error(self, *_: Any) -> None:
+                """Says nothing when a client hangs up, as those do that only ask."""
+
+        self._server = Quiet(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    def _answer(self, path: str) -> int | str:
+        with self._lock:
+            self.asked.append(path)
+            for end, answers in self.answers.items():
+                if path.endswith(end):
+                    return answers.pop(0) if len(answers) > 1 else answers[0]
+            return OK
+
+    @property
+    def downloads(self) -> collections.Counter[str]:
+        """How often each file was asked for, by name."""
+        return collections.Counter(path.rsplit("/", 1)[-1] for path in self.asked)
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
