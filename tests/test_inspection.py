@@ -1,0 +1,253 @@
+"""inspect against the play that logs were made of, whole and damaged."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+from typing import Any
+
+import numpy as np
+import pytest
+from truth import (
+    DUMMY_DATA,
+    Truth,
+    copy_to_cache,
+    log_folder,
+    make_episodes,
+    open_log,
+    write_gz,
+    write_log,
+    write_unplugged,
+)
+
+from tfds_atari_replay import cli, episodes, inspection, replay_logs
+from tfds_atari_replay.inspection import Report, inspect
+
+
+def counts(report: Report) -> tuple[Any, ...]:
+    """What is said of episodes."""
+    return (
+        report.steps,
+        report.episodes,
+        report.complete_episodes,
+        None if report.mean_return is None else round(report.mean_return, 5),
+    )
+
+
+def true_counts(held: list[Truth]) -> tuple[Any, ...]:
+    """The same of what a checkpoint holds in truth."""
+    returns = [e.reward.sum() for e in held if e.starts_at_reset and e.ends_in_terminal]
+    return (
+        sum(len(e.action) for e in held),
+        len(held),
+        len(returns),
+        round(float(np.mean(returns)), 5) if returns else None,
+    )
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("capacity", [20, 31, 64, 97])
+def test_counts_are_those_of_the_play(tmp_path: pathlib.Path, capacity: int, deep: bool) -> None:
+    """With deep all of them; without, those that are said to be exact, the rest within 3 steps."""
+    lengths = np.random.default_rng(capacity).integers(1, 40, 30).tolist()
+    held = write_log(log_folder(tmp_path), capacity, make_episodes(lengths))
+    reports = inspect(tmp_path, deep=deep)
+    # A lap that is skipped shifts the numbers; there is none here.
+    assert [report.checkpoint for report in reports] == list(range(len(held)))
+    assert all(report.capacity == capacity for report in reports)
+    exact = 0
+    for report, truth in zip(reports, held, strict=True):
+        assert report.is_usable
+        if report.steps_are_exact:
+            assert counts(report) == true_counts(truth)
+            exact += 1
+        else:
+            assert report.steps is not None
+            assert 0 <= true_counts(truth)[0] - report.steps <= 3
+    assert exact == len(held) if deep else 0 < exact < len(held)
+
+
+def test_dummy_data() -> None:
+    """What a build of it holds, its gaps, a lap that was never written, what last dumps repeat."""
+    reports = {(r.game, r.run, r.checkpoint): r for r in inspect(DUMMY_DATA, deep=True)}
+    assert len(reports) == 10
+    for (game, run, number), report in reports.items():
+        found = list(episodes.read_episodes(open_log(DUMMY_DATA, game, run, number)))
+        assert report.steps_are_exact
+        assert (report.steps, report.episodes, report.complete_episodes) == (
+            sum(len(e.action) for e in found),
+            len(found),
+            sum(e.is_complete for e in found),
+        )
+    assert reports["Breakout", 1, 10].missing_before == list(range(2, 10))
+    assert reports["Breakout", 1, 10].unwritten_laps == 0
+    assert reports["Breakout", 5, 1].unwritten_laps == 1
+    assert reports["Breakout", 1, 50].cursor == 809
+    assert reports["Breakout", 1, 50].repeated_rows == 1499 - 1 - 809
+    assert reports["Asterix", 1, 2].repeated_rows == 1000 - 1 - 730
+    assert reports["Breakout", 5, 49].repeated_rows is None  # 48 is not there
+
+
+def test_repeated_rows_are_those_of_the_play(tmp_path: pathlib.Path) -> None:
+    """All the checkpoints of a run hold each step once, less what the last dump repeats."""
+    lengths = [30, 80, 5, 120, 61]
+    write_log(log_folder(tmp_path), 97, make_episodes(lengths))
+    reports = inspect(tmp_path, deep=True)
+    repeated = reports[-1].repeated_rows
+    assert repeated
+    before, last = (open_log(tmp_path, "Breakout", 1, len(reports) - n) for n in (2, 1))
+    rows = [episodes.in_time_order(c, replay_logs.read_frames(c)) for c in (before, last)]
+    np.testing.assert_array_equal(rows[0][-repeated:], rows[1][:repeated])
+    assert not (rows[0][-1] == rows[1][repeated]).all()
+
+
+def test_a_lap_that_was_never_written(tmp_path: pathlib.Path) -> None:
+    """It shows in add_count; the last dump after one repeats nothing."""
+    # A lap ends inside the padding of the second episode: adds 20 to 22 of capacity 22.
+    write_log(log_folder(tmp_path), 22, make_episodes([17, 80]))
+    reports = inspect(tmp_path)
+    assert [report.unwritten_laps for report in reports[:-1]] == [1, *[0] * (len(reports) - 2)]
+
+    write_log(log_folder(tmp_path / "last"), 22, make_episodes([39, 10]))
+    assert [report.repeated_rows for report in inspect(tmp_path / "last")] == [None, 0]
+
+
+def damaged_copy(tmp_path: pathlib.Path) -> pathlib.Path:
+    """dummy_data's Breakout with a file missing, one cut, one changed, one of another size."""
+    root = tmp_path / "damaged"
+    shutil.copytree(DUMMY_DATA / "Breakout", root / "Breakout")
+    logs = root / "Breakout" / "1" / "replay_logs"
+    os.truncate(logs / "$store$_observation_ckpt.10.gz", 50_000)
+    (logs / "$store$_action_ckpt.49.gz").unlink()
+    write_gz(logs / "$store$_terminal_ckpt.0.gz", np.zeros(7, np.uint8))
+    path = logs / "$store$_observation_ckpt.1.gz"
+    data = path.read_bytes()
+    path.write_bytes(data[:-5] + bytes([data[-5] ^ 1]) + data[-4:])
+    (logs / "add_count_ckpt.50.gz").unlink()
+    return root
+
+
+def test_damage(tmp_path: pathlib.Path) -> None:
+    """What is missing and what is wrong in each file; frames only if they are read."""
+    root = damaged_copy(tmp_path)
+    quick = {r.checkpoint: r for r in inspect(root) if r.run == 1}
+    deep = {r.checkpoint: r for r in inspect(root, deep=True) if r.run == 1}
+    for reports in (quick, deep):
+        assert reports[49].missing_files == ["action"]
+        assert reports[0].damage is not None
+        assert "terminal_ckpt.0.gz is damaged" in reports[0].damage
+        assert reports[0].damage.endswith("it has 7 rows, 'observation' has 1,499.")
+        assert reports[50].cursor_is_assumed
+        assert reports[50].is_usable
+    assert quick[1].is_usable
+    assert quick[10].is_usable
+    assert deep[1].damage is not None
+    assert "observation_ckpt.1.gz is damaged or not a log: CRC" in deep[1].damage
+    assert deep[10].damage is not None
+    assert (
+        "observation_ckpt.10.gz is damaged or not a log: Compressed file ended" in deep[10].damage
+    )
+    assert deep[10].steps is None
+
+
+def test_other_layouts_beside_dopamines(tmp_path: pathlib.Path) -> None:
+    """All that a folder holds is listed; of a cache the cursor is assumed."""
+    truths = make_episodes([5, 7, 9])
+    write_log(log_folder(tmp_path), 50, truths)
+    copy_to_cache(log_folder(tmp_path), tmp_path / "Breakout" / "1", 0)
+    path = tmp_path / "atari_episodes_ordered" / "Breakout" / "run_1-00003-of-00050"
+    write_unplugged(path, truths)
+    log, cache, other = inspect(tmp_path)
+    assert [r.layout for r in (log, cache, other)] == ["dopamine", "d4rl_atari", "rl_unplugged"]
+    assert (log.cursor_is_assumed, cache.cursor_is_assumed) == (False, True)
+    assert (other.checkpoint, other.capacity, other.steps) == (3, None, None)
+    other = inspect(tmp_path, deep=True)[2]
+    assert counts(other) == true_counts(truths)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert not inspect(tmp_path, deep=True)[2].is_usable
+    path.write_bytes(b"")
+    assert not inspect(tmp_path)[2].is_usable
+
+
+@pytest.mark.parametrize(
+    ("part", "count"),
+    [
+        ("", 10),
+        ("dqn", 10),
+        ("dqn/Breakout", 7),
+        ("dqn/Breakout/5", 2),
+        ("dqn/Breakout/5/replay_logs", 2),
+    ],
+)
+def test_a_part_of_a_tree(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, part: str, count: int
+) -> None:
+    """A game's, a run's or the logs' own folder, also where one stands."""
+    (tmp_path / "copy").mkdir()
+    shutil.copytree(DUMMY_DATA, tmp_path / "copy" / "dqn")
+    assert len(inspect(tmp_path / "copy" / part)) == count
+    monkeypatch.chdir(tmp_path / "copy" / part)
+    assert len(inspect(".")) == count
+
+
+def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table for people, JSON for programs, a status for scripts."""
+    assert cli.main(["inspect", str(DUMMY_DATA)]) == 0
+    shown = capsys.readouterr().out
+    assert "Breakout run 1: Dopamine's logs in" in shown
+    assert "last dump: 689 of its rows are in 49 too" in shown
+    assert "1 lap before it never written" in shown
+    assert "2 to 9 not here" in shown
+    assert "10 checkpoints, 0 of them damaged or with files missing." in shown
+    assert "~1,474" in shown
+
+    root = damaged_copy(tmp_path)
+    assert cli.main(["inspect", str(root), "--deep"]) == 1
+    shown = capsys.readouterr().out
+    assert "no file for action" in shown
+    assert "no add_count: cursor assumed" in shown
+    assert "7 checkpoints, 4 of them damaged or with files missing. Every byte was read." in shown
+    assert "~" not in shown
+    assert str(root) + "/Breakout/1/replay_logs/$" not in shown
+
+    assert cli.main(["inspect", str(root), "--deep", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert not found["is_usable"]
+    assert [c["damage"] is None for c in found["checkpoints"]] == [*[False] * 3, *[True] * 4]
+    assert cli.main(["inspect", str(DUMMY_DATA), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["checkpoints"][7]["repeated_rows"] == 689
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("empty", r"No replay logs in .*empty \(is empty\)"),
+        ("nothing", r"nothing \(does not exist\)\. Expected, in it or around it"),
+        ("empty/file", r"file \(is not a folder\)"),
+        ("http://host/logs", r"Cannot list http://host/logs"),
+    ],
+)
+def test_what_is_no_folder_of_logs(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    message: str,
+) -> None:
+    """It says what is there instead, and what was expected."""
+    (tmp_path / "empty").mkdir()
+    if "file" in path:
+        (tmp_path / path).touch()
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["inspect", path]) == 1
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_frames_are_not_read_without_deep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a folder of 50 checkpoints takes seconds."""
+    monkeypatch.setattr(replay_logs, "find_black_frames", None)
+    assert len(inspection.inspect(DUMMY_DATA)) == 10
+    with pytest.raises(TypeError):
+        inspection.inspect(DUMMY_DATA, deep=True)
