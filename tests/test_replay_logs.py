@@ -225,21 +225,6 @@ def test_values_outside_the_data_are_not_checked(log: pathlib.Path) -> None:
     open_log(log.parents[2], "Breakout", 1, 0)
 
 
-def test_missing_logs_are_told_from_missing_checkpoints(log: pathlib.Path) -> None:
-    """One message says where it looked and what lies there, the other which checkpoints exist."""
-    with pytest.raises(FileNotFoundError, match=r"has no checkpoint 7 in .*It has: 0, 1, 2\."):
-        open_log(log.parents[2], "Breakout", 1, 7)
-    with pytest.raises(
-        FileNotFoundError, match=r"No replay logs of Pong run 1\..*\n.*\(holds Breakout\)"
-    ):
-        open_log(log.parents[2], "Pong", 1, 1)
-    (log / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"Pong run 2.*\n .*\(is empty\)"):
-        open_log(log / "empty", "Pong", 2, 1)
-    with pytest.raises(FileNotFoundError, match=r"\(does not exist\)"):
-        open_log(log / "nowhere", "Pong", 1, 1)
-
-
 def test_the_public_buckets_folder_is_found(log: pathlib.Path) -> None:
     """Gsutil copies gs://atari-replay-datasets/dqn/... with or without its dqn folder."""
     root = log.parents[2]

@@ -260,6 +260,11 @@ def test_a_cache_that_lacks_the_checkpoint_does_not_hide_the_public_logs(
     assert public.asked
     medium = build_public(tmp_path / "data", "breakout_medium_v0")
     assert medium.info.metadata["source"] == "d4rl_atari"
+    # Nor does a download of d4rl-atari's that broke off.
+    copy_to_cache(LOGS, tmp_path / "cache" / "Breakout" / "1", 49)
+    (tmp_path / "cache" / "Breakout" / "1" / "49" / "reward.gz").unlink()
+    builder = build_public(tmp_path / "data", "breakout_epoch_49_v0")
+    assert builder.info.metadata["source"] == "dopamine"
 
 
 def test_a_server_that_recovers(tmp_path: pathlib.Path, public: Server) -> None:
@@ -407,7 +412,9 @@ def test_its_ways_out_are_ways_out(tmp_path: pathlib.Path, public: Server) -> No
     assert builder.info.metadata["checkpoints"] == [50]
 
 
-def test_find_says_what_it_found_and_why(tmp_path: pathlib.Path) -> None:
+def test_find_says_what_it_found_and_why(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """In a line for people; a file of a folder is no download."""
 
     def no_download(_: Any) -> Any:
@@ -417,8 +424,11 @@ def test_find_says_what_it_found_and_why(tmp_path: pathlib.Path) -> None:
     assert found.why == f"Breakout run 1 checkpoint 10: dopamine files in {LOGS}"
     assert not found.is_download
     os.environ[sources.SOURCE_VARIABLE] = str(DUMMY_DATA)
+    assert not caplog.messages
     found = sources.find(GAMES["Breakout"], 1, (10,), manual_dir=tmp_path, download=no_download)
     assert found.why.endswith(f"; not in manual_dir: {tmp_path} (is empty)")
+    # The user named a folder, and gets data from elsewhere.
+    assert caplog.messages == [found.why]
 
 
 def test_get_dataset_takes_downloads_and_rl_unplugged(

@@ -200,7 +200,9 @@ def _manual_dir(dl_manager: tfds.download.DownloadManager) -> epath.Path | None:
     try:
         return epath.Path(dl_manager.manual_dir)
     except AssertionError:  # It is missing or empty; our own message shall say so, with the rest.
-        return getattr(dl_manager, "_manual_dir", None)
+        path = getattr(dl_manager, "_manual_dir", None)
+        # TFDS's default, if the user named none.
+        return None if path == dl_manager.download_dir / "manual" else path
 
 
 def features() -> tfds.features.FeaturesDict:

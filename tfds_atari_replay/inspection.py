@@ -129,15 +129,13 @@ def _run_of(files: CheckpointFiles) -> tuple[str, int, str]:
 def _look_at(files: CheckpointFiles, deep: bool) -> tuple[Report, int | None]:
     """The report, as far as one checkpoint goes, and its add_count."""
     report = Report(files.game.name, files.run, files.number, files.layout, os.fspath(files.folder))
+    report.missing_files = files.missing
     add_count = None
     try:
         if files.layout == "rl_unplugged":
             _read_unplugged(files, report, deep)
-        else:
-            names = replay_logs.ARRAY_NAMES
-            report.missing_files = [name for name in names if name not in files.paths]
-            if not report.missing_files:
-                add_count = _read_log(files, report, deep)
+        elif not files.missing:
+            add_count = _read_log(files, report, deep)
     except ReplayLogError as error:
         report.damage = str(error).removeprefix(f"{files}: ").removesuffix(f" {files.if_damaged}")
     return report, add_count

@@ -74,6 +74,12 @@ class CheckpointFiles:
     layout: str = "dopamine"
     if_damaged: str = "Delete it and copy it again from where it came."
 
+    @property
+    def missing(self) -> list[str]:
+        """The names of arrays without which nothing can be read, and which are not there."""
+        needed = ["episodes"] if self.layout == "rl_unplugged" else ARRAY_NAMES
+        return [name for name in needed if name not in self.paths]
+
     def __str__(self) -> str:
         return f"{self.game.name} run {self.run} checkpoint {self.number}"
 
@@ -127,13 +133,12 @@ def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
       ReplayLogError: a file is cut short, damaged or not an array of Dopamine's logger; arrays
         differ in length; values are impossible. The message names the file.
     """
-    for name in _ARRAYS:
-        if name not in files.paths:
-            raise FileNotFoundError(
-                f"{files}: no file for {name!r} in {files.folder}, only for "
-                f"{', '.join(sorted(files.paths)) or 'nothing'}. A checkpoint needs "
-                f"{', '.join(_ARRAYS)}; copy the missing file there."
-            )
+    if files.missing:
+        raise FileNotFoundError(
+            f"{files}: no file for {files.missing[0]!r} in {files.folder}, only for "
+            f"{', '.join(sorted(files.paths)) or 'nothing'}. A checkpoint needs "
+            f"{', '.join(ARRAY_NAMES)}; copy the missing file there."
+        )
     with naming(files, "observation"), _open_array(files, "observation") as (_, shape):
         capacity = shape[0]
     arrays = {name: _read_array(files, name, capacity) for name in _ARRAYS if name != "observation"}

@@ -88,6 +88,7 @@ class _Answer:
     """What looking in a place gave: files, or a text that says what is there instead."""
 
     text: str = ""
+    """Begins with a blank, to stand behind the place."""
     files: CheckpointFiles | None = None
     urls: dict[str, str] = dataclasses.field(default_factory=dict)
     """Where the files must be downloaded from, if they are on a server."""
@@ -122,19 +123,19 @@ def find(
     """
     looked: list[str] = []
     answer = _Answer()
+    is_surprising = False
     for place in _places(manual_dir):
-        answer = _Answer("not asked") if answer.ends_search else _look(place, game, run, numbers)
+        answer = _Answer(" (not asked)") if answer.ends_search else _look(place, game, run, numbers)
         if answer.files is not None:
             why = f"{answer.files}: {answer.files.layout} files in {answer.files.folder}"
             why += f"; not in {', '.join(looked)}" if looked else ""
-            is_fallback = place.root == PUBLIC_UNPLUGGED
-            _logger.log(logging.WARNING if is_fallback else logging.INFO, "%s", why)
+            is_surprising |= place.root == PUBLIC_UNPLUGGED
+            _logger.log(logging.WARNING if is_surprising else logging.INFO, "%s", why)
             if not answer.urls:
                 return Found(answer.files, why, is_download=False)
             return Found(_downloaded(answer, download), why, is_download=True)
-        looked.append(
-            f"{place.name}: {place.root or 'not set'}{answer.text and f' ({answer.text})'}"
-        )
+        looked.append(f"{place.name}: {place.root or 'not set'}" + answer.text)
+        is_surprising |= place.decides and place.root is not None
     raise FileNotFoundError(_nothing_found(game, run, numbers, looked))
 
 
@@ -167,7 +168,7 @@ def _look(place: _Place, game: Game, run: int, numbers: Sequence[int]) -> _Answe
         except _UnreachableError as error:
             # That another place has data is no reason to go on: a name would mean other data on
             # another day.
-            return _Answer(f"cannot be reached: {error}", ends_search=True)
+            return _Answer(f" (cannot be reached: {error})", ends_search=True)
     return _look_in_folder(place, game, run, numbers)
 
 
@@ -176,10 +177,11 @@ def _look_in_folder(place: _Place, game: Game, run: int, numbers: Sequence[int])
     root = open_path(place.root)
     found = find_run(root, game, run)
     if not found:
-        return _Answer(contents(root))
+        return _Answer(f" ({contents(root)})")
     some = next(iter(found.values()))
     for number in _numbers(game, some.layout, numbers):
-        if number in found:
+        # A download of d4rl-atari's that broke off leaves files out.
+        if number in found and (place.decides or not found[number].missing):
             return _Answer(files=found[number])
     there = ", ".join(map(str, found))
     if place.decides:
@@ -187,7 +189,7 @@ def _look_in_folder(place: _Place, game: Game, run: int, numbers: Sequence[int])
             f"{game.name} run {run} has no checkpoint {_either(numbers)} in {some.folder}. "
             f"It has: {there}."
         )
-    return _Answer(f"has {game.name} run {run}, but only checkpoint {there}")
+    return _Answer(f" (has of {game.name} run {run} only checkpoint {there}, or not all its files)")
 
 
 def find_run(root: epath.Path, game: Game, run: int) -> Mapping[int, CheckpointFiles]:
@@ -247,8 +249,8 @@ def _d4rl_files(folder: epath.Path, run: int) -> dict[int, dict[str, epath.Path]
     found: dict[int, dict[str, epath.Path]] = {}
     for child in _children(folder / str(run)):
         if child.name.isdecimal():
-            paths = {path.name.removesuffix(".gz"): path for path in _children(child)}
-            paths = {name: path for name, path in paths.items() if name in ARRAY_NAMES}
+            files = {path.name: path for path in _children(child)}
+            paths = {n: files[f"{n}.gz"] for n in ARRAY_NAMES if f"{n}.gz" in files}
             if paths:
                 found[int(child.name)] = paths
     return found
@@ -313,8 +315,8 @@ def _look_online(place: _Place, game: Game, run: int, numbers: Sequence[int]) ->
                     return _Answer(files=files, urls=urls)
                 answers.add(status)
     if not answers:
-        return _Answer(f"does not have {game.name} checkpoint {_either(numbers)}")
-    return _Answer(f"answers {' and '.join(map(str, sorted(answers)))}")
+        return _Answer(f" (does not have {game.name} checkpoint {_either(numbers)})")
+    return _Answer(f" (answers {' and '.join(map(str, sorted(answers)))})")
 
 
 def _urls(base: str, game: Game, run: int, number: int, layout: str) -> dict[str, str]:
