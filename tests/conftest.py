@@ -22,8 +22,9 @@ def no_source_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs come from where a test says, not from the machine's settings or the network."""
     monkeypatch.delenv(sources.SOURCE_VARIABLE, raising=False)
     monkeypatch.setenv(sources.CACHE_VARIABLE, "/no/cache")
-    # The public places are https; nothing listens there. Holds in other processes too.
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    # Nothing listens there. Other processes must be given logs, or a variable that says none.
+    monkeypatch.setattr(sources, "PUBLIC_LOGS", "http://127.0.0.1:9/logs")
+    monkeypatch.setattr(sources, "PUBLIC_UNPLUGGED", "http://127.0.0.1:9/unplugged")
 
 
 @pytest.fixture(scope="session")

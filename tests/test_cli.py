@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from truth import DUMMY_DATA, ROOT, read_gz
 
-from tfds_atari_replay import cli, figures
+from tfds_atari_replay import cli, figures, sources
 
 TFDS = pathlib.Path(sys.executable).with_name("tfds")
 
@@ -59,8 +59,11 @@ def test_tfds_build_by_path(tmp_path: pathlib.Path) -> None:
     assert info.stat().st_mtime_ns > first
 
 
-def test_tfds_build_says_what_is_wrong(tmp_path: pathlib.Path) -> None:
+def test_tfds_build_says_what_is_wrong(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With our own message at the end, and nothing left behind."""
+    monkeypatch.setenv(sources.SOURCE_VARIABLE, "/no/logs")
     result = run_tfds(
         "atari_replay/pong_expert_v0",
         "--imports=tfds_atari_replay",

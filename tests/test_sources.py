@@ -214,8 +214,11 @@ def test_a_closed_bucket_leads_to_rl_unplugged(
     assert builder.info.metadata["checkpoints"] == [49]
     (message,) = [r.message for r in caplog.records if r.levelno == logging.WARNING]
     assert "\n" not in message
-    assert "Breakout run 1 checkpoint 49: rl_unplugged files in" in message
-    assert f"the public logs: {public.url}/logs/dqn (answers {status})" in message
+    assert message == (
+        f"Breakout run 1 checkpoint 49: read from {public.url}/unplugged/atari_episodes_ordered, "
+        "rl_unplugged, since not in /no/cache (does not exist); "
+        f"{public.url}/logs/dqn (answers {status})"
+    )
 
 
 def test_games_with_49_files(tmp_path: pathlib.Path, public: Server) -> None:
@@ -421,12 +424,12 @@ def test_find_says_what_it_found_and_why(
         raise AssertionError
 
     found = sources.find(GAMES["Breakout"], 1, (10,), manual_dir=DUMMY_DATA, download=no_download)
-    assert found.why == f"Breakout run 1 checkpoint 10: dopamine files in {LOGS}"
+    assert found.why == f"Breakout run 1 checkpoint 10: read from {LOGS}, dopamine"
     assert not found.is_download
     os.environ[sources.SOURCE_VARIABLE] = str(DUMMY_DATA)
     assert not caplog.messages
     found = sources.find(GAMES["Breakout"], 1, (10,), manual_dir=tmp_path, download=no_download)
-    assert found.why.endswith(f"; not in manual_dir: {tmp_path} (is empty)")
+    assert found.why.endswith(f", since not in {tmp_path} (is empty)")
     # The user named a folder, and gets data from elsewhere.
     assert caplog.messages == [found.why]
 

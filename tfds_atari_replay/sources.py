@@ -122,20 +122,23 @@ def find(
       OSError: a download failed.
     """
     looked: list[str] = []
+    lacking: list[str] = []
     answer = _Answer()
     is_surprising = False
     for place in _places(manual_dir):
         answer = _Answer(" (not asked)") if answer.ends_search else _look(place, game, run, numbers)
         if answer.files is not None:
-            why = f"{answer.files}: {answer.files.layout} files in {answer.files.folder}"
-            why += f"; not in {', '.join(looked)}" if looked else ""
+            why = f"{answer.files}: read from {answer.files.folder}, {answer.files.layout}"
+            why += f", since not in {'; '.join(lacking)}" if lacking else ""
             is_surprising |= place.root == PUBLIC_UNPLUGGED
             _logger.log(logging.WARNING if is_surprising else logging.INFO, "%s", why)
             if not answer.urls:
                 return Found(answer.files, why, is_download=False)
             return Found(_downloaded(answer, download), why, is_download=True)
-        looked.append(f"{place.name}: {place.root or 'not set'}" + answer.text)
-        is_surprising |= place.decides and place.root is not None
+        looked.append(f"{place.name}: {place.root or 'not set'}{answer.text}")
+        if place.root is not None:
+            lacking.append(f"{place.root}{answer.text}")
+            is_surprising |= place.decides
     raise FileNotFoundError(_nothing_found(game, run, numbers, looked))
 
 
