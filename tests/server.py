@@ -15,6 +15,8 @@ CUT = "cut"
 """Promises the whole file and breaks off in the middle."""
 SHORT = "short"
 """Sends the first half and calls it the whole."""
+STALL = "stall"
+"""Sends the first half and nothing more, until the server is closed."""
 SLOW = "slow"
 """Answers after a second."""
 
@@ -33,6 +35,7 @@ class Server:
         self.answers: dict[str, list[int | str]] = {}
         self.asked: list[str] = []
         self._lock = threading.Lock()
+        self._closing = threading.Event()
         server = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -55,6 +58,8 @@ class Server:
                 self.send_header("Content-Length", str(len(half if answer == SHORT else data)))
                 self.end_headers()
                 self.wfile.write(data if answer in (OK, SLOW) else half)
+                if answer == STALL:
+                    server._closing.wait(60)
 
             def log_message(self, *_: Any) -> None:
                 """Says nothing."""
@@ -85,6 +90,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -14,7 +14,7 @@ import pytest
 import tensorflow_datasets as tfds
 from etils import epath
 from etils.epath import backend, gpath
-from server import CUT, OK, SHORT, SLOW, Server
+from server import CUT, OK, SHORT, SLOW, STALL, Server
 from test_atari_replay import assert_no_dataset, rows
 from test_cli import TFDS
 from truth import (
@@ -184,7 +184,6 @@ def test_only_the_files_of_the_config_are_downloaded(
     assert set(public.downloads) == LOG_FILES
     # The smallest is asked for before.
     assert sorted(public.downloads.values()) == [1, 1, 1, 1, 2]
-    assert builder.info.download_size == sum((LOGS / name).stat().st_size for name in LOG_FILES)
     assert len(rows(builder)) == 3
 
     before = len([path for path in public.asked if "observation" in path])
@@ -334,6 +333,27 @@ def test_a_server_that_sends_less_than_the_file(
     assert_no_dataset(tmp_path / "data", "breakout_expert_v0")
     public.answers[name] = [OK]
     assert rows(build_public(tmp_path / "data"))
+
+
+def test_a_build_that_is_killed_while_it_downloads(tmp_path: pathlib.Path, public: Server) -> None:
+    """What came is not taken for the file by the next build."""
+    serve_logs(tmp_path)
+    public.answers["observation_ckpt.50.gz"] = [STALL]
+    command = (str(TFDS), "build", "atari_replay/breakout_expert_v0", "--imports=tfds_atari_replay")
+    with subprocess.Popen(
+        [*command, f"--data_dir={tmp_path / 'data'}"],
+        env={**os.environ, sources.SOURCE_VARIABLE: f"{public.url}/logs"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        cache = tmp_path / "data" / "downloads" / "atari_replay"
+        while not any(path.stat().st_size for path in cache.glob("*.tmp.*/*observation*")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    assert_no_dataset(tmp_path / "data" / "atari_replay", "breakout_expert_v0")
+    public.answers.clear()
+    assert len(rows(build_from(f"{public.url}/logs", tmp_path / "data"))) == 3
 
 
 def test_a_file_that_is_missing_on_the_server(tmp_path: pathlib.Path, public: Server) -> None:
