@@ -1,5 +1,6 @@
 """inspect against the play that logs were made of, whole and damaged."""
 
+import gzip
 import json
 import os
 import pathlib
@@ -125,6 +126,8 @@ def damaged_copy(tmp_path: pathlib.Path) -> pathlib.Path:
     data = path.read_bytes()
     path.write_bytes(data[:-5] + bytes([data[-5] ^ 1]) + data[-4:])
     (logs / "add_count_ckpt.50.gz").unlink()
+    with gzip.open(root / "Breakout" / "5" / "replay_logs" / path.name, "ab") as file:
+        file.write(b"more")
     return root
 
 
@@ -149,6 +152,9 @@ def test_damage(tmp_path: pathlib.Path) -> None:
         "observation_ckpt.10.gz is damaged or not a log: Compressed file ended" in deep[10].damage
     )
     assert deep[10].steps is None
+    (longer,) = (r for r in inspect(root, deep=True) if (r.run, r.checkpoint) == (5, 1))
+    assert longer.damage is not None
+    assert "expected the file to end with its array, got more bytes" in longer.damage
 
 
 def test_other_layouts_beside_dopamines(tmp_path: pathlib.Path) -> None:
@@ -207,14 +213,20 @@ def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out
     assert "no file for action" in shown
     assert "no add_count: cursor assumed" in shown
-    assert "7 checkpoints, 4 of them damaged or with files missing. Every byte was read." in shown
+    assert "7 checkpoints, 5 of them damaged or with files missing. Every byte was read." in shown
     assert "~" not in shown
     assert str(root) + "/Breakout/1/replay_logs/$" not in shown
 
     assert cli.main(["inspect", str(root), "--deep", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert not found["is_usable"]
-    assert [c["damage"] is None for c in found["checkpoints"]] == [*[False] * 3, *[True] * 4]
+    assert [c["damage"] is None for c in found["checkpoints"]] == [
+        *[False] * 3,
+        True,
+        True,
+        False,
+        True,
+    ]
     assert cli.main(["inspect", str(DUMMY_DATA), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["checkpoints"][7]["repeated_rows"] == 689

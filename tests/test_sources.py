@@ -19,6 +19,7 @@ from test_atari_replay import assert_no_dataset, rows
 from test_cli import TFDS
 from truth import (
     DUMMY_DATA,
+    Truth,
     build,
     copy_to_cache,
     log_folder,
@@ -465,10 +466,13 @@ def test_get_dataset_takes_downloads_and_rl_unplugged(
     assert set(public.downloads) == LOG_FILES
     assert downloads.default_manager().download_dir == epath.Path(tmp_path / "data" / "downloads")
 
-    serve_unplugged(tmp_path, "Pong/run_1-00010-of-00050")
-    truths = make_episodes([4, 6])
+    truths = make_episodes([4, 6], last_is_cut=True)
+    # A terminal state alone, as of an episode that ended with the checkpoint before, is no row.
+    alone = Truth(truths[0].frames[:0], truths[0].action[:0], truths[0].reward[:0])
+    folder = tmp_path / "public" / "unplugged" / "atari_episodes_ordered" / "Pong"
+    write_unplugged(folder / "run_1-00010-of-00050", [alone, *truths])
     dataset = offline.read_dataset(GAMES["Pong"], 1, (10,), stack=True)
-    assert dataset["terminals"].tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0, 1]
+    assert dataset["terminals"].tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
     assert dataset["actions"].tolist() == [*truths[0].action, *truths[1].action]
     assert dataset["rewards"].tolist() == [*truths[0].reward, *truths[1].reward]
     frames = [*truths[0].frames, *truths[1].frames]

@@ -195,6 +195,9 @@ def test_damaged_files_are_refused(tmp_path: pathlib.Path) -> None:
     whole = path.read_bytes()
     wrong_sum = whole[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:]
     cuts = {whole[:cut] for cut in (0, 5, 20, len(whole) // 2, len(whole) - 8, len(whole) - 1)}
+    # Records cut short within a whole gzip file.
+    records = gzip.decompress(whole)
+    cuts |= {gzip.compress(records[:cut]) for cut in (3, 500, len(records) - 5, len(records) - 1)}
     for data in (*cuts, wrong_sum, b"\x89PNG\r\n", b"x" * 100):
         path.write_bytes(data)
         with pytest.raises(ReplayLogError, match=f"{NAME} is damaged or not a log"):
