@@ -18,7 +18,7 @@ from etils import epath
 from isal import isal_zlib
 from zlib_ng import zlib_ng
 
-from tfds_atari_replay import episodes, games, replay_logs, sources
+from tfds_atari_replay import episodes, games, layouts, replay_logs
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _CHECKPOINTS = {"Breakout": (1, 10, 49, 50), "Asterix": (0, 1, 2)}
@@ -30,7 +30,7 @@ Blocks = list[npt.NDArray[np.uint8]]
 def recorded_blocks(game: str) -> tuple[Blocks, float]:
     """Blocks of recorded play, and the bytes a frame takes in the logs."""
     frames, size = [], 0
-    run = sources.find_run(epath.Path(_ROOT / "dummy_data"), games.GAMES[game], 1)
+    run = layouts.find_run(epath.Path(_ROOT / "dummy_data"), games.GAMES[game], 1)
     for number in _CHECKPOINTS[game]:
         files = run[number]
         size += files.paths["observation"].stat().length

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import tqdm
 from etils import epath
 
-from tfds_atari_replay import episodes, games, replay_logs, sources
+from tfds_atari_replay import episodes, games, layouts, replay_logs
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _AT_ONCE = 4096
@@ -28,7 +28,7 @@ def recorded_play() -> dict[str, npt.NDArray[np.generic]]:
     """Whole episodes of dummy_data with their padding, as the arrays of a log."""
     parts: dict[str, list[npt.NDArray[np.generic]]] = {name: [] for name in replay_logs.ARRAY_NAMES}
     pad = (episodes.PADDING_ROWS, 0)
-    run = sources.find_run(epath.Path(_ROOT / "dummy_data"), games.GAMES["Breakout"], 1)
+    run = layouts.find_run(epath.Path(_ROOT / "dummy_data"), games.GAMES["Breakout"], 1)
     for files in run.values():
         for episode in episodes.read_episodes(replay_logs.open_checkpoint(files)):
             if episode.is_complete:

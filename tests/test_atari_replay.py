@@ -423,7 +423,7 @@ def test_memory_stays_small(tmp_path: pathlib.Path) -> None:
     code = f"""
 import gzip, resource
 import numpy as np
-from tfds_atari_replay import GAMES, atari_replay, episodes, replay_logs, sources
+from tfds_atari_replay import GAMES, atari_replay, episodes, layouts, replay_logs
 from etils import epath
 header = {{"descr": "|u1", "fortran_order": False, "shape": ({count}, 84, 84)}}
 with gzip.open({str(folder / "$store$_observation_ckpt.1.gz")!r}, "wb", 1) as file:
@@ -431,7 +431,7 @@ with gzip.open({str(folder / "$store$_observation_ckpt.1.gz")!r}, "wb", 1) as fi
     for _ in range({count} // 1000):
         file.write(np.full((1000, 84, 84), 3, np.uint8).tobytes())
 features = atari_replay.features()
-run = sources.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)
+run = layouts.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)
 checkpoint = replay_logs.open_checkpoint(run[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 steps = 0

@@ -44,7 +44,18 @@ print(*heavy & (set(sys.modules) - before))
 
 def test_logs_are_read_without_tensorflow() -> None:
     """The modules left of the builder know nothing of it, but for the package they lie in."""
-    for module in ("games", "replay_logs", "episodes", "sources", "recording", "figures"):
+    for module in (
+        *(
+            "games",
+            "replay_logs",
+            "layouts",
+            "sources",
+            "episodes",
+            "threads",
+            "recording",
+            "figures",
+        ),
+    ):
         source = (ROOT / "tfds_atari_replay" / f"{module}.py").read_text()
         assert not re.search(
             r"^\s*(import|from) (tensorflow|tfds_atari_replay\.atari)", source, re.M

@@ -30,7 +30,7 @@ from truth import (
 )
 
 import tfds_atari_replay
-from tfds_atari_replay import GAMES, ReplayLogError, episodes, sources, unplugged
+from tfds_atari_replay import GAMES, ReplayLogError, episodes, layouts, unplugged
 
 NAME = "run_1-00001-of-00050"
 FIELDS = ("action", "reward", "discount", "is_first", "is_last", "is_terminal")
@@ -40,7 +40,7 @@ def read(
     root: pathlib.Path, number: int = 1
 ) -> list[tuple[episodes.Episode, npt.NDArray[np.uint8]]]:
     """The episodes of a file, with all their frames."""
-    files = sources.find_run(epath.Path(root), GAMES["Breakout"], 1)[number]
+    files = layouts.find_run(epath.Path(root), GAMES["Breakout"], 1)[number]
     found = []
     for episode in unplugged.read_episodes(files):
         frames = list(episode.frames)
@@ -236,9 +236,9 @@ def test_memory_stays_small(tmp_path: pathlib.Path) -> None:
     code = f"""
 import resource
 from etils import epath
-from tfds_atari_replay import GAMES, sources, unplugged
+from tfds_atari_replay import GAMES, layouts, unplugged
 import cv2, tensorflow
-files = sources.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)[1]
+files = layouts.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)[1]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 count = sum(len(piece) for e in unplugged.read_episodes(files) for piece in e.frames)
 print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

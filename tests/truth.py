@@ -17,7 +17,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 import tfds_atari_replay
-from tfds_atari_replay import recording, replay_logs, sources
+from tfds_atari_replay import layouts, recording, replay_logs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DUMMY_DATA = ROOT / "dummy_data"
@@ -87,7 +87,7 @@ def _pieces(adds: list[tuple[int, int]], episodes: list[Truth]) -> list[Truth]:
 
 def open_log(root: pathlib.Path, game: str, run: int, number: int) -> replay_logs.Checkpoint:
     """Opens a checkpoint of the logs under a folder."""
-    found = sources.find_run(epath.Path(root), tfds_atari_replay.GAMES[game], run)
+    found = layouts.find_run(epath.Path(root), tfds_atari_replay.GAMES[game], run)
     return replay_logs.open_checkpoint(found[number])
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_atari_replay import downloads, episodes, replay_logs, sources, steps, unplugged
+from tfds_atari_replay import downloads, episodes, layouts, replay_logs, sources, steps, unplugged
 from tfds_atari_replay.games import GAMES, Game
 
 _DESCRIPTION = """
@@ -45,7 +45,7 @@ _CITATION = """
 _SPLITS: dict[str, tuple[int, ...]] = {
     "mixed": (1,),
     "medium": (10,),
-    "expert": sources.LAST,
+    "expert": layouts.LAST,
     **{f"epoch_{number}": (number,) for number in range(51)},
 }
 _RUNS = (1, 2, 3, 4, 5)
@@ -104,7 +104,7 @@ class AtariReplay(tfds.core.GeneratorBasedBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
 Needs nothing by hand where a public copy can be reached. manual_dir is a folder with a copy of your
 own, laid out as
-{sources.LAYOUTS}
+{layouts.LAYOUTS}
 (${sources.SOURCE_VARIABLE} may name it instead). Logs of your own:
   {sources.RECORD_COMMAND} breakout --out LOGS
 """

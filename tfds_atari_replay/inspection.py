@@ -14,7 +14,7 @@ import rich.text
 import tqdm
 from etils import epath
 
-from tfds_atari_replay import episodes, replay_logs, sources, unplugged
+from tfds_atari_replay import episodes, layouts, replay_logs, unplugged
 from tfds_atari_replay.replay_logs import CheckpointFiles, ReplayLogError
 from tfds_atari_replay.threads import map_ahead
 
@@ -80,7 +80,7 @@ def inspect(path: epath.PathLike, *, deep: bool = False) -> list[Report]:
     """Looks at all checkpoints under a folder, on all cores.
 
     Args:
-      path: a folder laid out as `sources.LAYOUTS` says, or one within such a folder.
+      path: a folder laid out as `layouts.LAYOUTS` says, or one within such a folder.
       deep: whether to read every byte of what a build reads, so that gzip's checksums are compared
         and steps are counted exactly. Else of the frames the header is read, and of RL Unplugged's
         files the first episode.
@@ -106,19 +106,19 @@ def inspect(path: epath.PathLike, *, deep: bool = False) -> list[Report]:
 
 
 def _find(path: epath.PathLike) -> list[CheckpointFiles]:
-    path = sources.open_path(path)
+    path = layouts.open_path(path)
     if "://" not in os.fspath(path):
         path = epath.Path(os.path.abspath(path))
     # It may be the folder of a game, a run or its replay_logs.
     for root in (path, *list(path.parents)[:3]):
         found = [
-            files for files in sources.list_checkpoints(root) if files.folder.is_relative_to(path)
+            files for files in layouts.list_checkpoints(root) if files.folder.is_relative_to(path)
         ]
         if found:
             return found
     raise FileNotFoundError(
-        f"No replay logs in {path} ({sources.contents(path)}). Expected, in it or around it:\n"
-        f"{sources.LAYOUTS}"
+        f"No replay logs in {path} ({layouts.contents(path)}). Expected, in it or around it:\n"
+        f"{layouts.LAYOUTS}"
     )
 
 

@@ -11,42 +11,22 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from etils import epath
 
-from tfds_atari_replay.games import GAMES, Game
-from tfds_atari_replay.replay_logs import ARRAY_NAMES, CheckpointFiles
+from tfds_atari_replay import layouts
+from tfds_atari_replay.games import Game
+from tfds_atari_replay.replay_logs import CheckpointFiles
 
 SOURCE_VARIABLE = "ATARI_REPLAY_SOURCE"
 CACHE_VARIABLE = "D4RL_DATASET_DIR"
 PUBLIC_LOGS = "https://storage.googleapis.com/atari-replay-datasets/dqn"
 PUBLIC_UNPLUGGED = "https://storage.googleapis.com/rl_unplugged/atari_episodes_ordered"
 
-LAST = (50, 49)
-"""Numbers of a run's last checkpoint; of these, the first that exists. A run whose last lap ended
-inside an episode's padding has no checkpoint 50. In RL Unplugged it is the last file."""
-
-LAYOUTS = """\
-  [dqn/]Breakout/1/replay_logs/$store$_observation_ckpt.50.gz ...  (the public bucket's)
-  [dqn/]Breakout/1/50/observation.gz ...                           (d4rl-atari's cache)
-  [atari_episodes_ordered/]Breakout/run_1-00049-of-00050           (RL Unplugged's)"""
-
 # As many steps as 50 laps take, so that there is an `expert`; some minutes of play.
 RECORD_COMMAND = "python -m tfds_atari_replay record --steps 500000 --capacity 10000"
-
-# In which folders of a place a layout may lie. The order says which layout wins if there are two.
-_FOLDERS: Mapping[str, tuple[str, ...]] = {
-    "dopamine": ("", "dqn"),
-    "d4rl_atari": ("", "dqn"),
-    "rl_unplugged": ("", "atari_episodes_ordered"),
-}
-_DOPAMINE_FILE = re.compile(
-    r"(?:\$store\$_)?(observation|action|reward|terminal|add_count)_ckpt\.(\d+)\.gz"
-)
-_UNPLUGGED_FILE = re.compile(r"run_(\d+)-(\d{5})-of-\d{5}")
 
 # What a server answers if a file is not there, or not for us: without the right to list a bucket,
 # Google's storage says 403 for files that do not exist.
@@ -77,7 +57,7 @@ class Found:
 class _Place:
     name: str
     root: str | None
-    layouts: Sequence[str] = tuple(_FOLDERS)
+    layouts: Sequence[str] = tuple(layouts.FOLDERS)
     decides: bool = False
     """Whether the user named it. What such a place lacks of a run that it has is not looked for
     elsewhere."""
@@ -177,12 +157,12 @@ def _look(place: _Place, game: Game, run: int, numbers: Sequence[int]) -> _Answe
 
 def _look_in_folder(place: _Place, game: Game, run: int, numbers: Sequence[int]) -> _Answer:
     assert place.root is not None
-    root = open_path(place.root)
-    found = find_run(root, game, run)
+    root = layouts.open_path(place.root)
+    found = layouts.find_run(root, game, run)
     if not found:
-        return _Answer(f" ({contents(root)})")
+        return _Answer(f" ({layouts.contents(root)})")
     some = next(iter(found.values()))
-    for number in _numbers(game, some.layout, numbers):
+    for number in layouts.numbers_in(game, some.layout, numbers):
         # A download of d4rl-atari's that broke off leaves files out.
         if number in found and (place.decides or not found[number].missing):
             return _Answer(files=found[number])
@@ -195,119 +175,14 @@ def _look_in_folder(place: _Place, game: Game, run: int, numbers: Sequence[int])
     return _Answer(f" (has of {game.name} run {run} only checkpoint {there}, or not all its files)")
 
 
-def find_run(root: epath.Path, game: Game, run: int) -> Mapping[int, CheckpointFiles]:
-    """Finds the checkpoints of a run under a folder, by number; those with files missing too.
-
-    All are of one layout: the first of Dopamine's logs, d4rl-atari's cache, RL Unplugged.
-    """
-    for layout in _FOLDERS:
-        found = {files.number: files for files in _list_run(root, game, run, layout)}
-        if found:
-            return found
-    return {}
-
-
-def list_checkpoints(root: epath.Path) -> list[CheckpointFiles]:
-    """Finds all checkpoints under a folder, of all layouts."""
-    runs: set[tuple[str, int]] = set()
-    for name in {name for names in _FOLDERS.values() for name in names}:
-        for folder in _children(root / name):
-            for child in _children(folder) if folder.name in GAMES else []:
-                if child.name.isdecimal():
-                    runs.add((folder.name, int(child.name)))
-                elif match := _UNPLUGGED_FILE.fullmatch(child.name):
-                    runs.add((folder.name, int(match[1])))
-    return [
-        files
-        for game, run in sorted(runs)
-        for layout in _FOLDERS
-        for files in _list_run(root, GAMES[game], run, layout)
-    ]
-
-
-def _list_run(root: epath.Path, game: Game, run: int, layout: str) -> list[CheckpointFiles]:
-    list_files = {
-        "dopamine": _dopamine_files,
-        "d4rl_atari": _d4rl_files,
-        "rl_unplugged": _unplugged_files,
-    }[layout]
-    for name in _FOLDERS[layout]:
-        if found := list_files(root / name / game.name, run):
-            return [
-                CheckpointFiles(game, run, number, next(iter(paths.values())).parent, paths, layout)
-                for number, paths in sorted(found.items())
-            ]
-    return []
-
-
-def _dopamine_files(folder: epath.Path, run: int) -> dict[int, dict[str, epath.Path]]:
-    found: dict[int, dict[str, epath.Path]] = {}
-    for path in _children(folder / str(run) / "replay_logs"):
-        if match := _DOPAMINE_FILE.fullmatch(path.name):
-            found.setdefault(int(match[2]), {})[match[1]] = path
-    return found
-
-
-def _d4rl_files(folder: epath.Path, run: int) -> dict[int, dict[str, epath.Path]]:
-    found: dict[int, dict[str, epath.Path]] = {}
-    for child in _children(folder / str(run)):
-        if child.name.isdecimal():
-            files = {path.name: path for path in _children(child)}
-            paths = {n: files[f"{n}.gz"] for n in ARRAY_NAMES if f"{n}.gz" in files}
-            if paths:
-                found[int(child.name)] = paths
-    return found
-
-
-def _unplugged_files(folder: epath.Path, run: int) -> dict[int, dict[str, epath.Path]]:
-    found: dict[int, dict[str, epath.Path]] = {}
-    for path in _children(folder):
-        match = _UNPLUGGED_FILE.fullmatch(path.name)
-        if match and int(match[1]) == run:
-            found[int(match[2])] = {"episodes": path}
-    return found
-
-
-def _children(folder: epath.Path) -> list[epath.Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def open_path(path: epath.PathLike) -> epath.Path:
-    """Returns a path that epath opens.
-
-    Raises:
-      ValueError: it cannot open such paths.
-    """
-    try:
-        return epath.Path(path).expanduser()
-    except KeyError as error:
-        raise ValueError(
-            f"Cannot list {os.fspath(path)}: expected a folder, or a gs:// or s3:// path. (An "
-            f"http(s) base can be read from, as ${SOURCE_VARIABLE}, but not listed.)"
-        ) from error
-
-
-def contents(root: epath.Path) -> str:
-    """Says in a few words what is at a path."""
-    if not root.is_dir():
-        if "://" in os.fspath(root):
-            return "does not exist, or cannot be reached"
-        return "is not a folder" if root.exists() else "does not exist"
-    names = [child.name for child in _children(root)]
-    if not names:
-        return "is empty"
-    return f"holds {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
-
-
 def _look_online(place: _Place, game: Game, run: int, numbers: Sequence[int]) -> _Answer:
     assert place.root is not None
     answers: set[int] = set()
     for layout in place.layouts:
-        for name in _FOLDERS[layout] if place.decides else [""]:
+        for name in layouts.FOLDERS[layout] if place.decides else [""]:
             base = "/".join(part for part in (place.root.rstrip("/"), name) if part)
-            for number in _numbers(game, layout, numbers):
-                urls = _urls(base, game, run, number, layout)
-                # The last is the smallest.
+            for number in layouts.numbers_in(game, layout, numbers):
+                urls = layouts.urls_of(base, game, run, number, layout)
                 status = _ask(list(urls.values())[-1])
                 if status not in _NOT_THERE:
                     advice = (
@@ -322,28 +197,6 @@ def _look_online(place: _Place, game: Game, run: int, numbers: Sequence[int]) ->
     return _Answer(f" (answers {' and '.join(map(str, sorted(answers)))})")
 
 
-def _urls(base: str, game: Game, run: int, number: int, layout: str) -> dict[str, str]:
-    if layout == "rl_unplugged":
-        return {"episodes": f"{base}/{_unplugged_name(game, run, number)}"}
-    folder = f"{base}/{game.name}/{run}"
-    if layout == "d4rl_atari":
-        return {name: f"{folder}/{number}/{name}.gz" for name in ARRAY_NAMES}
-    urls = {name: f"{folder}/replay_logs/$store$_{name}_ckpt.{number}.gz" for name in ARRAY_NAMES}
-    return {**urls, "add_count": f"{folder}/replay_logs/add_count_ckpt.{number}.gz"}
-
-
-def _unplugged_name(game: Game, run: int, number: int) -> str:
-    return f"{game.name}/run_{run}-{number:05}-of-{game.unplugged_shards:05}"
-
-
-def _numbers(game: Game, layout: str, numbers: Sequence[int]) -> Sequence[int]:
-    """Which checkpoints to look for, as this layout numbers them."""
-    if layout != "rl_unplugged":
-        return numbers
-    shards = range(game.unplugged_shards)
-    return shards[-1:] if tuple(numbers) == LAST else [n for n in numbers if n in shards]
-
-
 def _ask(url: str) -> int:
     """Asks whether a file is there; returns the status of HTTP."""
     # Imported here: most users' logs are in a folder.
@@ -352,7 +205,7 @@ def _ask(url: str) -> int:
 
     # TFDS tries ten times, three minutes long, before it says that there is no network.
     retries = urllib3.Retry(
-        5, connect=1, backoff_factor=0.2, status_forcelist=(429, 500, 502, 503, 504)
+        5, connect=1, read=1, backoff_factor=0.2, status_forcelist=(429, 500, 502, 503, 504)
     )
     with requests.Session() as session:
         for scheme in ("http://", "https://"):
@@ -375,8 +228,8 @@ def _nothing_found(game: Game, run: int, numbers: Sequence[int], looked: Sequenc
     places = "".join(f"\n  {number}. {place}" for number, place in enumerate(looked, 1))
     if os.environ.get(SOURCE_VARIABLE):
         places += f"\n  (not in the public copies, since ${SOURCE_VARIABLE} is set)"
-    if unplugged := _numbers(game, "rl_unplugged", numbers):
-        name = _unplugged_name(game, run, unplugged[0])
+    if unplugged := layouts.numbers_in(game, "rl_unplugged", numbers):
+        name = layouts.unplugged_name(game, run, unplugged[0])
         curl = f"curl --fail --create-dirs -o LOGS/{name} {PUBLIC_UNPLUGGED}/{name}"
     else:
         curl = f"# RL Unplugged does not have {game.name}, checkpoint {_either(numbers)}"
@@ -386,7 +239,7 @@ def _nothing_found(game: Game, run: int, numbers: Sequence[int], looked: Sequenc
         "There are three ways out.\n"
         "Point to a copy of the logs, a folder, gs://... or https://...:\n"
         f"  export {SOURCE_VARIABLE}=LOGS\n"
-        f"where LOGS holds one of\n{LAYOUTS}\n"
+        f"where LOGS holds one of\n{layouts.LAYOUTS}\n"
         "Or take RL Unplugged's copy of the same play, and point to it:\n"
         f"  {curl}\n"
         "Or record logs of your own, and point to them:\n"
