@@ -15,6 +15,7 @@ from tfds_atari_replay import downloads, games, replay_logs, sources, unplugged
 from tfds_atari_replay.envs.env import STACK_SIZE, AtariEnv
 
 Frames = npt.NDArray[np.uint8]
+_INDEX_ARRAYS = (np.ndarray, list)
 # Frames (N, 84, 84), actions, rewards, terminals (N,).
 _Arrays: TypeAlias = tuple[Frames, npt.NDArray[np.int32], npt.NDArray[np.float32], Frames]
 
@@ -126,12 +127,15 @@ class StackedFrames(Sequence[Frames]):
     def __init__(self, frames: Frames, terminals: npt.NDArray[np.uint8]):
         self._frames = frames
         # How many frames of a row's stack are of its episode, up to four.
-        self._known = np.full(len(frames), STACK_SIZE, np.uint8)
+        known = np.full(len(frames), STACK_SIZE, np.uint8)
         for later in range(STACK_SIZE - 1, 0, -1):
             after_terminal = np.flatnonzero(terminals[: max(len(frames) - later, 0)]) + later
-            self._known[after_terminal] = later
+            known[after_terminal] = later
             if later <= len(frames):
-                self._known[later - 1] = later
+                known[later - 1] = later
+        # Bytes and a range, since they are indexed faster than arrays.
+        self._known = known.tobytes()
+        self._rows = range(len(frames))
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -143,12 +147,12 @@ class StackedFrames(Sequence[Frames]):
     @overload
     def __getitem__(self, index: npt.NDArray[Any]) -> Frames: ...
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[row] for row in range(*index.indices(len(self)))]
-        if isinstance(index, np.ndarray | list):
+        if isinstance(index, _INDEX_ARRAYS):
             return self._join(np.asarray(index))
-        row = range(len(self))[index]  # as lists take it, errors and all
-        known = int(self._known[row])
+        row = self._rows[index]  # as lists take it, errors and all
+        if isinstance(row, range):
+            return [self[number] for number in row]
+        known = self._known[row]
         if known == STACK_SIZE:
             return self._frames[row - STACK_SIZE + 1 : row + 1]
         stack = np.zeros((STACK_SIZE, *self._frames.shape[1:]), np.uint8)
