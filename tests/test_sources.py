@@ -42,9 +42,7 @@ UNPLUGGED = "Breakout/run_1-00049-of-00050"
 def build_from(place: Any, data_dir: pathlib.Path, config: str = "breakout_expert_v0") -> Any:
     """Builds without a manual_dir, with the variable set to a place."""
     os.environ[sources.SOURCE_VARIABLE] = str(place)  # conftest's fixture takes it away
-    builder = tfds.builder(f"atari_replay/{config}", data_dir=str(data_dir))
-    builder.download_and_prepare()
-    return builder
+    return build_public(data_dir, config)
 
 
 def build_public(data_dir: pathlib.Path, config: str = "breakout_expert_v0") -> Any:
