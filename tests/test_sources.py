@@ -41,8 +41,9 @@ UNPLUGGED = "Breakout/run_1-00049-of-00050"
 
 def build_from(place: Any, data_dir: pathlib.Path, config: str = "breakout_expert_v0") -> Any:
     """Builds without a manual_dir, with the variable set to a place."""
-    os.environ[sources.SOURCE_VARIABLE] = str(place)  # conftest's fixture takes it away
-    return build_public(data_dir, config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(sources.SOURCE_VARIABLE, str(place))
+        return build_public(data_dir, config)
 
 
 def build_public(data_dir: pathlib.Path, config: str = "breakout_expert_v0") -> Any:
@@ -435,7 +436,7 @@ def test_its_ways_out_are_ways_out(tmp_path: pathlib.Path, public: Server) -> No
 
 
 def test_find_says_what_it_found_and_why(
-    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a line for people; a file of a folder is no download."""
 
@@ -445,7 +446,7 @@ def test_find_says_what_it_found_and_why(
     found = sources.find(GAMES["Breakout"], 1, (10,), manual_dir=DUMMY_DATA, download=no_download)
     assert found.why == f"Breakout run 1 checkpoint 10: read from {LOGS}, dopamine"
     assert not found.is_download
-    os.environ[sources.SOURCE_VARIABLE] = str(DUMMY_DATA)
+    monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
     assert not caplog.messages
     found = sources.find(GAMES["Breakout"], 1, (10,), manual_dir=tmp_path, download=no_download)
     assert found.why.endswith(f", since not in {tmp_path} (is empty)")

@@ -264,8 +264,9 @@ def print_tables(reports: Sequence[Report], *, deep: bool) -> None:
             )
         console.print(table)
     bad = sum(not report.is_usable for report in reports)
+    count = f"{len(reports)} checkpoint{'s' * (len(reports) != 1)}"
     console.print(
-        f"{len(reports)} checkpoint{'s' * (len(reports) != 1)}, {bad} of them damaged or with files missing. "
+        f"{count}, {bad} of them damaged or with files missing. "
         + (
             "Every byte was read."
             if deep
