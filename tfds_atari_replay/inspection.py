@@ -243,9 +243,9 @@ def print_tables(reports: Sequence[Report], *, deep: bool) -> None:
     for (game, run, layout, folder), group in itertools.groupby(
         reports, lambda r: (r.game, r.run, r.layout, _run_folder(r))
     ):
-        table = rich.table.Table(
-            title=f"{game} run {run}: {_LAYOUTS[layout]} in {folder}", title_justify="left"
-        )
+        # As text, since rich reads brackets in a string as its markup.
+        title = rich.text.Text(f"{game} run {run}: {_LAYOUTS[layout]} in {folder}")
+        table = rich.table.Table(title=title, title_justify="left")
         for name in ("checkpoint", "capacity", "cursor", "steps", "episodes", "complete"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("mean return", justify="right", no_wrap=True)
