@@ -16,7 +16,8 @@ from test_cli import TFDS
 from test_sources import LOG_FILES, build_public, serve_logs
 from truth import DUMMY_DATA, ROOT, build
 
-from tfds_atari_replay import ReplayLogError, downloads, sources
+from tfds_atari_replay import GAMES, ReplayLogError, downloads, sources
+from tfds_atari_replay.envs import offline
 
 
 @pytest.fixture
@@ -147,6 +148,9 @@ def test_dummy_data_is_compared_when_it_is_read(
     with pytest.raises(ReplayLogError, match=r"reward_ckpt\.1\.gz is not the file that .*tsv has"):
         build("breakout_mixed_v0", copy, tmp_path / "data")
     assert_no_dataset(tmp_path / "data" / "atari_replay" / "breakout_mixed_v0", "breakout_mixed_v0")
+    monkeypatch.setenv(sources.SOURCE_VARIABLE, str(copy))
+    with pytest.raises(ReplayLogError, match=r"reward_ckpt\.1\.gz is not the file that"):
+        offline.read_dataset(GAMES["Breakout"], 1, (1,), stack=False)
     assert rows(build("breakout_medium_v0", copy, tmp_path / "data"))
     copy.rename(tmp_path / "logs")
     assert rows(build("breakout_mixed_v0", tmp_path / "logs", tmp_path / "data"))

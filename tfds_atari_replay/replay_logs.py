@@ -33,9 +33,9 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
 }
 ARRAY_NAMES = tuple(_ARRAYS)
 
+_READ_AT_ONCE = 2**20
 # A lap that ends inside an episode's padding is not dumped, so add_count may be some laps ahead of
 # the checkpoint's number. More than this per checkpoint cannot come from play.
-_READ_AT_ONCE = 2**20
 _MAX_LAPS_PER_CHECKPOINT = 100
 
 

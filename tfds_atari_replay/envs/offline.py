@@ -79,6 +79,7 @@ def read_dataset(
         manual_dir=None,
         download=lambda urls: downloads.download(downloads.default_manager(), urls),
     )
+    downloads.check_dummy_data(found.files)
     with downloads.deleting_if_damaged(found):
         read = _read_unplugged if found.files.layout == "rl_unplugged" else _read_log
         frames, actions, rewards, terminals = read(found.files)
