@@ -94,15 +94,10 @@ def inspect(path: epath.PathLike, *, deep: bool = False) -> list[Report]:
     found = _find(path)
     looks = map_ahead(lambda files: _look_at(files, deep), found)
     bar = tqdm.tqdm(looks, total=len(found), desc="Inspecting", unit=" checkpoint", disable=None)
-    reports = []
-    run: list[tuple[CheckpointFiles, Report, int | None]] = []
-    for files, (report, add_count) in zip(found, bar, strict=True):
-        if run and _run_of(run[-1][0]) != _run_of(files):
-            run = []
-        run.append((files, report, add_count))
-        _compare_with_those_before(run)
-        reports.append(report)
-    return reports
+    looked = list(zip(found, bar, strict=True))
+    for _, run in itertools.groupby(looked, lambda look: _run_of(look[0])):
+        _compare(list(run))
+    return [report for _, (report, _) in looked]
 
 
 def _find(path: epath.PathLike) -> list[CheckpointFiles]:
@@ -200,27 +195,22 @@ def _summarise(
     report.mean_return = float(np.mean(complete)) if complete else None
 
 
-def _compare_with_those_before(run: list[tuple[CheckpointFiles, Report, int | None]]) -> None:
-    """Completes the last report by what can be seen beside the others of its run."""
-    files, report, add_count = run[-1]
-    numbers = [report.checkpoint for _, report, _ in run]
-    if len(run) > 1:
-        report.missing_before = list(range(numbers[-2] + 1, numbers[-1]))
-    if add_count is None or report.capacity is None:
-        return
-    if _is_last_dump(report, add_count):
-        before = [other for other, other_report, _ in run[:-1] if other_report.is_usable]
-        if before and before[-1].number == files.number - 1:
-            report.repeated_rows = episodes.count_repeated(
-                replay_logs.open_checkpoint(before[-1]), replay_logs.open_checkpoint(files)
-            )
-        return
-    ahead = [
-        _laps_ahead(other, count)
-        for _, other, count in run
-        if count is not None and not _is_last_dump(other, count)
-    ]
-    report.unwritten_laps = ahead[-1] - (ahead[-2] if len(ahead) > 1 else 0)
+def _compare(run: Sequence[tuple[CheckpointFiles, tuple[Report, int | None]]]) -> None:
+    """Completes the reports of a run by what can be seen beside the checkpoint before."""
+    before: tuple[CheckpointFiles, Report] | None = None
+    ahead = 0
+    for files, (report, add_count) in run:
+        if before is not None:
+            report.missing_before = list(range(before[0].number + 1, files.number))
+        if add_count is not None and _is_last_dump(report, add_count):
+            if before is not None and before[1].is_usable and not report.missing_before:
+                report.repeated_rows = episodes.count_repeated(
+                    replay_logs.open_checkpoint(before[0]), replay_logs.open_checkpoint(files)
+                )
+        elif add_count is not None:
+            laps = _laps_ahead(report, add_count)
+            report.unwritten_laps, ahead = laps - ahead, laps
+        before = files, report
 
 
 def _is_last_dump(report: Report, add_count: int) -> bool:

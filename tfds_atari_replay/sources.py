@@ -101,32 +101,30 @@ def find(
         where, in which order, what was there, and what to do.
       OSError: a download failed.
     """
-    looked: list[str] = []
-    lacking: list[str] = []
+    passed: list[tuple[_Place, str]] = []
     answer = _Answer()
-    is_surprising = False
     for place in _places(manual_dir):
         answer = _Answer(" (not asked)") if answer.ends_search else _look(place, game, run, numbers)
         if answer.files is not None:
-            why = f"{answer.files}: read from {answer.files.folder}, {answer.files.layout}"
-            why += f", since not in {'; '.join(lacking)}" if lacking else ""
-            is_surprising |= place.root == PUBLIC_UNPLUGGED
+            why = _why(answer.files, passed)
+            is_surprising = place.root == PUBLIC_UNPLUGGED or any(
+                other.decides and other.root is not None for other, _ in passed
+            )
             _logger.log(logging.WARNING if is_surprising else logging.INFO, "%s", why)
             if not answer.urls:
                 return Found(answer.files, why, is_download=False)
-            return Found(_downloaded(answer, download), why, is_download=True)
-        looked.append(f"{place.name}: {place.root or 'not set'}{answer.text}")
-        if place.root is not None:
-            lacking.append(f"{place.root}{answer.text}")
-            is_surprising |= place.decides
-    raise FileNotFoundError(_nothing_found(game, run, numbers, looked))
+            paths = download(answer.urls)
+            folder = next(iter(paths.values())).parent
+            files = dataclasses.replace(answer.files, folder=folder, paths=paths)
+            return Found(files, why, is_download=True)
+        passed.append((place, answer.text))
+    raise FileNotFoundError(_nothing_found(game, run, numbers, passed))
 
 
-def _downloaded(answer: _Answer, download: Download) -> CheckpointFiles:
-    assert answer.files is not None
-    paths = download(answer.urls)
-    folder = next(iter(paths.values())).parent
-    return dataclasses.replace(answer.files, folder=folder, paths=paths)
+def _why(files: CheckpointFiles, passed: Sequence[tuple[_Place, str]]) -> str:
+    why = f"{files}: read from {files.folder}, {files.layout}"
+    lacking = [f"{place.root}{text}" for place, text in passed if place.root is not None]
+    return f"{why}, since not in {'; '.join(lacking)}" if lacking else why
 
 
 def _places(manual_dir: epath.PathLike | None) -> Iterator[_Place]:
@@ -224,8 +222,13 @@ def _either(numbers: Sequence[int]) -> str:
     return " or ".join(map(str, numbers))
 
 
-def _nothing_found(game: Game, run: int, numbers: Sequence[int], looked: Sequence[str]) -> str:
-    places = "".join(f"\n  {number}. {place}" for number, place in enumerate(looked, 1))
+def _nothing_found(
+    game: Game, run: int, numbers: Sequence[int], passed: Sequence[tuple[_Place, str]]
+) -> str:
+    places = "".join(
+        f"\n  {number}. {place.name}: {place.root or 'not set'}{text}"
+        for number, (place, text) in enumerate(passed, 1)
+    )
     if os.environ.get(SOURCE_VARIABLE):
         places += f"\n  (not in the public copies, since ${SOURCE_VARIABLE} is set)"
     if unplugged := layouts.numbers_in(game, "rl_unplugged", numbers):
