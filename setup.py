@@ -43,6 +43,7 @@ setuptools.setup(
         "apache-beam>=2.69",
         "mlcroissant>=1.0.9",
         "etils[epath]>=1.9.1",
+        "filelock>=3.12",
         # ale-py leaves its vector environment out, without a word, if gymnasium is older.
         "gymnasium>=1.1",
         # TFDS imports it for every builder outside its own package, and forgets to ask for it.

@@ -141,8 +141,8 @@ def test_damage(tmp_path: pathlib.Path) -> None:
         assert reports[0].damage is not None
         assert "terminal_ckpt.0.gz is damaged" in reports[0].damage
         assert reports[0].damage.endswith("it has 7 rows, 'observation' has 1,499.")
-        assert reports[50].cursor_is_assumed
-        assert reports[50].is_usable
+        assert reports[50].missing_files == ["add_count"]
+        assert not reports[50].is_usable
     assert quick[1].is_usable
     assert quick[10].is_usable
     assert deep[1].damage is not None
@@ -157,7 +157,9 @@ def test_damage(tmp_path: pathlib.Path) -> None:
     assert "expected the file to end with its array, got more bytes" in longer.damage
 
 
-def test_other_layouts_beside_dopamines(tmp_path: pathlib.Path) -> None:
+def test_other_layouts_beside_dopamines(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """All that a folder holds is listed; of a cache the cursor is assumed."""
     truths = make_episodes([5, 7, 9])
     write_log(log_folder(tmp_path), 50, truths)
@@ -165,6 +167,8 @@ def test_other_layouts_beside_dopamines(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "atari_episodes_ordered" / "Breakout" / "run_1-00003-of-00050"
     write_unplugged(path, truths)
     log, cache, other = inspect(tmp_path)
+    assert cli.main(["inspect", str(tmp_path)]) == 0
+    assert "no add_count: cursor assumed" in capsys.readouterr().out
     assert [r.layout for r in (log, cache, other)] == ["dopamine", "d4rl_atari", "rl_unplugged"]
     assert (log.cursor_is_assumed, cache.cursor_is_assumed) == (False, True)
     assert (other.checkpoint, other.capacity, other.steps) == (3, None, None)
@@ -212,8 +216,8 @@ def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str])
     assert cli.main(["inspect", str(root), "--deep"]) == 1
     shown = capsys.readouterr().out
     assert "no file for action" in shown
-    assert "no add_count: cursor assumed" in shown
-    assert "7 checkpoints, 5 of them damaged or with files missing. Every byte was read." in shown
+    assert "no file for add_count" in shown
+    assert "7 checkpoints, 6 of them damaged or with files missing. Every byte was read." in shown
     assert "~" not in shown
     assert f"in {root}/Breakout/1/replay_logs" in shown.replace("\n", "")
     assert f"{root}/Breakout/1/replay_logs/$" not in shown
@@ -228,6 +232,7 @@ def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str])
         False,
         True,
     ]
+    assert found["checkpoints"][4]["missing_files"] == ["add_count"]
     assert cli.main(["inspect", str(DUMMY_DATA), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["checkpoints"][7]["repeated_rows"] == 689

@@ -159,6 +159,9 @@ class Bucket(backend._OsPathBackend):
     def listdir(self, path: str) -> list[str]:
         return list(super().listdir(self._path(path)))
 
+    def stat(self, path: str) -> Any:
+        return super().stat(self._path(path))
+
 
 def test_other_file_systems(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever epath opens, and an error for what it does not."""

@@ -150,20 +150,20 @@ def test_fields_can_be_selected() -> None:
         ["action", "is_last"],
         {"action": True, "is_last": np.bool_},
     ):
-        decoding = steps_lib.PartialDecoding({"steps": fields})
+        decoding = tfds.decode.PartialDecoding({"steps": fields})
         subset = decoding.extract_features(features())
         assert set(subset) == {"steps"}
         assert "observation" not in subset.get_serialized_info()["steps"]
         got = list(tfds.as_numpy(subset.deserialize_example(data)["steps"]))
         assert_steps(got, {name: columns[name] for name in ("action", "is_last")})
-    only_frames = steps_lib.PartialDecoding({"steps": {"observation"}}).extract_features(features())
+    only_frames = tfds.decode.PartialDecoding({"steps": {"observation"}}).extract_features(features())
     got = list(tfds.as_numpy(only_frames.deserialize_example(data)["steps"]))
     np.testing.assert_array_equal([step["observation"] for step in got], columns["observation"])
     assert len(only_frames.deserialize_example_np(data)["steps"]) == 70
-    whole = steps_lib.PartialDecoding({"steps": True, "episode_id": True})
+    whole = tfds.decode.PartialDecoding({"steps": True, "episode_id": True})
     assert set(whole.extract_features(features())["steps"].feature) == set(FIELDS)
     with pytest.raises(ValueError, match="Missing expected feature 'nonsense'"):
-        steps_lib.PartialDecoding({"steps": {"nonsense"}}).extract_features(features())
+        tfds.decode.PartialDecoding({"steps": {"nonsense"}}).extract_features(features())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import errno
 import functools
 import itertools
+import logging
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
@@ -49,6 +52,8 @@ _SPLITS: dict[str, tuple[int, ...]] = {
     **{f"epoch_{number}": (number,) for number in range(51)},
 }
 _RUNS = (1, 2, 3, 4, 5)
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass
@@ -95,6 +100,13 @@ def _close_config_names(name: str) -> list[str]:
     return difflib.get_close_matches(name, names, n=3)
 
 
+class _Registry:
+    """The recorded checksums, read when they are asked for, not when the package is imported."""
+
+    def __get__(self, builder: Any, kind: Any) -> dict[str, Any]:
+        return downloads.read_registry()
+
+
 class AtariReplay(tfds.core.GeneratorBasedBuilder):
     """RLDS episodes of the DQN Replay logs; see the package's README for fields and meanings."""
 
@@ -109,7 +121,7 @@ own, laid out as
   {sources.RECORD_COMMAND} breakout --out LOGS
 """
     # Of the package alone; a builder adds those of its data folder.
-    url_infos: ClassVar[dict[str, Any]] = downloads.read_registry()
+    url_infos: ClassVar[Any] = _Registry()
     _checksums_path: ClassVar[epath.Path] = downloads.REGISTRY
 
     builder_config: AtariReplayConfig
@@ -142,9 +154,34 @@ own, laid out as
             ),
         )
 
-    def as_dataset(self, *args: Any, decoders: Any = None, **kwargs: Any) -> Any:
-        """As in TFDS; `PartialDecoding` can also select among the fields of steps."""
-        return super().as_dataset(*args, decoders=steps.PartialDecoding.of(decoders), **kwargs)
+    def download_and_prepare(
+        self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs: Any
+    ) -> None:
+        """As in TFDS, but neither the remains of a deletion nor a second build are in its way."""
+        mode = (download_config or tfds.download.DownloadConfig()).download_mode
+        if self.data_path.exists() and (mode.overwrite_dataset or not self._is_whole()):
+            self._remove()
+        try:
+            super().download_and_prepare(download_config=download_config, **kwargs)
+        except OSError as error:
+            # Another process has built the same meanwhile, and was first to give it its name.
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or not self.is_prepared():
+                raise
+            _logger.info("%s: another process has prepared it; its files are used.", self.data_path)
+            self.info.read_from_directory(self.data_path)
+
+    def _is_whole(self) -> bool:
+        """Whether no file of a dataset is missing, as some are if its deletion was interrupted."""
+        return self.is_prepared() and all(
+            path.exists() for split in self.info.splits.values() for path in split.filepaths
+        )
+
+    def _remove(self) -> None:
+        """Removes what is in the dataset's place; first its name, so that no part passes for it."""
+        # TFDS's own name for what is no dataset.
+        doomed = self.data_path.with_name(f"incomplete.{uuid.uuid4().hex}_{self.version}")
+        self.data_path.rename(doomed)
+        doomed.rmtree()
 
     def _make_download_manager(
         self, download_dir: epath.PathLike | None, download_config: tfds.download.DownloadConfig
@@ -152,11 +189,20 @@ own, laid out as
         # Read at the last moment, since another builder may have recorded checksums since.
         self.url_infos = downloads.read_registry(self.data_dir_root)  # type: ignore[misc]
         if download_config.register_checksums:
-            path = downloads.registry_to_write(self.data_dir_root)
-            self._checksums_path = path  # type: ignore[misc]
+            self._checksums_path = downloads.new_notes()  # type: ignore[misc]
         return super()._make_download_manager(
             download_dir=download_dir, download_config=download_config
         )
+
+    def _download(
+        self, dl_manager: tfds.download.DownloadManager, urls: dict[str, str]
+    ) -> dict[str, epath.Path]:
+        try:
+            return downloads.download(dl_manager, urls)
+        finally:
+            if dl_manager.register_checksums:
+                registry = downloads.registry_to_write(self.data_dir_root)
+                downloads.record_checksums(self._checksums_path, registry)
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         config = self.builder_config
@@ -165,7 +211,7 @@ own, laid out as
             config.run,
             config.checkpoints,
             manual_dir=_manual_dir(dl_manager),
-            download=functools.partial(downloads.download, dl_manager),
+            download=functools.partial(self._download, dl_manager),
         )
         downloads.check_dummy_data(found.files)
         self.info.metadata.update(
@@ -199,7 +245,8 @@ own, laid out as
 def _manual_dir(dl_manager: tfds.download.DownloadManager) -> epath.Path | None:
     try:
         return epath.Path(dl_manager.manual_dir)
-    except AssertionError:  # It is missing or empty; our own message shall say so, with the rest.
+    except (AssertionError, OSError):
+        # It is missing, empty or unreadable; our own message shall say so, with the rest.
         path = getattr(dl_manager, "_manual_dir", None)
         # TFDS's default, if the user named none.
         return None if path == dl_manager.download_dir / "manual" else path

@@ -3,21 +3,27 @@
 The registry, `checksums/atari_replay.tsv`, is a file in TFDS's format: URL, size, SHA-256, file
 name. Names in it that are no URLs are of files in `dummy_data`, beside it. Where the package cannot
 be written to, new checksums go to a registry of the user's own, in the data folder.
+
+TFDS itself would write the registry in place and alone: a process that is killed in that moment
+leaves half of it, and of two processes one loses what it recorded. So it is given a file of its own
+(`new_notes`), which `record_checksums` adds to the registry as a whole and in turn.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
+import filelock
 import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core.download import checksums, resource
 from tensorflow_datasets.core.download import util as download_util
 
-from tfds_atari_replay.replay_logs import CheckpointFiles, ReplayLogError
+from tfds_atari_replay.replay_logs import CheckpointFiles, ReplayLogError, UnreadableLogError
 from tfds_atari_replay.sources import Found
 
 _Item = TypeVar("_Item")
@@ -33,19 +39,51 @@ DUMMY_DATA = _BESIDE / "dummy_data"
 
 def registry_to_write(data_dir: epath.PathLike) -> epath.Path:
     """Where to record checksums: the package's registry, or the user's if that is read-only."""
-    if os.access(REGISTRY, os.W_OK):
+    if os.access(REGISTRY, os.W_OK) and os.access(REGISTRY.parent, os.W_OK):
         return REGISTRY
     path = _users_registry(data_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
+def new_notes() -> epath.Path:
+    """Makes a file for TFDS's download manager to note checksums in, for `record_checksums`."""
+    file, path = tempfile.mkstemp(prefix=f"{_NAME}_checksums_", suffix=".tsv")
+    os.close(file)
+    return epath.Path(path)
+
+
+def record_checksums(notes: epath.Path, registry: epath.Path) -> None:
+    """Adds what was noted to a registry, which is at all times whole, and deletes the notes."""
+    with filelock.FileLock(f"{registry}.lock"):
+        part = registry.with_name(f"{registry.name}.incomplete")
+        part.write_bytes(registry.read_bytes() if registry.exists() else b"")
+        checksums.save_url_infos(part, checksums.load_url_infos(notes))
+        part.replace(registry)
+    notes.unlink()
+
+
 def read_registry(data_dir: epath.PathLike | None = None) -> dict[str, Any]:
-    """The recorded checksums by URL: the package's, and the user's in a data folder."""
-    infos = checksums.load_url_infos(REGISTRY)
+    """The recorded checksums by URL: the package's, and the user's in a data folder.
+
+    Raises:
+      ValueError: a registry is damaged; the message names it.
+    """
+    infos = _load(REGISTRY)
     if data_dir is not None and (path := _users_registry(data_dir)).exists():
-        infos.update(checksums.load_url_infos(path))
+        infos.update(_load(path))
     return {url: info for url, info in infos.items() if "://" in url}
+
+
+def _load(registry: epath.Path) -> dict[str, Any]:
+    try:
+        infos: dict[str, Any] = checksums.load_url_infos(registry)
+    except (AssertionError, ValueError) as error:
+        raise ValueError(
+            f"{registry} is damaged: expected lines of URL, size, SHA-256 and file name with tabs "
+            f"between, but {error}. Restore it, or delete the bad line."
+        ) from error
+    return infos
 
 
 def _users_registry(data_dir: epath.PathLike) -> epath.Path:
@@ -58,7 +96,7 @@ def check_dummy_data(files: CheckpointFiles) -> None:
     Raises:
       ReplayLogError: a file is another than the one recorded.
     """
-    recorded = checksums.load_url_infos(REGISTRY)
+    recorded = _load(REGISTRY)
     folder = os.path.realpath(DUMMY_DATA)
     for path in files.paths.values():
         name = os.path.relpath(os.path.realpath(path), folder).replace(os.sep, "/")
@@ -107,6 +145,8 @@ def deleting_if_damaged(found: Found) -> Iterator[None]:
     """
     try:
         yield
+    except UnreadableLogError:
+        raise
     except ReplayLogError:
         if found.is_download:
             _delete(found.files.paths)

@@ -102,15 +102,20 @@ def inspect(path: epath.PathLike, *, deep: bool = False) -> list[Report]:
 
 def _find(path: epath.PathLike) -> list[CheckpointFiles]:
     path = layouts.open_path(path)
+    paths = [path]
     if "://" not in os.fspath(path):
-        path = epath.Path(os.path.abspath(path))
-    # It may be the folder of a game, a run or its replay_logs.
-    for root in (path, *list(path.parents)[:3]):
-        found = [
-            files for files in layouts.list_checkpoints(root) if files.folder.is_relative_to(path)
-        ]
-        if found:
-            return found
+        # A link to a run's folder has the run's name only where it leads.
+        paths = [epath.Path(os.path.abspath(path)), epath.Path(os.path.realpath(path))]
+    for path in paths:
+        # It may be the folder of a game, a run or its replay_logs.
+        for root in (path, *list(path.parents)[:3]):
+            found = [
+                files
+                for files in layouts.list_checkpoints(root)
+                if files.folder.is_relative_to(path)
+            ]
+            if found:
+                return found
     raise FileNotFoundError(
         f"No replay logs in {path} ({layouts.contents(path)}). Expected, in it or around it:\n"
         f"{layouts.LAYOUTS}"
@@ -204,13 +209,20 @@ def _compare(run: Sequence[tuple[CheckpointFiles, tuple[Report, int | None]]]) -
             report.missing_before = list(range(before[0].number + 1, files.number))
         if add_count is not None and _is_last_dump(report, add_count):
             if before is not None and before[1].is_usable and not report.missing_before:
-                report.repeated_rows = episodes.count_repeated(
-                    replay_logs.open_checkpoint(before[0]), replay_logs.open_checkpoint(files)
-                )
+                report.repeated_rows = _count_repeated(before[0], files)
         elif add_count is not None:
             laps = _laps_ahead(report, add_count)
             report.unwritten_laps, ahead = laps - ahead, laps
         before = files, report
+
+
+def _count_repeated(before: CheckpointFiles, last: CheckpointFiles) -> int | None:
+    try:
+        return episodes.count_repeated(
+            replay_logs.open_checkpoint(before), replay_logs.open_checkpoint(last)
+        )
+    except ReplayLogError:  # They were whole a moment ago: somebody writes there.
+        return None
 
 
 def _is_last_dump(report: Report, add_count: int) -> bool:

@@ -27,10 +27,12 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
 }
 """By layout, in which folders of a place it may lie. Of two layouts in one place the first wins."""
 
+# As the programs write them, and in no other way: `ckpt.01` beside `ckpt.1` is no checkpoint 1.
+_NUMBER = "0|[1-9][0-9]*"
 _DOPAMINE_FILE = re.compile(
-    r"(?:\$store\$_)?(observation|action|reward|terminal|add_count)_ckpt\.(\d+)\.gz"
+    rf"(?:\$store\$_(observation|action|reward|terminal)|(add_count))_ckpt\.({_NUMBER})\.gz"
 )
-_UNPLUGGED_FILE = re.compile(r"run_(\d+)-(\d{5})-of-\d{5}")
+_UNPLUGGED_FILE = re.compile(rf"run_({_NUMBER})-([0-9]{{5}})-of-[0-9]{{5}}")
 
 
 def find_run(root: epath.Path, game: Game, run: int) -> Mapping[int, CheckpointFiles]:
@@ -51,7 +53,7 @@ def list_checkpoints(root: epath.Path) -> list[CheckpointFiles]:
     for name in {name for names in FOLDERS.values() for name in names}:
         for folder in _children(root / name):
             for child in _children(folder) if folder.name in GAMES else []:
-                if child.name.isdecimal():
+                if re.fullmatch(_NUMBER, child.name):
                     runs.add((folder.name, int(child.name)))
                 elif match := _UNPLUGGED_FILE.fullmatch(child.name):
                     runs.add((folder.name, int(match[1])))
@@ -82,14 +84,14 @@ def _dopamine_files(folder: epath.Path, run: int) -> dict[int, dict[str, epath.P
     found: dict[int, dict[str, epath.Path]] = {}
     for path in _children(folder / str(run) / "replay_logs"):
         if match := _DOPAMINE_FILE.fullmatch(path.name):
-            found.setdefault(int(match[2]), {})[match[1]] = path
+            found.setdefault(int(match[3]), {})[match[1] or match[2]] = path
     return found
 
 
 def _d4rl_files(folder: epath.Path, run: int) -> dict[int, dict[str, epath.Path]]:
     found: dict[int, dict[str, epath.Path]] = {}
     for child in _children(folder / str(run)):
-        if child.name.isdecimal():
+        if re.fullmatch(_NUMBER, child.name):
             files = {path.name: path for path in _children(child)}
             paths = {n: files[f"{n}.gz"] for n in ARRAY_NAMES if f"{n}.gz" in files}
             if paths:
@@ -110,12 +112,44 @@ def _children(folder: epath.Path) -> list[epath.Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
+def check_address(what: str, address: epath.PathLike) -> None:
+    """Refuses an address that holds a secret, or that no file's name can be added to.
+
+    What is refused is not shown: messages end up in logs, and addresses in registries.
+
+    Args:
+      what: it is, for the message.
+      address: a path or a URL.
+
+    Raises:
+      ValueError: it has a user name, a password, a query or a fragment.
+    """
+    scheme, separator, rest = os.fspath(address).partition("://")
+    if not separator:
+        return
+    # A slash or an @ in a password would lead urllib astray.
+    host = rest.rpartition("@")[2].partition("/")[0]
+    if "@" in rest:
+        raise ValueError(
+            f"{what} must not hold a user name or a password (in a path, write @ as %40). For "
+            "http(s) put them into ~/.netrc, where they are looked for:\n"
+            f"  machine {host.partition(':')[0]} login USER password PASSWORD"
+        )
+    if "?" in rest or "#" in rest:
+        raise ValueError(
+            f"{what} must be a base to which names of files can be added, without '?' or '#', got "
+            f"such an address of {host}. Signed URLs are for single files: download them to a "
+            "folder, and point to that."
+        )
+
+
 def open_path(path: epath.PathLike) -> epath.Path:
     """Returns a path that epath opens.
 
     Raises:
-      ValueError: it cannot open such paths.
+      ValueError: it cannot open such paths; see also `check_address`.
     """
+    check_address("A place of logs", path)
     try:
         return epath.Path(path).expanduser()
     except KeyError as error:

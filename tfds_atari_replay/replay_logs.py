@@ -10,10 +10,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gzip
+import io
+import math
+import os
 import zlib
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +36,18 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
 }
 ARRAY_NAMES = tuple(_ARRAYS)
 
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "dopamine": (*ARRAY_NAMES, "add_count"),
+    "d4rl_atari": ARRAY_NAMES,
+    "rl_unplugged": ("episodes",),
+}
+
 _READ_AT_ONCE = 2**20
+# NumPy's own limit for the length of a header.
+_MAX_HEADER = 10_000
+# Deflate packs 258 bytes into 2 bits at best (zlib's technical details), so a file cannot hold more
+# than this many times its size.
+_MAX_RATIO = 1032
 # A lap that ends inside an episode's padding is not dumped, so add_count may be some laps ahead of
 # the checkpoint's number. More than this per checkpoint cannot come from play.
 _MAX_LAPS_PER_CHECKPOINT = 100
@@ -41,6 +55,10 @@ _MAX_LAPS_PER_CHECKPOINT = 100
 
 class ReplayLogError(ValueError):
     """A replay log is damaged, or is not what its name says."""
+
+
+class UnreadableLogError(ReplayLogError):
+    """A file could not be read, or was changed meanwhile. That does not say that it is damaged."""
 
 
 class DamageError(Exception):
@@ -60,8 +78,8 @@ class CheckpointFiles:
       run: 1 to 5 in the public logs.
       number: of the checkpoint, as in the file names.
       folder: where the files are.
-      paths: file by array name: `observation`, `action`, `reward`, `terminal` and, but for
-        d4rl-atari's cache, `add_count`. In RL Unplugged there is one, `episodes`.
+      paths: file by array name: `observation`, `action`, `reward`, `terminal` and `add_count`,
+        which d4rl-atari's cache leaves out. In RL Unplugged there is one, `episodes`.
       layout: `dopamine`, `d4rl_atari` or `rl_unplugged`.
       if_damaged: what to do about a damaged file, for its error's message.
     """
@@ -76,12 +94,18 @@ class CheckpointFiles:
 
     @property
     def missing(self) -> list[str]:
-        """The names of arrays without which nothing can be read, and which are not there."""
-        needed = ["episodes"] if self.layout == "rl_unplugged" else ARRAY_NAMES
-        return [name for name in needed if name not in self.paths]
+        """The names of the files that are not there, though every copy of this layout has them.
+
+        `add_count` is one of Dopamine's: an interrupted copy or recording lacks it, and without it
+        nobody can say where the ring begins. d4rl-atari never copied it.
+        """
+        return [name for name in _NEEDED[self.layout] if name not in self.paths]
 
     def __str__(self) -> str:
         return f"{self.game.name} run {self.run} checkpoint {self.number}"
+
+
+_Stamp: TypeAlias = tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +114,7 @@ class Checkpoint:
 
     Attributes:
       files: where it comes from.
+      stamps: what tells each file, by name, from one that has taken its place since.
       capacity: rows in the ring; 1,000,000 in the public logs.
       add_count: how many rows were ever added, as logged: in a run's last dump it is the cursor.
         None in d4rl-atari's cache, which leaves it out; then a dump at a lap's end is assumed, in
@@ -101,6 +126,7 @@ class Checkpoint:
     """
 
     files: CheckpointFiles
+    stamps: Mapping[str, _Stamp] = dataclasses.field(repr=False)
     capacity: int
     add_count: int | None
     is_full: bool
@@ -124,6 +150,22 @@ class Checkpoint:
         newest = slice(0, self.cursor)
         return (slice(self.cursor, self.capacity), newest) if self.is_full else (newest,)
 
+    def check_unchanged(self) -> None:
+        """Checks that the files are those that were opened, all of them, as they were.
+
+        A checkpoint is several files, and its frames are read in two passes: a copy that goes on
+        meanwhile would mix two checkpoints, each of its files whole.
+
+        Raises:
+          ReplayLogError: a file was changed or replaced.
+        """
+        for name, stamp in self.stamps.items():
+            if _stamp_of(self.files, name) != stamp:
+                raise UnreadableLogError(
+                    f"{self.files}: {self.files.paths[name]} was changed while it was read. Run "
+                    "again when nothing writes to it any more."
+                )
+
 
 def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
     """Reads the small arrays whole, of the frames the header, and checks what can be checked.
@@ -137,14 +179,15 @@ def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
         raise FileNotFoundError(
             f"{files}: no file for {files.missing[0]!r} in {files.folder}, only for "
             f"{', '.join(sorted(files.paths)) or 'nothing'}. A checkpoint needs "
-            f"{', '.join(ARRAY_NAMES)}; copy the missing file there."
+            f"{', '.join(_NEEDED[files.layout])}; copy the missing file there."
         )
+    stamps = {name: _stamp_of(files, name) for name in files.paths}
     with naming(files, "observation"), _open_array(files, "observation") as (_, shape):
         capacity = shape[0]
     arrays = {name: _read_array(files, name, capacity) for name in _ARRAYS if name != "observation"}
     add_count, is_full = _read_add_count(files, capacity)
     checkpoint = Checkpoint(
-        files, capacity, add_count, is_full, arrays["action"], arrays["reward"], arrays["terminal"]
+        files, stamps, capacity, add_count, is_full, *(arrays[name] for name in arrays)
     )
     _check_values(checkpoint)
     return dataclasses.replace(checkpoint, terminal=arrays["terminal"].astype(np.bool_))
@@ -202,7 +245,9 @@ def read_frames(checkpoint: Checkpoint) -> npt.NDArray[np.uint8]:
     Raises:
       ReplayLogError: the file is cut short or damaged.
     """
-    return _read_array(checkpoint.files, "observation", checkpoint.capacity)
+    frames = _read_array(checkpoint.files, "observation", checkpoint.capacity)
+    checkpoint.check_unchanged()
+    return frames
 
 
 def find_black_frames(checkpoint: Checkpoint, rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -228,6 +273,7 @@ def find_black_frames(checkpoint: Checkpoint, rows: npt.NDArray[np.bool_]) -> np
             for row in np.flatnonzero(rows[start : start + len(piece)]):
                 black[start + row] = not piece[row].any()
         expect_end(stream)
+    checkpoint.check_unchanged()
     return black
 
 
@@ -239,6 +285,7 @@ class FrameReader:
     """
 
     def __init__(self, checkpoint: Checkpoint):
+        self._checkpoint = checkpoint
         self._files = checkpoint.files
         self._capacity = checkpoint.capacity
         self._segments = [rows for rows in checkpoint.time_order if rows.start < rows.stop]
@@ -303,6 +350,7 @@ class FrameReader:
             self._is_first_pass = False
         self._open_file.close()
         self._stream = None
+        self._checkpoint.check_unchanged()
 
     def _skip_to(self, row: int) -> None:
         scratch = np.empty((64, *FRAME_SHAPE), np.uint8)
@@ -324,6 +372,11 @@ def naming(files: CheckpointFiles, name: str) -> Iterator[None]:
         raise ReplayLogError(
             f"{files}: {files.paths[name]} is damaged or not a log: {error}. {files.if_damaged}"
         ) from error
+    except OSError as error:
+        raise UnreadableLogError(
+            f"{files}: {files.paths[name]} cannot be read: {error.strerror or error}. Expected a "
+            "file that this user may read."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -333,27 +386,56 @@ def open_gzip(path: epath.Path) -> Iterator[IO[bytes]]:
         yield stream
 
 
+def _stamp_of(files: CheckpointFiles, name: str) -> _Stamp:
+    path = files.paths[name]
+    with naming(files, name):
+        if "://" in os.fspath(path):
+            stat = path.stat()
+            return stat.length, stat.mtime
+        found = os.stat(path)
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 @contextlib.contextmanager
 def _open_npy(path: epath.Path) -> Iterator[tuple[IO[bytes], np.dtype[Any], tuple[int, ...]]]:
     """Opens a gzipped .npy, read up to its data."""
     with open_gzip(path) as stream:
-        magic = stream.read(8)
-        if magic not in (b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"):
-            raise DamageError(f"expected a .npy array of version 1 or 2, it begins {magic!r}")
-        read_header = (
-            np.lib.format.read_array_header_1_0
-            if magic[6] == 1
-            else np.lib.format.read_array_header_2_0
-        )
-        try:
-            shape, is_fortran, dtype = read_header(stream)
-        except ValueError as error:
-            raise DamageError(f"its .npy header cannot be read: {error}") from error
-        if dtype.hasobject:
-            raise DamageError("expected numbers, got pickled objects, which are never loaded")
-        if is_fortran and len(shape) > 1:
-            raise DamageError("expected rows in C order, got Fortran order")
+        shape, dtype = _read_header(stream)
+        promised, most = dtype.itemsize * math.prod(shape), _MAX_RATIO * path.stat().length
+        if promised > most:
+            raise DamageError(
+                f"its header promises {promised:,} bytes, but a gzip file of its size holds at "
+                f"most {most:,}"
+            )
         yield stream, dtype, shape
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    magic = stream.read(8)
+    lengths = {b"\x93NUMPY\x01\x00": 2, b"\x93NUMPY\x02\x00": 4}
+    if magic not in lengths:
+        raise DamageError(f"expected a .npy array of version 1 or 2, it begins {magic!r}")
+    length = read_exactly(stream, lengths[magic])
+    size = int.from_bytes(length, "little")
+    if size > _MAX_HEADER:
+        raise DamageError(f"its .npy header is {size:,} bytes long, expected {_MAX_HEADER:,}")
+    header = io.BytesIO(length + read_exactly(stream, size))
+    read = (
+        np.lib.format.read_array_header_1_0
+        if len(length) == 2
+        else np.lib.format.read_array_header_2_0
+    )
+    try:
+        shape, is_fortran, dtype = read(header)
+    except Exception as error:  # What NumPy's parser raises depends on the nonsense it is given.
+        raise DamageError(f"its .npy header cannot be read: {error}") from error
+    if dtype.hasobject:
+        raise DamageError("expected numbers, got pickled objects, which are never loaded")
+    if is_fortran and len(shape) > 1:
+        raise DamageError("expected rows in C order, got Fortran order")
+    if any(size < 0 for size in shape):
+        raise DamageError(f"expected a shape of positive numbers, got {shape}")
+    return shape, dtype
 
 
 @contextlib.contextmanager

@@ -28,9 +28,10 @@ PUBLIC_UNPLUGGED = "https://storage.googleapis.com/rl_unplugged/atari_episodes_o
 # As many steps as 50 laps take, so that there is an `expert`; some minutes of play.
 RECORD_COMMAND = "python -m tfds_atari_replay record --steps 500000 --capacity 10000"
 
-# What a server answers if a file is not there, or not for us: without the right to list a bucket,
-# Google's storage says 403 for files that do not exist.
-_NOT_THERE = (401, 403, 404)
+# Errors of 400 to 499 mean that a file is not there, or not for us: without the right to list a
+# bucket, Google's storage says 403 for files that do not exist; others say 400 or 410. But these,
+# like all from 500 on, say nothing about the file.
+_UNDECIDED = (407, 408, 429)
 
 _logger = logging.getLogger(__name__)
 
@@ -128,6 +129,12 @@ def _why(files: CheckpointFiles, passed: Sequence[tuple[_Place, str]]) -> str:
 
 
 def _places(manual_dir: epath.PathLike | None) -> Iterator[_Place]:
+    for place in _all_places(manual_dir):
+        layouts.check_address(place.name, place.root or "")
+        yield place
+
+
+def _all_places(manual_dir: epath.PathLike | None) -> Iterator[_Place]:
     source = os.environ.get(SOURCE_VARIABLE)
     yield _Place("manual_dir", manual_dir and os.fspath(manual_dir), decides=True)
     yield _Place(f"${SOURCE_VARIABLE}", source or None, decides=True)
@@ -156,9 +163,15 @@ def _look(place: _Place, game: Game, run: int, numbers: Sequence[int]) -> _Answe
 def _look_in_folder(place: _Place, game: Game, run: int, numbers: Sequence[int]) -> _Answer:
     assert place.root is not None
     root = layouts.open_path(place.root)
-    found = layouts.find_run(root, game, run)
+    try:
+        found = layouts.find_run(root, game, run)
+        instead = "" if found else layouts.contents(root)
+    except OSError as error:
+        # Who named the folder may mean other data than the next place has.
+        text = f" (cannot be listed: {error.strerror or error})"
+        return _Answer(text, ends_search=place.decides)
     if not found:
-        return _Answer(f" ({layouts.contents(root)})")
+        return _Answer(f" ({instead})")
     some = next(iter(found.values()))
     for number in layouts.numbers_in(game, some.layout, numbers):
         # A download of d4rl-atari's that broke off leaves files out.
@@ -182,7 +195,7 @@ def _look_online(place: _Place, game: Game, run: int, numbers: Sequence[int]) ->
             for number in layouts.numbers_in(game, layout, numbers):
                 urls = layouts.urls_of(base, game, run, number, layout)
                 status = _ask(list(urls.values())[-1])
-                if status not in _NOT_THERE:
+                if status < 400:
                     advice = (
                         "It was a download and is deleted now; run again to download it again "
                         f"from {base}."
@@ -212,6 +225,8 @@ def _ask(url: str) -> int:
             # Not HEAD, which signed URLs and simple servers refuse.
             with session.get(url, stream=True, timeout=(10, 60)) as response:
                 status: int = response.status_code
+                if status in _UNDECIDED or status >= 500:
+                    raise _UnreachableError(f"it answers {status}")
                 return status
         except requests.RequestException as error:
             reason = getattr(error.args[0], "reason", error) if error.args else error

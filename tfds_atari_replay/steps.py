@@ -20,6 +20,7 @@ from tensorflow_datasets.core.data_sources import python as python_data_source
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 from zlib_ng import zlib_ng
 
+from tfds_atari_replay import _tfds
 from tfds_atari_replay.threads import map_ahead
 
 BLOCK_LENGTH = 64
@@ -89,33 +90,43 @@ class Steps(tfds.features.Dataset):
         return encoded
 
     def decode_example(self, serialized_example: Any, decoders: Any = None) -> tf.data.Dataset:
-        """Gives the steps as a dataset, unpacking a block of frames at a time."""
+        """Gives the steps as a dataset of known length, unpacking a block of frames at a time.
+
+        No `tf.data.Options` change the order of the steps, or which frame a scalar belongs to.
+        """
         _refuse_decoders(decoders)
         fields = self._fields()
-        frames = {name: serialized_example[name] for name, info in fields.items() if info.shape}
+        blocks = {name: serialized_example[name] for name, info in fields.items() if info.shape}
         scalars = {
             name: decode_column(serialized_example[name], info)
             for name, info in fields.items()
             if not info.shape
         }
-        if not frames:
+        if not blocks:
             return tf.data.Dataset.from_tensor_slices(scalars)
 
-        def unpack(blocks: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return {name: decode_block(block, fields[name]) for name, block in blocks.items()}
+        def unpack(number: tf.Tensor, blocks: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            # A block knows its place, so its scalars are found whatever is unpacked before it.
+            steps, place = {}, tf.constant(0)
+            for name, block in blocks.items():
+                steps[name], block_length = _decode_block(block, fields[name])
+                place = number * block_length + tf.range(tf.shape(steps[name])[0])
+            return {**steps, **{name: tf.gather(column, place) for name, column in scalars.items()}}
 
-        def add_scalars(start: tf.Tensor, block: dict[str, tf.Tensor]) -> Any:
-            stop = start + tf.shape(next(iter(block.values())), tf.int64)[0]
-            return stop, {**block, **{name: array[start:stop] for name, array in scalars.items()}}
-
+        name, some_blocks = next(iter(blocks.items()))
+        if scalars:
+            length = tf.size(next(iter(scalars.values())))
+        else:
+            length = _count_steps(some_blocks, fields[name])
         # Whole blocks of all fields are made first and cut into steps last, by one C++ op: zipping
         # single steps in a Python function costs a tenth of the speed. At most as many blocks are
-        # unpacked at a time as there are cores, so memory does not grow with the episode.
+        # unpacked at a time as there are cores, so memory does not grow with the episode. Left to
+        # the options, `deterministic = False` would let blocks overtake each other.
         return (
-            tf.data.Dataset.from_tensor_slices(frames)
-            .map(unpack, num_parallel_calls=tf.data.AUTOTUNE)
-            .scan(np.int64(0), add_scalars)
+            tf.data.Dataset.from_tensor_slices((tf.range(tf.size(some_blocks)), blocks))
+            .map(unpack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
             .unbatch()
+            .apply(tf.data.experimental.assert_cardinality(tf.cast(length, tf.int64)))
         )
 
     def decode_example_np(self, serialized_example: Any, decoders: Any = None) -> Any:
@@ -133,39 +144,7 @@ class Steps(tfds.features.Dataset):
         return dict(self.feature.get_tensor_info())
 
 
-class PartialDecoding(tfds.decode.PartialDecoding):
-    """`tfds.decode.PartialDecoding` that also selects among the fields of `Steps`.
-
-    TFDS's own stops at nested datasets. The builder puts this in its place, so that
-    `PartialDecoding({"steps": {"action", "reward"}})` reads those fields and unpacks no frames.
-    """
-
-    @classmethod
-    def of(cls, decoders: Any) -> Any:
-        """Returns `decoders` with TFDS's class replaced by this one; anything else as it is."""
-        if type(decoders) is tfds.decode.PartialDecoding:
-            return cls(decoders._feature_specs, decoders=decoders.decoders)
-        return decoders
-
-    def extract_features(self, features: Any) -> Any:
-        specs = self._feature_specs
-        if not isinstance(specs, Mapping):
-            specs = dict.fromkeys(specs, True)
-        subsets = {
-            name: tfds.decode.PartialDecoding(fields).extract_features(features[name].feature)
-            for name, fields in specs.items()
-            if isinstance(fields, Mapping | set | list)
-            and name in features
-            and isinstance(features[name], Steps)
-        }
-        whole = {name: True if name in subsets else spec for name, spec in specs.items()}
-        extracted = tfds.decode.PartialDecoding(whole).extract_features(features)
-        return tfds.features.FeaturesDict(
-            {
-                name: Steps(subsets[name]) if name in subsets else feature
-                for name, feature in extracted.items()
-            }
-        )
+_tfds.let_partial_decoding_select_from(Steps)
 
 
 def decode_column(stored: tf.Tensor, info: TensorInfo) -> tf.Tensor:
@@ -179,8 +158,24 @@ def decode_column(stored: tf.Tensor, info: TensorInfo) -> tf.Tensor:
 
 def decode_block(stored: tf.Tensor, info: TensorInfo) -> tf.Tensor:
     """Unpacks a block of frames: stored bytes () to (steps, *shape), of the field's dtype."""
+    return _decode_block(stored, info)[0]
+
+
+def _decode_block(stored: tf.Tensor, info: TensorInfo) -> tuple[tf.Tensor, tf.Tensor]:
+    """The frames of a block, and how many there are in each block before it."""
     rows, index, length = unpack_blocks(stored[tf.newaxis], info)
-    return rows_to_frames(tf.gather(rows[0], index[0, LEAD : LEAD + length[0]]), info)
+    frames = rows_to_frames(tf.gather(rows[0], index[0, LEAD : LEAD + length[0]]), info)
+    return frames, tf.shape(index)[1] - LEAD
+
+
+def _count_steps(blocks: tf.Tensor, info: TensorInfo) -> tf.Tensor:
+    """Counts the steps of blocks (num_blocks,), of which only the last may be shorter."""
+
+    def count() -> tf.Tensor:
+        last, block_length = _decode_block(blocks[-1], info)
+        return (tf.size(blocks) - 1) * block_length + tf.shape(last)[0]
+
+    return tf.cond(tf.size(blocks) > 0, count, lambda: tf.constant(0))
 
 
 def unpack_blocks(stored: tf.Tensor, info: TensorInfo) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

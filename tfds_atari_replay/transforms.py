@@ -489,7 +489,13 @@ def _stack_steps(steps: tf.data.Dataset, stack_size: int, axis: int) -> tf.data.
         tf.ones(before, tf.bool),
         tf.ones(1, tf.bool),
     )
-    return steps.batch(BLOCK_LENGTH).scan(start, stack).unbatch()
+    stacked = steps.batch(BLOCK_LENGTH).scan(start, stack).unbatch()
+    length = steps.cardinality()
+    return tf.cond(  # Nobody knows it of filtered steps, for example.
+        length >= 0,
+        lambda: stacked.apply(tf.data.experimental.assert_cardinality(length)),
+        lambda: stacked,
+    )
 
 
 def _as_it_is(function: Any) -> Any:
