@@ -29,9 +29,10 @@ class Server:
       answers: what to do at the next requests of paths that end so, instead of serving the file:
         a status of HTTP, or one of the names above. The last is kept.
       asked: the paths of all requests so far.
+      password: what the header Authorization must hold, if anything.
     """
 
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, password: str | None = None):
         self.answers: dict[str, list[int | str]] = {}
         self.asked: list[str] = []
         self._lock = threading.Lock()
@@ -43,7 +44,9 @@ class Server:
                 path = urllib.parse.unquote(self.path)
                 answer = server._answer(path)
                 file = folder / path.lstrip("/")
-                if isinstance(answer, int):
+                if password is not None and self.headers.get("Authorization") != password:
+                    self.send_error(401)
+                elif isinstance(answer, int):
                     self.send_error(answer)
                 elif not file.is_file():
                     self.send_error(404)

@@ -145,7 +145,7 @@ def test_show(expert: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
     sheet: Any = cv2.imread(str(picture))
     assert sheet.shape == (862, 1416, 3)
     assert cli.main([*arguments, "--episode=9"]) == 1
-    assert "--episode must be one of [0, 1, 2] (got 9)" in capsys.readouterr().err
+    assert "--episode must be one with steps: 0, 1, 2 (got 9)" in capsys.readouterr().err
 
 
 def test_a_contact_sheet_shows_the_frames() -> None:

@@ -27,32 +27,81 @@ class CountingPolicy:
         return 1 + observations[:, -1].astype(np.int64).sum((1, 2)) // 7 % 3
 
 
+def emulator_seed(seed: int, episode: int) -> int:
+    """That of an episode, as `evaluate` says."""
+    sequence = np.random.SeedSequence(seed).spawn(episode + 1)[episode].spawn(2)[0]
+    return int(sequence.generate_state(1)[0]) % 2**31
+
+
 def play_alone(seed: int, count: int, max_steps: int) -> list[tuple[float, int]]:
     """Episodes of one environment, played the plainest way."""
     env, policy, results = make_env("breakout", stack=True), CountingPolicy(), []
-    observation, _ = env.reset(seed=seed)
-    for _ in range(count):
+    for episode in range(count):
+        observation, _ = env.reset(seed=emulator_seed(seed, episode))
         score, steps, terminated = 0.0, 0, False
         while not terminated and steps < max_steps:
             observation, reward, terminated, _, _ = env.step(policy(observation[np.newaxis])[0])
             score, steps = score + reward, steps + 1
         results.append((score, steps))
-        observation, _ = env.reset()
     return results
 
 
 @pytest.mark.parametrize("max_steps", [27_000, 60])
-def test_plays_what_the_environment_plays(max_steps: int) -> None:
-    """Each game is one of make_env's, bit for bit, over several episodes, cut ones too."""
-    alone = [play_alone(seed, 3, max_steps) for seed in (5, 6)]
-    one = evaluate(
-        CountingPolicy(), "breakout", episodes=3, num_envs=1, seed=5, epsilon=0, max_steps=max_steps
+@pytest.mark.parametrize("num_envs", [1, 2, 5])
+def test_plays_what_the_environment_plays(max_steps: int, num_envs: int) -> None:
+    """Each game is one of make_env's, bit for bit, whatever plays beside it, cut ones too."""
+    result = evaluate(
+        CountingPolicy(),
+        "breakout",
+        episodes=5,
+        num_envs=num_envs,
+        seed=5,
+        epsilon=0,
+        max_steps=max_steps,
     )
-    assert list(zip(one.returns, one.lengths, strict=True)) == alone[0]
-    two = evaluate(
-        CountingPolicy(), "breakout", episodes=2, num_envs=2, seed=5, epsilon=0, max_steps=max_steps
-    )
-    assert list(zip(two.returns, two.lengths, strict=True)) == [alone[0][0], alone[1][0]]
+    expected = play_alone(5, 5, max_steps)
+    assert list(zip(result.returns, result.lengths, strict=True)) == expected
+
+
+def test_seeds_are_independent() -> None:
+    """No episode of one seed is one of its neighbour's; the same seed plays the same again."""
+
+    def play(seed: int, **arguments: Any) -> list[Any]:
+        policy = CountingPolicy()
+        result = evaluate(
+            policy, "breakout", seed=seed, epsilon=0.5, max_steps=40, num_envs=6, **arguments
+        )
+        seen = np.stack(policy.seen, 1)[:, :, -1]  # (episode, step, 84, 84)
+        return [
+            (frames.tobytes(), *played)
+            for frames, *played in zip(seen, result.returns, result.lengths, strict=True)
+        ]
+
+    first = play(0, episodes=6)
+    assert len(set(first)) == 6
+    assert not set(first) & set(play(1, episodes=6))
+    assert first == play(0, episodes=6)
+
+
+@pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
+def test_more_episodes_begin_with_the_same(emulator: str) -> None:
+    """With random actions too; the number of games at a time changes nothing."""
+
+    def play(episodes: int, num_envs: int) -> Evaluation:
+        return evaluate(
+            CountingPolicy(),
+            "breakout",
+            episodes=episodes,
+            num_envs=num_envs,
+            epsilon=0.3,
+            seed=3,
+            emulator=emulator,
+        )
+
+    few, many, others = play(3, 8), play(7, 2), play(7, 3)
+    assert many == others
+    assert many.returns[:3] == few.returns
+    assert many.lengths[:3] == few.lengths
 
 
 @pytest.mark.parametrize("game", ["Breakout", "Freeway", "Amidar"])
@@ -66,12 +115,15 @@ def test_ale_pys_vector_environment_is_bit_exact(game: str, sticky: float) -> No
         "emulator": "ale_py",
     }
     plain, fast = (
-        kind(found, 3, 11, **arguments) for kind in (parallel.Games, parallel.ParallelGames)
+        kind(found, 3, **arguments) for kind in (parallel.ThreadedGames, parallel.VectorGames)
     )
-    everything = np.ones(3, np.bool_)
-    np.testing.assert_array_equal(plain.reset(everything), fast.reset(everything))
+
+    def reset(chosen: list[int], seed: int) -> None:
+        numbers, seeds = np.array(chosen), seed + np.array(chosen)
+        np.testing.assert_array_equal(plain.reset(numbers, seeds), fast.reset(numbers, seeds))
+
+    reset([0, 1, 2], 11)
     rng, ends = np.random.default_rng(0), 0
-    over = np.zeros(3, np.bool_)
     for step in range(700):
         actions = rng.integers(len(found.actions), size=3)
         expected, got = plain.step(actions), fast.step(actions)
@@ -79,11 +131,12 @@ def test_ale_pys_vector_environment_is_bit_exact(game: str, sticky: float) -> No
         np.testing.assert_array_equal(expected[0][~expected[2]], got[0][~got[2]])
         np.testing.assert_array_equal(expected[1], got[1])
         np.testing.assert_array_equal(expected[2], got[2])
-        over = got[2]
-        ends += int(over.sum())
+        over = np.flatnonzero(got[2]).tolist()
+        ends += len(over)
+        if over:
+            reset(over, 100 + step)
         if step == 300:
-            mask = np.array([False, True, False])
-            np.testing.assert_array_equal(plain.reset(mask)[1], fast.reset(mask)[1])
+            reset([1], 5)
     assert ends > 0 or game == "Freeway"
 
 

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import time
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from truth import (
     write_unplugged,
 )
 
-from tfds_atari_replay import cli, episodes, inspection, replay_logs
+from tfds_atari_replay import cli, episodes, inspection, replay_logs, threads
 from tfds_atari_replay.inspection import Report, inspect
 
 
@@ -269,3 +270,79 @@ def test_frames_are_not_read_without_deep(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(inspection.inspect(DUMMY_DATA)) == 10
     with pytest.raises(TypeError):
         inspection.inspect(DUMMY_DATA, deep=True)
+
+
+def test_one_odd_file_ends_nothing(tmp_path: pathlib.Path) -> None:
+    """Each checkpoint has its row, and each odd file its name there."""
+    shutil.copytree(DUMMY_DATA / "Breakout", tmp_path / "Breakout")
+    logs = tmp_path / "Breakout" / "1" / "replay_logs"
+    odd = {
+        0: logs / "$store$_terminal_ckpt.0.gz",
+        1: logs / "add_count_ckpt.1.gz",
+        10: logs / "$store$_observation_ckpt.10.gz",
+        49: logs / "$store$_reward_ckpt.49.gz",
+    }
+    for path in odd.values():
+        path.unlink()
+    odd[0].mkdir()
+    odd[1].symlink_to(tmp_path / "nowhere")
+    with gzip.open(odd[10], "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00\x08\x00(1, [{}((")
+    os.mkfifo(odd[49].with_name("$store$_reward_ckpt.7.gz"))
+    write_gz(odd[49], np.zeros((3, 3)))
+    for deep in (False, True):
+        reports = {r.checkpoint: r for r in inspect(tmp_path, deep=deep) if r.run == 1}
+        assert set(reports) == {0, 1, 7, 10, 49, 50}
+        for number, path in odd.items():
+            damage = reports[number].damage
+            assert damage is not None
+            assert path.name in damage
+        assert reports[7].missing_files == [
+            "observation",
+            "action",
+            "terminal",
+            "add_count",
+        ]
+        assert reports[50].is_usable
+
+
+def test_a_link_to_a_runs_logs_is_inspected(tmp_path: pathlib.Path) -> None:
+    """The run's name is where the link leads."""
+    link = tmp_path / "link"
+    link.symlink_to(DUMMY_DATA / "Breakout" / "5" / "replay_logs")
+    assert [(r.run, r.checkpoint) for r in inspect(link)] == [(5, 1), (5, 49)]
+    # In a tree of links the names are in the tree.
+    (tmp_path / "Breakout" / "3").mkdir(parents=True)
+    (tmp_path / "Breakout" / "3" / "replay_logs").symlink_to(link)
+    assert [r.run for r in inspect(tmp_path / "Breakout" / "3" / "replay_logs")] == [3, 3]
+
+
+def test_names_that_no_logger_writes(tmp_path: pathlib.Path) -> None:
+    """Of another writing of a number there is no second checkpoint."""
+    shutil.copytree(DUMMY_DATA / "Breakout" / "5", tmp_path / "Breakout" / "5")
+    logs = tmp_path / "Breakout" / "5" / "replay_logs"
+    for path in sorted(logs.glob("*ckpt.49.gz")):
+        for number in ("01", "\u0661", "1_0", "+1"):  # one of them an Arabic digit
+            shutil.copy(path, path.with_name(path.name.replace("49", number)))
+    shutil.copytree(tmp_path / "Breakout" / "5", tmp_path / "Breakout" / "05")
+    assert [(r.run, r.checkpoint) for r in inspect(tmp_path, deep=True)] == [(5, 1), (5, 49)]
+    assert all(report.is_usable for report in inspect(tmp_path, deep=True))
+
+
+def test_an_interrupt_does_not_wait_for_what_has_not_begun() -> None:
+    """Ctrl-C between two results; a thousand more were asked for, and a few had begun."""
+    begun = []
+
+    def slow(item: int) -> int:
+        begun.append(item)
+        time.sleep(0.05)
+        return item
+
+    results = threads.map_ahead(slow, range(1000))
+    assert next(results) == 0
+    with pytest.raises(KeyboardInterrupt):
+        results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    count = len(begun)
+    assert count <= 2 * threads._THREADS + 2
+    time.sleep(0.2)
+    assert len(begun) == count

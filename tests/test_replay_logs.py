@@ -4,12 +4,12 @@ import gzip
 import os
 import pathlib
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import pytest
-from truth import log_folder, make_episodes, open_log, read_gz, write_gz, write_log
+from truth import log_folder, make_episodes, open_log, read_gz, unprivileged, write_gz, write_log
 
 from tfds_atari_replay import ReplayLogError, episodes
 
@@ -31,7 +31,12 @@ def path_of(log: pathlib.Path, name: str) -> pathlib.Path:
 
 def read_all(log: pathlib.Path) -> None:
     """Reads checkpoint 1 to its end."""
-    for episode in episodes.read_episodes(open_log(log.parents[2], "Breakout", 1, 1)):
+    take_all(episodes.read_episodes(open_log(log.parents[2], "Breakout", 1, 1)))
+
+
+def take_all(found: Iterable[episodes.Episode]) -> None:
+    """Takes all frames of episodes."""
+    for episode in found:
         for _ in episode.frames:
             pass
 
@@ -86,7 +91,96 @@ def a_pickle(log: pathlib.Path) -> None:
         pickle.dump({1, 2}, file)
 
 
+def header(text: str, version: int = 1) -> bytes:
+    """A .npy's head with this text for its header."""
+    data = text.encode()
+    return b"\x93NUMPY" + bytes([version, 0]) + len(data).to_bytes(2 * version, "little") + data
+
+
+def with_header(name: str, text: str, version: int = 1) -> Callable[[pathlib.Path], None]:
+    """Gives an array another header."""
+
+    def change(data: bytearray) -> bytes:
+        array = gzip.decompress(data)
+        return gzip.compress(header(text, version) + array[128:])
+
+    return in_place(name, change)
+
+
+def replaced(name: str, replace: Callable[[pathlib.Path], None]) -> Callable[[pathlib.Path], None]:
+    """Puts something else in a file's place."""
+
+    def damage(log: pathlib.Path) -> None:
+        path_of(log, name).unlink()
+        replace(path_of(log, name))
+
+    return damage
+
+
+UNREADABLE = {
+    "a folder": (replaced("reward", pathlib.Path.mkdir), "reward.*cannot be read: Is a directory"),
+    "a dangling link": (
+        replaced("observation", lambda path: path.symlink_to("/nowhere")),
+        "observation.*cannot be read: No such file",
+    ),
+    "a link to itself": (
+        replaced("add_count", lambda path: path.symlink_to(path)),
+        "add_count.*cannot be read: Too many levels",
+    ),
+}
+
 DAMAGES = {
+    "header with an open bracket": (
+        with_header("action", "{'descr': '<i4', 'fortran_order': False, 'shape': (40,"),
+        "its .npy header cannot be read",
+    ),
+    "header with an open quote": (
+        with_header("action", "{'descr': '<i4', 'fortran_order': False, 'shape': (40'"),
+        "its .npy header cannot be read",
+    ),
+    "header of a thousand brackets": (
+        with_header("action", "(" * 1000),
+        "its .npy header cannot be read",
+    ),
+    "header without a shape": (
+        with_header("action", "{'descr': '<i4', 'fortran_order': False, 'shape': None}"),
+        "its .npy header cannot be read",
+    ),
+    "header with an unhashable key": (with_header("action", "{[]: 1}"), "cannot be read"),
+    "header with a NUL": (with_header("action", "{'descr': \0}"), "cannot be read"),
+    "a header that is too long": (
+        with_header("action", " " * 20_000),
+        "its .npy header is 20,000 bytes long, expected 10,000 at most",
+    ),
+    "a header of 4 GB": (
+        in_place("action", lambda _: gzip.compress(b"\x93NUMPY\x02\x00\xff\xff\xff\xff{}")),
+        "its .npy header is 4,294,967,295 bytes long",
+    ),
+    "a header that ends early": (
+        in_place("action", lambda _: gzip.compress(b"\x93NUMPY\x01\x00\x76\x00{'descr'")),
+        "action.*110 bytes are missing at its end",
+    ),
+    "10**12 rows": (
+        with_header(
+            "observation",
+            "{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 84, 84)}",
+        ),
+        r"header promises 7,056,000,000,000,000 bytes, but a gzip file of its size holds at most",
+    ),
+    "10**12 actions": (
+        with_header("action", "{'descr': '<i4', 'fortran_order': False, 'shape': (10**12,)}"),
+        "its .npy header cannot be read",
+    ),
+    "negative rows": (
+        with_header("action", "{'descr': '<i4', 'fortran_order': False, 'shape': (-40,)}"),
+        r"expected a shape of positive numbers, got \(-40,\)",
+    ),
+    "negative rows and columns": (
+        with_header(
+            "observation", "{'descr': '|u1', 'fortran_order': False, 'shape': (-40, -84, 84)}"
+        ),
+        r"expected a shape of positive numbers, got \(-40, -84, 84\)",
+    ),
     "cut short": (in_place("observation", lambda d: d[:-30]), "observation.*(ended|end-of)"),
     "cut to less than it can unpack to": (
         in_place("observation", lambda d: d[: len(d) // 2]),
@@ -204,7 +298,41 @@ def test_a_full_lap_is_checked_to_its_end_before_its_first_step(log: pathlib.Pat
         next(first.frames)
 
 
-@pytest.mark.parametrize("name", ["observation", "action", "reward", "terminal"])
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_named(log: pathlib.Path, name: str) -> None:
+    """With what the system says of it; that does not say that the file is damaged."""
+    change, message = UNREADABLE[name]
+    change(log)
+    with pytest.raises(ReplayLogError, match=message) as error:
+        read_all(log)
+    assert str(error.value).startswith(f"Breakout run 1 checkpoint 1: {log}/")
+
+
+def test_a_file_of_somebody_elses_is_named(log: pathlib.Path) -> None:
+    """As one that may not be read."""
+    path_of(log, "terminal").chmod(0)
+    with (
+        unprivileged(log),
+        pytest.raises(ReplayLogError, match=r"terminal_ckpt\.1\.gz cannot be read: Permission"),
+    ):
+        read_all(log)
+
+
+@pytest.mark.parametrize("name", ["observation", "action", "add_count"])
+@pytest.mark.parametrize("step", ["opened", "reading"])
+def test_a_change_while_it_is_read_is_refused(log: pathlib.Path, name: str, step: str) -> None:
+    """Though each file is whole: those of checkpoint 2 are copied over those of checkpoint 1."""
+    checkpoint = open_log(log.parents[2], "Breakout", 1, 1)
+    found = episodes.read_episodes(checkpoint)
+    if step == "reading":
+        next(next(found).frames)
+    path = path_of(log, name)
+    path.write_bytes(path.with_name(path.name.replace(".1.", ".2.")).read_bytes())
+    with pytest.raises(ReplayLogError, match=rf"{name}_ckpt\.1\.gz was changed while it was read"):
+        take_all(found)
+
+
+@pytest.mark.parametrize("name", ["observation", "action", "reward", "terminal", "add_count"])
 def test_a_missing_file_is_named(log: pathlib.Path, name: str) -> None:
     """And a checkpoint that lacks one is not passed over."""
     path_of(log, name).unlink()

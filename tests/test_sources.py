@@ -1,5 +1,6 @@
 """Where logs are found, in which order, and what comes of servers that fail."""
 
+import gzip
 import logging
 import os
 import pathlib
@@ -24,11 +25,12 @@ from truth import (
     copy_to_cache,
     log_folder,
     make_episodes,
+    unprivileged,
     write_log,
     write_unplugged,
 )
 
-from tfds_atari_replay import GAMES, ReplayLogError, downloads, sources
+from tfds_atari_replay import GAMES, ReplayLogError, cli, downloads, sources
 from tfds_atari_replay.envs import offline
 
 LOGS = DUMMY_DATA / "Breakout" / "1" / "replay_logs"
@@ -480,3 +482,131 @@ def test_get_dataset_takes_downloads_and_rl_unplugged(
     frames = [*truths[0].frames, *truths[1].frames]
     for stack, frame in zip(dataset["observations"], frames, strict=True):
         np.testing.assert_array_equal(stack[-1], frame)
+
+
+SECRETS = [
+    ("https://user:hush@127.0.0.1:9/logs", "must not hold a user name or a password"),
+    ("https://hush@127.0.0.1:9/logs", "must not hold a user name or a password"),
+    ("http://user:hu/sh@127.0.0.1:9/logs", "must not hold a user name or a password"),
+    ("gs://user:hush@lab", "must not hold a user name or a password"),
+    ("http://127.0.0.1:9/logs?token=hush", r"must be a base .* without '\?' or '#', got such an"),
+    ("http://127.0.0.1:9/logs#hush", r"must be a base .* without '\?' or '#'"),
+]
+
+
+@pytest.mark.parametrize(("place", "message"), SECRETS)
+def test_secrets_in_an_address_are_refused_and_never_shown(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    place: str,
+    message: str,
+) -> None:
+    """Neither by the variable, nor by manual_dir, nor to inspect; not in what is left behind."""
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(ValueError, match=rf"\$ATARI_REPLAY_SOURCE {message}") as error:
+        build_from(place, tmp_path / "data")
+    assert "hush" not in str(error.value)
+    assert "hush" not in "".join(map(str, error.value.args))
+    with pytest.raises(ValueError, match=rf"manual_dir {message}"):
+        sources.find(GAMES["Breakout"], 1, (1,), manual_dir=place, download=lambda _: {})
+    assert cli.main(["inspect", place]) == 1
+    monkeypatch.setenv(sources.SOURCE_VARIABLE, place)
+    with pytest.raises(ValueError, match=message):
+        offline.read_dataset(GAMES["Breakout"], 1, (1,), stack=False)
+    assert "hush" not in caplog.text
+    assert "hush" not in "".join(capfd.readouterr())
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"hush" in path.read_bytes() for path in written)
+
+
+def test_the_way_that_works_for_credentials(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """~/.netrc, as the message says it, for asking and for downloading."""
+    shutil.copytree(DUMMY_DATA, tmp_path / "public")
+    with Server(tmp_path / "public", password="Basic dXNlcjpzZWNyZXQ=") as server:
+        with pytest.raises(FileNotFoundError, match="answers 401"):
+            build_from(server.url, tmp_path / "data")
+        with pytest.raises(
+            ValueError, match=r"machine 127.0.0.1 login USER password PASS"
+        ) as error:
+            build_from(server.url.replace("//", "//user:secret@"), tmp_path / "data")
+        line = str(error.value).splitlines()[-1].strip()
+        netrc = tmp_path / "netrc"
+        netrc.write_text(line.replace("USER", "user").replace("PASSWORD", "secret"))
+        netrc.chmod(0o600)
+        monkeypatch.setenv("NETRC", str(netrc))
+        assert len(rows(build_from(server.url, tmp_path / "data"))) == 3
+    records = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert not any(b"secret" in path.read_bytes() for path in records)
+
+
+@pytest.mark.parametrize("status", [400, 410, 451])
+def test_whatever_says_that_a_file_is_not_there(
+    status: int, tmp_path: pathlib.Path, public: Server
+) -> None:
+    """Of checkpoint 50 leads to 49."""
+    serve_logs(tmp_path)
+    public.answers["ckpt.50.gz"] = [status]
+    builder = build_public(tmp_path / "data")
+    assert builder.info.metadata["checkpoints"] == [49]
+
+
+@pytest.mark.parametrize("status", [408, 429, 501, 520])
+def test_what_says_nothing_of_a_file_ends_the_search(
+    status: int, tmp_path: pathlib.Path, public: Server
+) -> None:
+    """As an unreachable server does; a config must not mean other data for it."""
+    serve_logs(tmp_path)
+    public.answers["ckpt.50.gz"] = [status]
+    with pytest.raises(FileNotFoundError, match=rf"cannot be reached: .*{status}"):
+        build_public(tmp_path / "data")
+
+
+def test_folders_that_may_not_be_listed(
+    tmp_path: pathlib.Path, public: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache nobody named is passed over; of a folder that was named, the search says so."""
+    serve_logs(tmp_path)
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    monkeypatch.setenv(sources.CACHE_VARIABLE, str(closed))
+    downloaded = []
+
+    def download(urls: dict[str, str]) -> dict[str, epath.Path]:
+        downloaded.append(urls)
+        return dict.fromkeys(urls, epath.Path(tmp_path / "file"))
+
+    closed.chmod(0)
+    with unprivileged(closed):
+        found = sources.find(GAMES["Breakout"], 1, (1,), manual_dir=None, download=download)
+        assert found.is_download
+        assert f"{closed} (cannot be listed: Permission denied)" in found.why
+        with pytest.raises(
+            FileNotFoundError,
+            match=r"(?s)manual_dir: \S*closed \(cannot be listed: Permission.*public.*not asked",
+        ):
+            sources.find(GAMES["Breakout"], 1, (1,), manual_dir=closed, download=download)
+    closed.chmod(0o700)
+    assert len(downloaded) == 1
+    assert public.asked
+
+
+@pytest.mark.parametrize(
+    "damage", [b"not gzip at all", gzip.compress(b"\x93NUMPY\x01\x00\x08\x00(1, [{}((")]
+)
+def test_a_broken_download_is_deleted_whatever_is_wrong_with_it(
+    tmp_path: pathlib.Path, public: Server, damage: bytes
+) -> None:
+    """So that the next build does not meet it again."""
+    serve_logs(tmp_path)
+    logs = tmp_path / "public" / "logs" / "dqn" / "Breakout" / "1" / "replay_logs"
+    whole = (logs / "$store$_terminal_ckpt.50.gz").read_bytes()
+    (logs / "$store$_terminal_ckpt.50.gz").write_bytes(damage)
+    with pytest.raises(ReplayLogError, match="It was a download and is deleted now"):
+        build_public(tmp_path / "data")
+    (logs / "$store$_terminal_ckpt.50.gz").write_bytes(whole)
+    assert len(rows(build_public(tmp_path / "data"))) == 3
+    assert public.asked

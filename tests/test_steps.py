@@ -156,7 +156,9 @@ def test_fields_can_be_selected() -> None:
         assert "observation" not in subset.get_serialized_info()["steps"]
         got = list(tfds.as_numpy(subset.deserialize_example(data)["steps"]))
         assert_steps(got, {name: columns[name] for name in ("action", "is_last")})
-    only_frames = tfds.decode.PartialDecoding({"steps": {"observation"}}).extract_features(features())
+    only_frames = tfds.decode.PartialDecoding({"steps": {"observation"}}).extract_features(
+        features()
+    )
     got = list(tfds.as_numpy(only_frames.deserialize_example(data)["steps"]))
     np.testing.assert_array_equal([step["observation"] for step in got], columns["observation"])
     assert len(only_frames.deserialize_example_np(data)["steps"]) == 70

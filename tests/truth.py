@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -67,8 +70,10 @@ def write_log(folder: pathlib.Path, capacity: int, episodes: list[Truth]) -> lis
             )
             if logger.num_dumps > dumps:
                 held.append(adds[-capacity:])
+    dumps = logger.num_dumps
     logger.close()
-    held.append(adds[-capacity:])
+    if logger.num_dumps > dumps:
+        held.append(adds[-capacity:])
     return [_pieces(checkpoint, episodes) for checkpoint in held]
 
 
@@ -203,3 +208,19 @@ def run_python(code: str) -> str:
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
+
+
+@contextlib.contextmanager
+def unprivileged(folder: pathlib.Path) -> Iterator[None]:
+    """Whoever runs the tests has no more rights than others, except to get to this folder."""
+    for parent in folder.parents:
+        if parent.owner() == folder.owner() and parent != pathlib.Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

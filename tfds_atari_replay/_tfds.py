@@ -1,4 +1,4 @@
-"""What is taken from TFDS beyond its public names; tests/test_tfds.py holds each to its contract."""
+"""What is taken from TFDS beyond its public names; tests/test_tfds.py checks each."""
 
 from __future__ import annotations
 

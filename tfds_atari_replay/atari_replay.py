@@ -224,6 +224,8 @@ own, laid out as
                 # Opened here: all but the frames is checked before anything is written.
                 checkpoint = replay_logs.open_checkpoint(found.files)
             self.info.metadata["capacity"] = checkpoint.capacity
+            if checkpoint.add_count is None:
+                self.info.metadata["cursor_assumed"] = True
             read = functools.partial(episodes.read_episodes, checkpoint)
         return {"train": self._generate_examples(found, read)}
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+import tqdm
 
-from tfds_atari_replay import replay_logs
+from tfds_atari_replay import replay_logs, steps
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (replay_logs.ReplayLogError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130  # as shells say it
     return status or 0
 
 
@@ -121,67 +125,94 @@ def _inspect(args: argparse.Namespace) -> int:
     return min(bad, 1)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Episode:
+    """A line of `show`."""
+
+    id: int
+    steps: int
+    score: float
+    is_complete: bool
+
+
 def _show(args: argparse.Namespace) -> None:
     import cv2
 
-    from tfds_atari_replay import figures
-
+    if not cv2.haveImageWriter(str(args.out)):
+        raise ValueError(f"--out must be a picture's name, such as episode.png (got '{args.out}')")
     builder = tfds.builder(f"atari_replay/{args.config}", data_dir=args.data_dir)
     if not builder.is_prepared():
         raise FileNotFoundError(
             f"{builder.data_path} holds no dataset. Build it first:\n"
             f"  tfds build {builder.name}/{args.config} --imports=tfds_atari_replay "
-            f"--data_dir={builder._data_dir_root} --manual_dir=LOGS"
+            f"--data_dir={builder.data_path.parents[2]} --manual_dir=LOGS"
         )
-    fields = {name: True for name in builder.info.features if name != "steps"}
-    decoders = tfds.decode.PartialDecoding({**fields, "steps": {"action", "reward", "is_terminal"}})
-    summary = {
-        int(episode["episode_id"]): episode
-        for episode in tfds.as_numpy(builder.as_dataset(split="train", decoders=decoders))
-    }
-    lengths = {key: _length(list(episode["steps"])) for key, episode in summary.items()}
-    returns = {key: float(episode["episode_return"]) for key, episode in summary.items()}
-    chosen = max(returns, key=lambda key: returns[key]) if args.episode is None else args.episode
-    if chosen not in summary:
-        raise ValueError(f"--episode must be one of {sorted(summary)} (got {args.episode}).")
-
-    _print_summary(builder, summary, lengths, returns)
-    picked = builder.as_dataset(split="train").filter(
-        lambda episode: episode["episode_id"] == chosen
-    )
-    steps = list(tfds.as_numpy(next(iter(picked))["steps"]))[: lengths[chosen]]
-    sheet = figures.contact_sheet(
-        f"{builder.name}/{args.config}, episode {chosen}: {lengths[chosen]} steps, "
-        f"return {returns[chosen]:g}",
-        np.array([step["observation"] for step in steps]),
-        np.array([step["action"] for step in steps]),
-        np.array([step["reward"] for step in steps]),
-        builder.info.metadata["action_meanings"],
-    )
+    episodes = _list_episodes(builder)
+    chosen = _choose(episodes, args.episode)
+    _print_summary(builder, episodes)
+    sheet = _draw(builder, chosen)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(args.out), sheet):
         raise OSError(f"Could not write {args.out}.")
-    print(f"\nEpisode {chosen} is drawn in {args.out}")
+    print(f"\nEpisode {chosen.id} is drawn in {args.out}")
 
 
-def _length(steps: list[dict[str, Any]]) -> int:
-    """How many steps were logged: the terminal state at the end is none."""
-    return len(steps) - bool(steps[-1]["is_terminal"])
+def _list_episodes(builder: Any) -> list[_Episode]:
+    """All episodes in the order of time. Of their steps a column is read, and no frame unpacked."""
+    ended = builder.info.features["steps"].feature.get_tensor_info()["is_terminal"]
+    stored = builder.as_dataset(split="train", decoders={"steps": tfds.decode.SkipDecoding()})
+    found = []
+    for episode in tqdm.tqdm(tfds.as_numpy(stored), desc="Reading", unit=" episodes", disable=None):
+        is_terminal = steps.decode_column_np(episode["steps"]["is_terminal"], ended)
+        found.append(
+            _Episode(
+                int(episode["episode_id"]),
+                # The terminal state at the end was not logged as a step.
+                len(is_terminal) - int(is_terminal[-1]),
+                float(episode["episode_return"]),
+                bool(episode["is_complete"]),
+            )
+        )
+    return sorted(found, key=lambda episode: episode.id)
 
 
-def _print_summary(
-    builder: Any, summary: dict[int, Any], lengths: dict[int, int], returns: dict[int, float]
-) -> None:
+def _choose(episodes: Sequence[_Episode], number: int | None) -> _Episode:
+    """The episode to draw: that of this id or, without one, of the best return."""
+    with_steps = {episode.id: episode for episode in episodes if episode.steps}
+    if number is None and with_steps:
+        return max(with_steps.values(), key=lambda episode: episode.score)
+    if number not in with_steps:
+        ids = sorted(with_steps)
+        shown = f"{ids[0]} to {ids[-1]}" if len(ids) > 9 else ", ".join(map(str, ids)) or "none"
+        raise ValueError(f"--episode must be one with steps: {shown} (got {number})")
+    return with_steps[number]
+
+
+def _draw(builder: Any, episode: _Episode) -> Any:
+    from tfds_atari_replay import figures
+
+    picked = builder.as_dataset(split="train").filter(lambda one: one["episode_id"] == episode.id)
+    found = list(tfds.as_numpy(next(iter(picked))["steps"].take(episode.steps)))
+    return figures.contact_sheet(
+        f"{builder.info.full_name}, episode {episode.id}: {episode.steps} steps, "
+        f"return {episode.score:g}",
+        np.array([step["observation"] for step in found]),
+        np.array([step["action"] for step in found]),
+        np.array([step["reward"] for step in found]),
+        builder.info.metadata["action_meanings"],
+    )
+
+
+def _print_summary(builder: Any, episodes: Sequence[_Episode]) -> None:
     metadata = builder.info.metadata
     print(f"\n{builder.info.full_name} in {builder.data_path}")
     print(
         f"{metadata['game']}, run {metadata['run']}, checkpoint "
-        f"{', '.join(map(str, metadata['checkpoints']))}: {len(summary)} episodes, "
+        f"{', '.join(map(str, metadata['checkpoints']))}: {len(episodes)} episodes, "
         f"{metadata['transitions']:,} steps, {builder.info.dataset_size / 1e6:.1f} MB\n"
     )
     print("episode_id  steps  return  is_complete")
-    for key in sorted(summary)[:20]:
-        complete = bool(summary[key]["is_complete"])
-        print(f"{key:10}{lengths[key]:7}{returns[key]:8g}  {complete}")
-    if len(summary) > 20:
-        print(f"       ... {len(summary) - 20} more")
+    for episode in episodes[:20]:
+        print(f"{episode.id:10}{episode.steps:7}{episode.score:8g}  {episode.is_complete}")
+    if len(episodes) > 20:
+        print(f"       ... {len(episodes) - 20} more")

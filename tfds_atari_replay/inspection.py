@@ -231,9 +231,8 @@ def _is_last_dump(report: Report, add_count: int) -> bool:
 
 
 def _laps_ahead(report: Report, add_count: int) -> int:
-    """How many laps more than dumps there were, up to this one."""
-    # The logger dumps one row before a lap's end.
-    return max((add_count + 1) // (report.capacity or 1) - (report.checkpoint + 1), 0)
+    """How many of the laps before this dump's were never written."""
+    return max(add_count // (report.capacity or 1) - report.checkpoint, 0)
 
 
 def print_tables(reports: Sequence[Report], *, deep: bool) -> None:

@@ -124,7 +124,7 @@ def check_address(what: str, address: epath.PathLike) -> None:
     Raises:
       ValueError: it has a user name, a password, a query or a fragment.
     """
-    scheme, separator, rest = os.fspath(address).partition("://")
+    _, separator, rest = os.fspath(address).partition("://")
     if not separator:
         return
     # A slash or an @ in a password would lead urllib astray.

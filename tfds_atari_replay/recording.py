@@ -6,9 +6,13 @@ The public bucket of the logs is closed, so this is how people get logs of their
 from __future__ import annotations
 
 import gzip
+import logging
+import os
 import pathlib
 import pickle
-from collections.abc import Callable
+import shutil
+import uuid
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,9 @@ from tfds_atari_replay.envs import emulator as emulator_lib
 
 STACK_SIZE = 4
 _UPDATE_HORIZON = 1
+_ROW_BYTES = 84 * 84 + 4 + 4 + 1
+
+_logger = logging.getLogger(__name__)
 
 Policy = Callable[[npt.NDArray[np.uint8]], npt.ArrayLike]
 """Takes stacked observations, uint8 (batch, 4, 84, 84), oldest frame first; gives an action index
@@ -39,16 +46,14 @@ class ReplayLogger:
         """Makes the buffer.
 
         Args:
-          folder: `replay_logs` of a run; is made, must not hold logs.
+          folder: `replay_logs` of a run; is made.
           capacity: rows of the ring; each takes 7 KB of memory.
+
+        Raises:
+          ValueError: capacity is too small, or more than this machine's memory.
         """
-        if capacity <= STACK_SIZE:
-            raise ValueError(f"capacity must be above the stack size {STACK_SIZE} (got {capacity})")
+        _check_capacity(capacity)
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.glob("*_ckpt.*.gz")):
-            raise FileExistsError(
-                f"{folder} holds logs already. Record into another folder or delete them."
-            )
         self._folder = folder
         self._store: dict[str, npt.NDArray[Any]] = {
             "observation": np.zeros((capacity, 84, 84), np.uint8),
@@ -75,8 +80,17 @@ class ReplayLogger:
             self._dump(self._add_count)
 
     def close(self) -> None:
-        """Writes the last dump."""
-        self._dump(self._cursor)
+        """Writes the last dump, of which Dopamine's logger tells only the cursor.
+
+        A reader knows by its number whether the ring was full then: all but the first dump are of
+        a full ring. In two cases that would be wrong. If nothing came after the first lap's dump,
+        that holds all there is, and no other is written. If the first lap was not dumped, the
+        first dump is the last, and its add_count is not cut to the cursor.
+        """
+        if self.num_dumps == 1 and self._add_count == self._capacity - 1:
+            return
+        is_first = self.num_dumps == 0
+        self._dump(self._add_count if is_first else self._cursor)
 
     @property
     def _cursor(self) -> int:
@@ -141,25 +155,73 @@ def record(
       seed: of the emulator and the random policy.
 
     Returns:
-      The folder of the logs.
+      The folder of the logs. Until they are whole, it is called `replay_logs.incomplete-...`, and
+      what an interruption leaves there keeps that name.
 
     Raises:
-      ValueError: unknown game; steps or capacity too small; an action that the game has not.
-      FileExistsError: there are logs of this run already.
+      ValueError: unknown game; steps, capacity, run or seed out of range; no policy, or an action
+        that the game has not.
+      FileExistsError: there is something in the folder already.
     """
     found = games.find_game(game)
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1 (got {steps})")
-    folder = pathlib.Path(out) / found.name / str(run) / "replay_logs"
-    logger = ReplayLogger(folder, capacity)
-    emulator = emulator_lib.Emulator(found, seed=seed)
+    _check_arguments(steps, capacity, policy, run, seed)
     policy = policy or RandomPolicy(len(found.actions), seed)
+    folder = pathlib.Path(out) / found.name / str(run) / "replay_logs"
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(
+            f"{folder} holds logs already. Record into another folder or delete them."
+        )
+    unfinished = folder.with_name(f"{folder.name}.incomplete-{uuid.uuid4().hex[:8]}")
+    logger = ReplayLogger(unfinished, capacity)
+    try:
+        emulator = emulator_lib.Emulator(found, seed=seed)
+        bar = tqdm.trange(steps, desc=f"Recording {found.name} run {run}", unit=" steps")
+        _play(emulator, policy, logger, bar)
+        logger.close()
+        unfinished.rename(folder)
+    except BaseException:
+        if logger.num_dumps:
+            _logger.warning("Not all was recorded. What was is left in %s.", unfinished)
+        else:
+            shutil.rmtree(unfinished)
+        raise
+    return folder
 
+
+def _check_arguments(steps: int, capacity: int, policy: Policy | None, run: int, seed: int) -> None:
+    _check_capacity(capacity)
+    for name, value, least in (("steps", steps, 1), ("run", run, 1), ("seed", seed, 0)):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least} (got {value})")
+    if seed >= 2**31:
+        raise ValueError(f"seed must be below 2**31, as the emulator takes it (got {seed})")
+    if policy is not None and not callable(policy):
+        raise ValueError(
+            "policy must be a callable from observations, uint8 (1, 4, 84, 84), to actions, "
+            f"integers (1,) (got {policy!r})"
+        )
+
+
+def _check_capacity(capacity: int) -> None:
+    if capacity <= STACK_SIZE:
+        raise ValueError(f"capacity must be above the stack size {STACK_SIZE} (got {capacity})")
+    if hasattr(os, "sysconf"):  # not on Windows
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if capacity * _ROW_BYTES > memory:
+            raise ValueError(
+                f"capacity must fit into memory: {capacity:,} rows of {_ROW_BYTES:,} bytes are "
+                f"{capacity * _ROW_BYTES / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f} GB"
+            )
+
+
+def _play(
+    emulator: emulator_lib.Emulator, policy: Policy, logger: ReplayLogger, steps: Iterable[int]
+) -> None:
     stack = np.zeros((STACK_SIZE, 84, 84), np.uint8)
     stack[-1] = emulator.reset()
     episode_steps = 0
-    for _ in tqdm.trange(steps, desc=f"Recording {found.name} run {run}", unit=" steps"):
-        action = _action_of(policy, stack, len(found.actions))
+    for _ in steps:
+        action = _action_of(policy, stack, len(emulator.game.actions))
         observation, reward, game_over = emulator.step(action)
         episode_steps += 1
         terminal = game_over or episode_steps == emulator_lib.MAX_STEPS
@@ -169,8 +231,6 @@ def record(
             observation = emulator.reset()
             episode_steps = 0
         stack = np.concatenate([stack[1:], observation[np.newaxis]])
-    logger.close()
-    return folder
 
 
 class RandomPolicy:

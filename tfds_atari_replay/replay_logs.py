@@ -418,7 +418,9 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     length = read_exactly(stream, lengths[magic])
     size = int.from_bytes(length, "little")
     if size > _MAX_HEADER:
-        raise DamageError(f"its .npy header is {size:,} bytes long, expected {_MAX_HEADER:,}")
+        raise DamageError(
+            f"its .npy header is {size:,} bytes long, expected {_MAX_HEADER:,} at most"
+        )
     header = io.BytesIO(length + read_exactly(stream, size))
     read = (
         np.lib.format.read_array_header_1_0
@@ -461,11 +463,15 @@ def _read_array(files: CheckpointFiles, name: str, capacity: int) -> npt.NDArray
     return array
 
 
-def read_exactly(stream: IO[bytes], size: int) -> bytearray:
-    """Reads so many bytes; a `DamageError` if there are fewer."""
-    data = bytearray(size)
-    _read_into(stream, memoryview(data))
-    return data
+def read_exactly(stream: IO[bytes], size: int) -> bytes:
+    """Reads so many bytes; a `DamageError` if there are fewer. Memory grows with what there is."""
+    data = bytearray()
+    while len(data) < size:
+        piece = stream.read(min(size - len(data), _READ_AT_ONCE))
+        if not piece:
+            raise DamageError(f"{size - len(data):,} bytes are missing at its end")
+        data += piece
+    return bytes(data)
 
 
 def _read_into(stream: IO[bytes], view: memoryview) -> None:

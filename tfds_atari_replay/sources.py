@@ -105,7 +105,10 @@ def find(
     passed: list[tuple[_Place, str]] = []
     answer = _Answer()
     for place in _places(manual_dir):
-        answer = _Answer(" (not asked)") if answer.ends_search else _look(place, game, run, numbers)
+        if answer.ends_search:
+            answer = _Answer(" (not asked)", ends_search=True)
+        else:
+            answer = _look(place, game, run, numbers)
         if answer.files is not None:
             why = _why(answer.files, passed)
             is_surprising = place.root == PUBLIC_UNPLUGGED or any(

@@ -132,7 +132,7 @@ class Steps(tfds.features.Dataset):
     def decode_example_np(self, serialized_example: Any, decoders: Any = None) -> Any:
         _refuse_decoders(decoders)
         columns = {
-            name: (_BlockColumn if info.shape else _decode_np)(serialized_example[name], info)
+            name: (_BlockColumn if info.shape else decode_column_np)(serialized_example[name], info)
             for name, info in self._fields().items()
         }
         lengths = {len(column) for column in columns.values()}
@@ -154,6 +154,12 @@ def decode_column(stored: tf.Tensor, info: TensorInfo) -> tf.Tensor:
     if dtype == tf.bool:
         return tf.cast(tf.io.decode_raw(raw, tf.uint8), tf.bool)
     return tf.io.decode_raw(raw, dtype)
+
+
+def decode_column_np(stored: bytes, info: TensorInfo) -> Array:
+    """`decode_column` in NumPy."""
+    dtype: Any = np.dtype(info.np_dtype).newbyteorder("<")
+    return np.frombuffer(isal_zlib.decompress(stored), dtype)
 
 
 def decode_block(stored: tf.Tensor, info: TensorInfo) -> tf.Tensor:
@@ -222,11 +228,6 @@ def rows_to_frames(rows: tf.Tensor, info: TensorInfo) -> tf.Tensor:
 def _row_bytes(info: TensorInfo) -> int:
     size: int = np.dtype(info.np_dtype).itemsize * math.prod(info.shape[1:])
     return size
-
-
-def _decode_np(stored: bytes, info: TensorInfo) -> Array:
-    dtype: Any = np.dtype(info.np_dtype).newbyteorder("<")
-    return np.frombuffer(isal_zlib.decompress(stored), dtype)
 
 
 def _decode_block_np(stored: bytes, info: TensorInfo) -> Array:

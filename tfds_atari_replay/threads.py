@@ -18,13 +18,17 @@ def map_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> I
     """Like `map`, in as many threads as there are cores, a few items ahead of what is taken.
 
     What waits is bounded, so that memory does not grow with the number of items. Items are taken
-    from their iterable in the caller's thread.
+    from their iterable in the caller's thread. After an error, an interrupt, or when no more is
+    taken, nothing that has not begun is done.
     """
     waiting: collections.deque[concurrent.futures.Future[_Result]] = collections.deque()
-    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(_THREADS)
+    try:
         for item in items:
             waiting.append(pool.submit(function, item))
             if len(waiting) > 2 * _THREADS:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -550,6 +550,9 @@ def _check_episodes(spec: Any, needed: tuple[str, ...]) -> bool:
         is_stored = False
     else:
         _check_fields(steps, needed, spec)
+        unknown = sorted(set(steps) - set(_STEPS.feature))
+        if unknown:
+            raise ValueError(f"Undecoded steps have unknown fields {unknown}.\nGot {spec}")
         is_single = all(
             isinstance(steps[name], tf.TensorSpec)
             and steps[name].dtype == tf.string
@@ -587,6 +590,3 @@ def _check_fields(steps: Any, needed: tuple[str, ...], spec: Any) -> None:
             f"Steps need the fields {sorted(needed)}; {missing} is missing. Were the others left "
             f"out by PartialDecoding?\nGot {spec}"
         )
-    unknown = sorted(set(steps) - set(needed) - set(_STEPS.feature))
-    if unknown and any(getattr(field, "dtype", None) == tf.string for field in steps.values()):
-        raise ValueError(f"Undecoded steps have unknown fields {unknown}.\nGot {spec}")

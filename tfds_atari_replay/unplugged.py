@@ -27,8 +27,11 @@ from tfds_atari_replay.threads import map_ahead
 # Around its data a record has its length (uint64) and a checksum of that (uint32), and behind it a
 # checksum of the data (uint32). gzip's own checksum, over all of it, is compared instead.
 _HEAD, _FOOT = 12, 4
-# No message of protobuf may be longer.
-_MAX_RECORD = 2**31
+# An episode has 27,001 frames at most, and no PNG of one is longer than the frame itself by much.
+_MAX_RECORD = 2**28
+
+# The signature, and the head of the first chunk, of 13 bytes; width and height follow.
+_PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\x0dIHDR"
 
 _logger = logging.getLogger(__name__)
 
@@ -40,7 +43,8 @@ def read_episodes(files: CheckpointFiles, frames_at_once: int = 64) -> Iterator[
 
     One episode's packed frames are in memory at a time. What the file does not say: whether its
     first episode begins at a reset or is the rest of one. All are taken to begin at a reset, as in
-    rlu_atari. What it has more than Dopamine's logs: the frame of the terminal state.
+    rlu_atari, but for a terminal state alone, which no reset leads to. What it has more than
+    Dopamine's logs: the frame of the terminal state.
 
     Args:
       files: with one path, `episodes`.
@@ -78,7 +82,7 @@ def _read_records(stream: IO[bytes]) -> Iterator[bytes]:
         length = int.from_bytes(head[:8], "little")
         if length > _MAX_RECORD:
             raise DamageError(f"expected a TFRecord file, got a record of {length:,} bytes")
-        data = bytes(read_exactly(stream, length))
+        data = read_exactly(stream, length)
         read_exactly(stream, _FOOT)
         yield data
 
@@ -104,19 +108,19 @@ def _one_integer(fields: Any, name: str) -> int:
 
 def _to_episode(files: CheckpointFiles, fields: Any, frames_at_once: int) -> Episode:
     index = _one_integer(fields, "episode_idx")
-    packed = list(fields["observations"].bytes_list.value)
-    action = np.array(fields["actions"].int64_list.value, np.int32)
-    reward = np.array(fields["clipped_rewards"].float_list.value, np.float32)
-    discount = np.array(fields["discounts"].float_list.value, np.float32)
-    lengths = {
-        "observations": len(packed),
-        "actions": len(action),
-        "clipped_rewards": len(reward),
-        "discounts": len(discount),
+    packed = fields["observations"].bytes_list.value
+    columns = {
+        "actions": fields["actions"].int64_list.value,
+        "clipped_rewards": fields["clipped_rewards"].float_list.value,
+        "discounts": fields["discounts"].float_list.value,
     }
+    lengths = {"observations": len(packed), **{name: len(c) for name, c in columns.items()}}
     where = f"episode {index}"
     if not packed or len(set(lengths.values())) > 1:
         raise DamageError(f"{where}: expected fields of one length, at least 1, got {lengths}")
+    action = np.fromiter(columns["actions"], np.int64, len(packed))
+    reward = np.fromiter(columns["clipped_rewards"], np.float32, len(packed))
+    discount = np.fromiter(columns["discounts"], np.float32, len(packed))
     # A discount comes one step late: that of the last step says how the action before it ended.
     ended = bool(discount[-1] == 0)
     if not discount[1:-1].all():
@@ -133,11 +137,11 @@ def _to_episode(files: CheckpointFiles, fields: Any, frames_at_once: int) -> Epi
         raise DamageError(f"{where}: expected finite rewards")
     return Episode(
         index,
-        starts_at_reset=True,
+        starts_at_reset=length > 0,
         ends_in_terminal=ended,
-        action=action,
+        action=action.astype(np.int32),
         reward=reward,
-        frames=_unpack(files, where, packed, frames_at_once),
+        frames=_unpack(files, where, list(packed), frames_at_once),
         has_terminal_frame=ended,
     )
 
@@ -155,10 +159,16 @@ def _decode_png(where: str, packed: list[bytes]) -> Frames:
 
     frames = np.empty((len(packed), *FRAME_SHAPE), np.uint8)
     for frame, png in zip(frames, packed, strict=True):
-        data: Any = np.frombuffer(png, np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
+        # Read off the header: OpenCV makes room for as many pixels as that promises.
+        signature, width, height = png[:16], png[16:20], png[20:24]
+        image, got = None, "none"
+        if signature == _PNG and len(height) == 4:
+            shape = int.from_bytes(height, "big"), int.from_bytes(width, "big")
+            got = f"one of the shape {shape}"
+            if shape == FRAME_SHAPE:
+                image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+                got = "a damaged one" if image is None else f"{image.dtype} {image.shape}"
         if image is None or image.shape != FRAME_SHAPE or image.dtype != np.uint8:
-            got = "none" if image is None else f"{image.dtype} {image.shape}"
             raise DamageError(f"{where}: expected PNG images, uint8 {FRAME_SHAPE}, got {got}")
         frame[:] = image
     return frames

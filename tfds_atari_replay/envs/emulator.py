@@ -57,6 +57,13 @@ class Emulator:
           display: whether the emulator opens a window and shows the game.
         """
         self.game = game
+        self._arguments = {
+            "seed": seed,
+            "rom": rom,
+            "sticky_probability": sticky_probability,
+            "emulator": emulator,
+            "display": display,
+        }
         path = str(rom or ale_py.roms.get_rom_path(game.rom))
         if emulator == "ale_py":
             ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
@@ -74,6 +81,31 @@ class Emulator:
         self._actions = self._ale.getMinimalActionSet()
         size = self._ale.getScreenDims()
         self._screens = np.zeros((2, *(reversed(size) if self._is_atari_py else size)), np.uint8)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: the game goes on where it stands, random numbers and all."""
+        if self._is_atari_py:
+            state = self._ale.cloneSystemState()
+            saved = np.array(self._ale.encodeState(state))
+            self._ale.deleteState(state)
+        else:
+            saved = self._ale.cloneState(include_rng=True)
+        return {
+            "game": self.game,
+            "arguments": self._arguments,
+            "saved": saved,
+            "screens": self._screens.copy(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["game"], **state["arguments"])  # type: ignore[misc]
+        if self._is_atari_py:
+            saved = self._ale.decodeState(state["saved"])
+            self._ale.restoreSystemState(saved)
+            self._ale.deleteState(saved)
+        else:
+            self._ale.restoreState(state["saved"])
+        self._screens = state["screens"].copy()
 
     @property
     def lives(self) -> int:

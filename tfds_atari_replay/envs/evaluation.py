@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+import numbers
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -80,8 +81,11 @@ def evaluate(
     """Plays episodes with a policy, several games at a time, and sums up the unclipped returns.
 
     As many episodes as asked for are begun, and all are played to their end, so short ones do not
-    count more often than long ones. The same arguments give the same episodes, if the policy does
-    the same. The games are those of `make_env`, played in as many threads as there are cores.
+    count more often than long ones. Each has random numbers of its own, those that
+    `np.random.SeedSequence(seed).spawn(episodes)` gives it: other seeds play other episodes, more
+    episodes begin with the same ones, and `num_envs` changes none, if the policy answers to an
+    observation alone. The games are those of `make_env`, played in as many threads as there are
+    cores.
 
     Args:
       policy: from observations, uint8 (num_envs, stack, 84, 84), to actions, integers (num_envs,):
@@ -90,8 +94,7 @@ def evaluate(
       episodes: how many, at least 1.
       num_envs: games at a time; no more than episodes are used.
       epsilon: how often a random action is taken instead, 0 to 1. Dopamine evaluates with 0.001.
-      seed: of the random actions and of the games; game i is seeded with seed + i
-        (modulo 2**31).
+      seed: of the games and the random actions, at least 0.
       stack: frames per observation, zeros before the first.
       axis: 0 for observations (num_envs, stack, 84, 84), -1 for (num_envs, 84, 84, stack).
       max_steps: after which an episode is cut.
@@ -115,22 +118,25 @@ def evaluate(
             raise ValueError(f"{name} must be at least 1 (got {value!r})")
     if not 0 <= epsilon <= 1:
         raise ValueError(f"epsilon must be from 0 to 1 (got {epsilon!r})")
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
+        raise ValueError(f"seed must be a whole number, at least 0 (got {seed!r})")
+    if not callable(policy):
+        raise ValueError(f"policy must be a callable (got {policy!r})")
     if axis not in (0, -1):
         raise ValueError(f"axis must be 0, frames first, or -1, frames last (got {axis!r})")
     emulator_lib.check(emulator)
     num_envs = min(num_envs, episodes)
-    kind = parallel.ParallelGames if emulator == "ale_py" else parallel.Games
+    kind = parallel.VectorGames if emulator == "ale_py" else parallel.ThreadedGames
     played = kind(
         found,
         num_envs,
-        seed,
         rom=roms_lib.find_rom(found, roms),
         sticky_probability=emulator_lib.STICKY_PROBABILITY if sticky_actions else 0.0,
         emulator=emulator,
     )
-    returns, lengths = _play(
-        played, _Actor(policy, found, epsilon, seed, axis), episodes, num_envs, stack, max_steps
-    )
+    streams = [_Stream(sequence) for sequence in np.random.SeedSequence(seed).spawn(episodes)]
+    actor = _Actor(policy, found, epsilon, axis)
+    returns, lengths = _play(played, actor, streams, num_envs, stack, max_steps)
     human_normalized = None
     if found.random_score is not None and found.human_score is not None:
         gap = found.human_score - found.random_score
@@ -138,49 +144,71 @@ def evaluate(
     return Evaluation(found.name, tuple(returns), tuple(lengths), human_normalized)
 
 
+class _Stream:
+    """An episode's random numbers: the emulator's seed, and those of random actions."""
+
+    def __init__(self, sequence: np.random.SeedSequence):
+        for_emulator, for_actions = sequence.spawn(2)
+        self.seed = int(for_emulator.generate_state(1)[0]) % 2**31
+        self.rng: Any = np.random.default_rng(for_actions)
+
+
 def _play(
-    played: Games, actor: _Actor, episodes: int, num_envs: int, stack: int, max_steps: int
+    played: Games,
+    actor: _Actor,
+    streams: Sequence[_Stream],
+    num_envs: int,
+    stack: int,
+    max_steps: int,
 ) -> tuple[list[float], list[int]]:
-    """Plays the episodes; a game that is over goes on with the next one that nobody plays.
+    """Plays an episode for each stream; a game whose episode has ended goes on with the next.
 
     All that are begun count, and how many are begun is settled beforehand. Were it the first
-    `episodes` that end, short ones would be too many.
+    so many that end, short ones would be too many.
     """
+    episodes = len(streams)
     returns, lengths = [0.0] * episodes, [0] * episodes
-    episode = np.arange(num_envs)  # that each game plays; from `episodes` on, nobody looks
-    begins = np.zeros(num_envs, np.bool_)  # which games are reset by the next step
+    waiting = iter(range(episodes))
+    playing: dict[int, int] = {}  # the episode of each game that is needed
     stacks = np.zeros((num_envs, stack, 84, 84), np.uint8)
-    stacks[:, -1] = played.reset(np.ones(num_envs, np.bool_))
-    with tqdm.tqdm(total=episodes, desc=f"Evaluating {played.game.name}", unit=" episodes") as bar:
-        while (episode < episodes).any():
-            frames, rewards, is_over = played.step(actor.act(stacks))
+
+    def begin(games: Iterable[int]) -> None:
+        playing.update(begun := dict(zip(games, waiting, strict=False)))
+        if begun:
+            chosen = np.array(list(begun))
+            stacks[chosen] = 0
+            seeds = np.array([streams[episode].seed for episode in begun.values()])
+            stacks[chosen, -1] = played.reset(chosen, seeds)
+
+    begin(range(num_envs))
+    with tqdm.tqdm(total=episodes, desc=f"Evaluating {actor.game.name}", unit=" episodes") as bar:
+        while playing:
+            randoms = {game: streams[episode].rng for game, episode in playing.items()}
+            frames, rewards, is_over = played.step(actor.act(stacks, randoms))
             stacks[:, :-1] = stacks[:, 1:]
-            stacks[begins, :-1] = 0
             stacks[:, -1] = frames
-            is_cut = np.zeros(num_envs, np.bool_)
-            for game in np.flatnonzero(~begins & (episode < episodes)):
-                returns[episode[game]] += float(rewards[game])
-                lengths[episode[game]] += 1
-                is_cut[game] = not is_over[game] and lengths[episode[game]] >= max_steps
-            if is_cut.any():
-                stacks[is_cut] = 0
-                stacks[is_cut, -1] = played.reset(is_cut)[is_cut]
-            begins = is_over
-            if (ends := is_over | is_cut).any():
-                bar.update(int((episode[ends] < episodes).sum()))
-                episode[ends] = episode.max() + 1 + np.arange(ends.sum())
+            ended = []
+            for game, episode in playing.items():
+                returns[episode] += float(rewards[game])
+                lengths[episode] += 1
+                if is_over[game] or lengths[episode] >= max_steps:
+                    ended.append(game)
+            for game in ended:
+                del playing[game]
+            begin(ended)
+            bar.update(len(ended))
     return returns, lengths
 
 
 class _Actor:
     """A policy that acts at random now and then, and whose answers are checked."""
 
-    def __init__(self, policy: Policy, game: games.Game, epsilon: float, seed: int, axis: int):
-        self._policy, self._game = policy, game
+    def __init__(self, policy: Policy, game: games.Game, epsilon: float, axis: int):
+        self._policy, self.game = policy, game
         self._epsilon, self._axis = epsilon, axis
-        self._rng: Any = np.random.default_rng(seed)
 
-    def act(self, stacks: Frames) -> npt.NDArray[np.int64]:
+    def act(self, stacks: Frames, randoms: Mapping[int, Any]) -> npt.NDArray[np.int64]:
+        """The actions of all games; `randoms` has the random numbers of those that count."""
         observations = stacks if self._axis == 0 else np.moveaxis(stacks, 1, -1)
         actions = np.asarray(self._policy(observations.copy()))
         count = len(stacks)
@@ -190,12 +218,14 @@ class _Actor:
                 f"{observations.shape} integers ({count},), got {actions.dtype} {actions.shape}. "
                 "Of action values take the argmax."
             )
-        choices = len(self._game.actions)
+        choices = len(self.game.actions)
         if not ((actions >= 0) & (actions < choices)).all():
             raise ValueError(
-                f"Actions in {self._game.name} are 0 to {choices - 1}; the policy gave "
+                f"Actions in {self.game.name} are 0 to {choices - 1}; the policy gave "
                 f"{sorted(set(actions.tolist()) - set(range(choices)))}."
             )
-        is_random: npt.NDArray[np.bool_] = self._rng.random(count) < self._epsilon
-        at_random = self._rng.integers(choices, size=count)
-        return np.where(is_random, at_random, actions.astype(np.int64))
+        chosen = actions.astype(np.int64)
+        for game, rng in randoms.items():
+            if rng.random() < self._epsilon:
+                chosen[game] = rng.integers(choices)
+        return chosen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import pathlib
+from typing import Protocol
 
 import ale_py
 import numpy as np
@@ -14,82 +15,88 @@ from tfds_atari_replay import games
 from tfds_atari_replay.envs import emulator as emulator_lib
 
 Frames = npt.NDArray[np.uint8]
+Integers = npt.NDArray[np.int64]
 
 
-class Games:
-    """Games played in threads; game i is seeded with seed + i.
+class Games(Protocol):
+    """Some games of one kind, of which each is seeded when it is reset."""
 
-    atari_py lets go of Python's lock while it plays. ale_py does not: `ParallelGames`.
-    """
+    def reset(self, chosen: Integers, seeds: Integers) -> Frames:
+        """Starts games anew.
+
+        Args:
+          chosen: their numbers, (n,).
+          seeds: of the emulators, 0 to 2**31 - 1, (n,).
+
+        Returns:
+          Their first frames, uint8 (n, 84, 84).
+        """
+
+    def step(
+        self, actions: Integers
+    ) -> tuple[Frames, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Plays a step in each game. One that is over goes on somehow until it is reset.
+
+        Returns:
+          The frames, uint8 (num_envs, 84, 84); rewards, not clipped; which games are over now.
+        """
+
+
+class ThreadedGames:
+    """Emulators in threads. atari_py releases the GIL while it plays; ale_py does not."""
 
     def __init__(
         self,
         game: games.Game,
         num_envs: int,
-        seed: int,
         *,
         rom: pathlib.Path,
         sticky_probability: float,
         emulator: str,
     ):
-        self.game = game
-        self._emulators = [
-            emulator_lib.Emulator(
-                game,
-                seed=(seed + number) % 2**31,
-                rom=rom,
-                sticky_probability=sticky_probability,
-                emulator=emulator,
-            )
-            for number in range(num_envs)
-        ]
-        self._frames = np.zeros((num_envs, 84, 84), np.uint8)
-        self._is_over = np.zeros(num_envs, np.bool_)
+        self._arguments = (game, rom, sticky_probability, emulator)
+        self._emulators: list[emulator_lib.Emulator | None] = [None] * num_envs
         self._threads = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
 
-    def reset(self, mask: npt.NDArray[np.bool_]) -> Frames:
-        """Resets some; gives the frames of all."""
-        for number in np.flatnonzero(mask):
-            self._frames[number] = self._emulators[number].reset()
-            self._is_over[number] = False
-        return self._frames.copy()
+    def reset(self, chosen: Integers, seeds: Integers) -> Frames:
+        # One after the other: atari_py crashes if it loads two ROMs at a time.
+        return np.stack([self._reset(*pair) for pair in zip(chosen, seeds, strict=True)])
 
     def step(
-        self, actions: npt.NDArray[np.int64]
+        self, actions: Integers
     ) -> tuple[Frames, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Plays a step in each game, but resets those that the last step ended.
-
-        Returns:
-          All frames; rewards, not clipped, 0 after a reset; which games are over.
-        """
-        steps = list(self._threads.map(self._step, range(len(actions)), actions))
+        steps = self._threads.map(self._step, range(len(actions)), actions.tolist())
         frames, rewards, is_over = zip(*steps, strict=True)
-        self._frames = np.stack(frames)
-        self._is_over = np.array(is_over)
-        return self._frames.copy(), np.array(rewards), self._is_over.copy()
+        return np.stack(frames), np.array(rewards), np.array(is_over)
 
-    def _step(self, number: int, action: np.int64) -> tuple[Frames, float, bool]:
-        if self._is_over[number]:
-            return self._emulators[number].reset(), 0.0, False
-        return self._emulators[number].step(int(action))
+    def _reset(self, number: np.int64, seed: np.int64) -> Frames:
+        game, rom, sticky_probability, emulator = self._arguments
+        # The emulator takes its seed when it loads the ROM.
+        made = self._emulators[number] = emulator_lib.Emulator(
+            game, seed=int(seed), rom=rom, sticky_probability=sticky_probability, emulator=emulator
+        )
+        return made.reset()
+
+    def _step(self, number: int, action: int) -> tuple[Frames, float, bool]:
+        emulator = self._emulators[number]
+        assert emulator
+        return emulator.step(action)
 
 
-class ParallelGames(Games):
+class VectorGames:
     """The same, bit for bit, with ale-py's vector environment."""
 
     def __init__(
         self,
         game: games.Game,
         num_envs: int,
-        seed: int,
         *,
         rom: pathlib.Path,
         sticky_probability: float,
         emulator: str,
     ):
+        del game
         assert emulator == "ale_py"
-        self.game = game
-        self._seeds = (seed + np.arange(num_envs)) % 2**31
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         self._ale = ale_py.ALEVectorInterface(
             rom_path=rom,
@@ -114,18 +121,14 @@ class ParallelGames(Games):
             thread_affinity_offset=-1,
             autoreset_mode="NextStep",
         )
-        self._is_started = False
 
-    def reset(self, mask: npt.NDArray[np.bool_]) -> Frames:
-        chosen = np.flatnonzero(mask)
-        # -1 goes on with the random numbers of the game before.
-        seeds = np.full(len(chosen), -1) if self._is_started else self._seeds
-        self._is_started = True
+    def reset(self, chosen: Integers, seeds: Integers) -> Frames:
         frames, _ = self._ale.reset(chosen, seeds)
-        return np.asarray(frames)[:, -1]
+        first: Frames = np.asarray(frames)[chosen, -1]
+        return first
 
     def step(
-        self, actions: npt.NDArray[np.int64]
+        self, actions: Integers
     ) -> tuple[Frames, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         self._ale.send(actions, np.ones(len(actions), np.float32))
         frames, rewards, is_terminal, _, _ = self._ale.recv()
