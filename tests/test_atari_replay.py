@@ -13,7 +13,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from truth import DUMMY_DATA, build, make_episodes, open_log, write_gz, write_log
+from truth import (
+    DUMMY_DATA,
+    build,
+    copy_to_cache,
+    make_episodes,
+    open_log,
+    write_gz,
+    write_log,
+)
 
 import tfds_atari_replay
 from tfds_atari_replay import ReplayLogError, episodes, sources
@@ -334,6 +342,80 @@ def test_expert_needs_50_or_49(tmp_path: pathlib.Path) -> None:
     """The message says which checkpoints there are."""
     with pytest.raises(FileNotFoundError, match=r"has no checkpoint 50 or 49 in .*: 0, 1, 2"):
         build("asterix_expert_v0", DUMMY_DATA, tmp_path)
+
+
+def test_a_checkpoint_without_add_count_is_refused(tmp_path: pathlib.Path) -> None:
+    """An interrupted copy, or recording, leaves this; read without, its episodes are others."""
+    shutil.copytree(DUMMY_DATA / "Breakout", tmp_path / "Breakout")
+    (tmp_path / "Breakout" / "1" / "replay_logs" / "add_count_ckpt.50.gz").unlink()
+    with pytest.raises(FileNotFoundError, match="checkpoint 50: no file for 'add_count'"):
+        build("breakout_expert_v0", tmp_path, tmp_path / "data")
+    assert_no_dataset(tmp_path / "data", "breakout_expert_v0")
+
+
+def test_metadata_says_that_a_cursor_was_assumed(tmp_path: pathlib.Path) -> None:
+    """As it must be of d4rl-atari's cache, which never held it, and of nothing else."""
+    logs = DUMMY_DATA / "Breakout" / "1" / "replay_logs"
+    copy_to_cache(logs, tmp_path / "Breakout" / "1", 10)
+    builder = build("breakout_medium_v0", tmp_path, tmp_path / "data")
+    other = tfds.builder_from_directory(str(builder.data_path))
+    assert builder.info.metadata["cursor_assumed"] is True
+    assert other.info.metadata["cursor_assumed"] is True
+    known = build("breakout_medium_v0", DUMMY_DATA, tmp_path / "known")
+    assert "cursor_assumed" not in known.info.metadata
+
+
+def files_of(folder: pathlib.Path) -> dict[str, bytes]:
+    """All that lies in a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in pathlib.Path(folder).rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_the_same_logs_give_the_same_bytes(tmp_path: pathlib.Path, file_format: str) -> None:
+    """Built twice, in two places."""
+    first, second = (
+        build("breakout_expert_v0", DUMMY_DATA, tmp_path / name, file_format=file_format)
+        for name in ("first", "second")
+    )
+    assert len(files_of(first.data_path)) == 4
+    assert files_of(first.data_path) == files_of(second.data_path)
+
+
+@pytest.mark.parametrize("lost", ["dataset_info.json", "*.tfrecord*"])
+def test_what_a_deletion_left_is_built_again(tmp_path: pathlib.Path, lost: str) -> None:
+    """TFDS would reuse whatever has the dataset's name."""
+    first = build("breakout_expert_v0", DUMMY_DATA, tmp_path)
+    whole = files_of(first.data_path)
+    (path,) = first.data_path.glob(lost)
+    path.unlink()
+    assert files_of(build("breakout_expert_v0", DUMMY_DATA, tmp_path).data_path) == whole
+    assert [p.name for p in first.data_path.parent.iterdir()] == ["1.0.0"]
+
+
+def test_two_builds_at_once_both_end_well(tmp_path: pathlib.Path) -> None:
+    """The second to finish uses what the first has prepared."""
+    first = tfds.builder("atari_replay/breakout_expert_v0", data_dir=tmp_path)
+    generate = type(first)._generate_examples
+
+    def while_another_builds(self: Any, *args: Any) -> Any:
+        if self is first:
+            build("breakout_expert_v0", DUMMY_DATA, tmp_path)
+        yield from generate(self, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(first), "_generate_examples", while_another_builds)
+        first.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=str(DUMMY_DATA))
+        )
+    alone = build("breakout_expert_v0", DUMMY_DATA, tmp_path / "alone")
+    assert files_of(first.data_path) == files_of(alone.data_path)
+    assert rows(first)[1]["episode_return"] == 18
+    assert first.info.metadata == alone.info.metadata
+    assert [p.name for p in first.data_path.parent.iterdir()] == ["1.0.0"]
 
 
 @pytest.mark.parametrize("name", ["observation", "reward"])

@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from truth import DUMMY_DATA, ROOT, read_gz
+from truth import DUMMY_DATA, ROOT, Truth, build, make_episodes, read_gz, write_unplugged
 
-from tfds_atari_replay import cli, figures, sources
+from tfds_atari_replay import cli, figures, inspection, sources
 
 TFDS = pathlib.Path(sys.executable).with_name("tfds")
 
@@ -115,6 +115,22 @@ def test_record_with_a_policy(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
             "error: --policy must be MODULE:NAME of a callable (got 'nowhere:f')",
         ),
         (["show", "breakout_expert_v0", "--data_dir=x"], "holds no dataset. Build it first:"),
+        (
+            ["show", "breakout_expert_v0", "--data_dir=x", "--out=x.txt"],
+            "error: --out must be a picture's name, such as episode.png (got 'x.txt')",
+        ),
+        (
+            ["record", "pong", "--steps=1", "--out=x", "--run=0"],
+            "error: run must be at least 1 (got 0)",
+        ),
+        (
+            ["record", "pong", "--steps=1", "--out=x", "--policy=os:sep"],
+            "error: policy must be a callable from observations",
+        ),
+        (
+            ["record", "pong", "--steps=1", "--out=x", "--capacity=1000000000"],
+            "error: capacity must fit into memory: 1,000,000,000 rows of 7,065 bytes are 7,065.0",
+        ),
         (["show", "breakout_expret_v0", "--data_dir=x"], "Did you mean breakout_expert_v0"),
     ],
 )
@@ -163,3 +179,48 @@ def test_a_contact_sheet_shows_the_frames() -> None:
     # Steps shown are 0 14 28 42 57 71 85 99: the reward of step 50 belongs to 57, first of row two.
     assert framed[bottom - 1, left + 5]
     assert framed.sum() < 3 * 4 * (tile + 4) + 200  # one frame, three pixels wide, and its caption
+
+
+def test_show_a_pinned_version(
+    expert: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For which TFDS makes a builder of its own."""
+    data_dir = expert.data_path.parents[2]
+    arguments = [f"--data_dir={data_dir}", f"--out={tmp_path / 'episode.png'}"]
+    assert cli.main(["show", "breakout_expert_v0:1.0.0", *arguments]) == 0
+    assert "Breakout, run 1, checkpoint 50: 3 episodes, 1,493 steps" in capsys.readouterr().out
+
+
+def test_show_episodes_without_steps(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal state alone, as a file of RL Unplugged may begin with, is listed and not drawn."""
+    nothing, some = make_episodes([2, 5])
+    nothing = Truth(nothing.frames[:0], nothing.action[:0], nothing.reward[:0])
+    folder = tmp_path / "Breakout"
+    write_unplugged(folder / "run_1-00001-of-00050", [nothing, some])
+    write_unplugged(folder / "run_1-00010-of-00050", [nothing])
+    for config in ("breakout_mixed_v0", "breakout_medium_v0"):
+        build(config, tmp_path, tmp_path / "data")
+    arguments = [f"--data_dir={tmp_path / 'data'}", f"--out={tmp_path / 'episode.png'}"]
+    assert cli.main(["show", "breakout_mixed_v0", *arguments]) == 0
+    out = capsys.readouterr().out
+    assert "         0      0       0  False\n         1      5" in out
+    assert "Episode 1 is drawn" in out
+    assert cli.main(["show", "breakout_mixed_v0", *arguments, "--episode=0"]) == 1
+    assert "--episode must be one with steps: 1 (got 0)" in capsys.readouterr().err
+    assert cli.main(["show", "breakout_medium_v0", *arguments]) == 1
+    assert "--episode must be one with steps: none (got None)" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And has the status that shells give it."""
+
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inspection, "inspect", interrupted)
+    assert cli.main(["inspect", str(DUMMY_DATA)]) == 130
+    assert capsys.readouterr().err == "interrupted\n"

@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -169,3 +170,35 @@ def test_downloads_of_the_registry_alone(tmp_path: pathlib.Path) -> None:
         cwd=tmp_path,
     )
     assert not result.returncode, result.stderr
+
+
+def test_processes_record_in_turn(registry: pathlib.Path) -> None:
+    """What one records, another does not lose."""
+    code = f"""
+import sys
+from etils import epath
+from tensorflow_datasets.core.download import checksums
+from tfds_atari_replay import downloads
+for number in range(40):
+    notes = downloads.new_notes()
+    info = checksums.UrlInfo(number, "0" * 64, "file")
+    checksums.save_url_infos(notes, {{f"http://host/{{sys.argv[1]}}/{{number}}": info}})
+    downloads.record_checksums(notes, epath.Path({str(registry)!r}))
+"""
+    before = checksums.load_url_infos(registry)
+    processes = [subprocess.Popen([sys.executable, "-c", code, name]) for name in "abc"]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    after = checksums.load_url_infos(registry)
+    assert set(after) - set(before) == {
+        f"http://host/{name}/{number}" for name in "abc" for number in range(40)
+    }
+    assert before.items() <= after.items()
+
+
+def test_a_damaged_registry_is_named(registry: pathlib.Path) -> None:
+    """When it is needed; the package can be imported and used without."""
+    registry.write_text(registry.read_text() + "http://host/file\t12")
+    with pytest.raises(ValueError, match=rf"{registry} is damaged: expected lines of URL, size"):
+        downloads.read_registry()
+    builder = tfds.builder("atari_replay/breakout_expert_v0")
+    assert builder.info.metadata["game"] == "Breakout"

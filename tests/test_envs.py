@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.util
 import json
 import pathlib
+import pickle
 import shutil
 import subprocess
 import sys
@@ -355,3 +357,23 @@ def test_any_spelling() -> None:
     """As find_game takes it."""
     assert make_env("space-invaders").game is find_game("SpaceInvaders")
     assert tfds_atari_replay.make_env is make_env
+
+
+@pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_copies_play_on_alike(emulator: str, copied: Any) -> None:
+    """From where the game stands, sticky actions and all, and apart from each other."""
+    env = make_env("seaquest", stack=True, emulator=emulator)
+    assert copied(env).reset(seed=2)[0].shape == (4, 84, 84)
+    env.reset(seed=3)
+    for step in range(40):
+        env.step(step % 18)
+    other = copied(env)
+    apart = copied(env)
+    apart.step(0)
+    for step in range(300):
+        got, expected = other.step(step % 5), env.step(step % 5)
+        np.testing.assert_array_equal(got[0], expected[0])
+        assert got[1:] == expected[1:]
+        if got[2]:
+            np.testing.assert_array_equal(other.reset()[0], env.reset()[0])

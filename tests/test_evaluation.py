@@ -69,7 +69,7 @@ def test_seeds_are_independent() -> None:
     def play(seed: int, **arguments: Any) -> list[Any]:
         policy = CountingPolicy()
         result = evaluate(
-            policy, "breakout", seed=seed, epsilon=0.5, max_steps=40, num_envs=6, **arguments
+            policy, "breakout", seed=seed, epsilon=0, max_steps=40, num_envs=6, **arguments
         )
         seen = np.stack(policy.seen, 1)[:, :, -1]  # (episode, step, 84, 84)
         return [

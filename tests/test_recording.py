@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from dopamine.tf.replay_memory import circular_replay_buffer
-from truth import DUMMY_DATA, build, make_episodes, read_gz, write_log
+from truth import DUMMY_DATA, build, log_folder, make_episodes, open_log, read_gz, write_log
 
 import tfds_atari_replay
-from tfds_atari_replay import recording
+from tfds_atari_replay import episodes, inspection, recording
 from tfds_atari_replay.envs import emulator as emulator_lib
 
 
@@ -208,6 +208,15 @@ def test_a_policy_sees_the_stack_that_dopamines_agents_saw(
         ({"game": "Pongg"}, "Did you mean 'Pong'"),
         ({"steps": 0}, r"steps must be at least 1 \(got 0\)"),
         ({"capacity": 4}, r"capacity must be above the stack size 4 \(got 4\)"),
+        ({"capacity": 10**12}, r"1,000,000,000,000 rows of 7,065 bytes are 7,065,000.0 GB, this"),
+        ({"run": 0}, r"run must be at least 1 \(got 0\)"),
+        ({"run": -1}, r"run must be at least 1 \(got -1\)"),
+        ({"seed": -1}, r"seed must be at least 0 \(got -1\)"),
+        (
+            {"seed": 2**33},
+            r"seed must be below 2\*\*31, as the emulator takes it \(got 8589934592\)",
+        ),
+        ({"policy": 3}, r"policy must be a callable from observations, .* \(got 3\)"),
         ({"policy": lambda _: 1}, r"integers \(1,\), got int64 \(\)"),
         ({"policy": lambda _: [0.5]}, r"got float64 \(1,\)"),
         ({"policy": lambda _: [6]}, r"action must be 0 to 5, got 6"),
@@ -216,11 +225,12 @@ def test_a_policy_sees_the_stack_that_dopamines_agents_saw(
 def test_bad_arguments_are_refused(
     tmp_path: pathlib.Path, arguments: dict[str, Any], message: str
 ) -> None:
-    """With what was expected and what was got."""
+    """With what was expected and what was got; nothing is left that looks like a log."""
     with pytest.raises(ValueError, match=message):
         recording.record(
             **{"game": "Pong", "out": tmp_path, "steps": 5, "capacity": 20, **arguments}
         )
+    assert not list(tmp_path.rglob("replay_logs*"))
 
 
 def test_logs_are_never_overwritten(tmp_path: pathlib.Path) -> None:
@@ -230,3 +240,72 @@ def test_logs_are_never_overwritten(tmp_path: pathlib.Path) -> None:
     with pytest.raises(FileExistsError, match="holds logs already"):
         recording.record("Pong", tmp_path, steps=5, capacity=20, seed=1)
     assert {path: path.read_bytes() for path in logs.iterdir()} == before
+
+
+def play(capacity: int, lengths: list[int], folder: pathlib.Path) -> list[str]:
+    """Logs episodes, and reads every checkpoint back; the numbers of the dumps."""
+    held = write_log(log_folder(folder), capacity, make_episodes(lengths, last_is_cut=True))
+    for number, truth in enumerate(held):
+        found = episodes.read_episodes(open_log(folder, "Breakout", 1, number))
+        for one, other in zip(found, truth, strict=True):
+            np.testing.assert_array_equal(np.concatenate(list(one.frames)), other.frames)
+            np.testing.assert_array_equal(one.action, other.action)
+    return sorted(path.name for path in log_folder(folder).glob("add_count*"))
+
+
+def test_an_end_right_after_the_first_laps_dump(tmp_path: pathlib.Path) -> None:
+    """That dump has all there is; Dopamine's second would take the row never written for one."""
+    assert play(20, [16], tmp_path) == ["add_count_ckpt.0.gz"]
+
+
+def test_an_end_in_the_lap_after_a_first_that_was_not_dumped(tmp_path: pathlib.Path) -> None:
+    """The only dump is of a full ring, and says so, though its number is 0."""
+    # Adds 0-2 padding, 3-16 an episode, 17-19 padding: lap 0 would be dumped at 19 adds.
+    assert play(20, [14, 10], tmp_path) == ["add_count_ckpt.0.gz"]
+    assert read_gz(log_folder(tmp_path) / "add_count_ckpt.0.gz") == 30
+    buffer = load_dopamine(log_folder(tmp_path), 20, 0)
+    assert buffer.is_full()
+    (report,) = inspection.inspect(tmp_path)
+    assert report.unwritten_laps == 1
+
+
+def test_what_an_interruption_leaves_is_no_log(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its dumps are kept under a name that nothing reads; the next recording is whole."""
+
+    def policy(_: Any) -> list[int]:
+        policy.calls += 1  # type: ignore[attr-defined]
+        if policy.calls == 70:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        return [0]
+
+    policy.calls = 0  # type: ignore[attr-defined]
+    with pytest.raises(KeyboardInterrupt):
+        recording.record("Pong", tmp_path, steps=100, capacity=30, policy=policy)
+    (left,) = (tmp_path / "Pong" / "1").iterdir()
+    assert left.name.startswith("replay_logs.incomplete-")
+    assert {path.name for path in left.glob("add_count*")} == {
+        "add_count_ckpt.0.gz",
+        "add_count_ckpt.1.gz",
+    }
+    assert str(left) in caplog.text
+    with pytest.raises(FileNotFoundError, match="No replay logs in"):
+        inspection.inspect(tmp_path)
+    logs = recording.record("Pong", tmp_path, steps=100, capacity=30)
+    assert all(report.is_usable for report in inspection.inspect(tmp_path, deep=True))
+    assert logs.name == "replay_logs"
+
+
+def test_a_folder_with_anything_in_it_is_refused_before_play(tmp_path: pathlib.Path) -> None:
+    """Not after hours, when the finished logs are to have its name."""
+    folder = tmp_path / "Pong" / "1" / "replay_logs"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").touch()
+
+    def policy(_: Any) -> Any:
+        raise AssertionError
+
+    with pytest.raises(FileExistsError, match="holds logs already"):
+        recording.record("Pong", tmp_path, steps=5, capacity=20, policy=policy)
+    assert [path.name for path in folder.parent.iterdir()] == ["replay_logs"]

@@ -211,3 +211,33 @@ def test_a_decoder_for_one_field_is_refused_with_the_ways_out() -> None:
     decoders = {"steps": {"observation": tfds.decode.SkipDecoding()}}
     with pytest.raises(ValueError, match=r"have no decoder of their own.*PartialDecoding"):
         features().deserialize_example(data, decoders=decoders)
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 130])
+@pytest.mark.parametrize("fields", [None, {"observation"}, {"action"}, {"observation", "reward"}])
+def test_the_number_of_steps_is_known(length: int, fields: Any) -> None:
+    """As it is of TFDS's own nested datasets, whichever fields are read."""
+    data = features().serialize_example({"steps": make_columns(length), "episode_id": 0})
+    feature = features()
+    if fields:
+        feature = tfds.decode.PartialDecoding({"steps": fields}).extract_features(feature)
+    dataset = tf.data.Dataset.from_tensors(data).map(feature.deserialize_example)
+    (episode,) = dataset
+    assert len(episode["steps"]) == length
+    assert len(list(episode["steps"])) == length
+
+
+def test_frames_and_scalars_of_other_lengths_are_an_error() -> None:
+    """Should something have written such; never a step with another's frame."""
+    columns = make_columns(130)
+    longer = features()["steps"].encode_example(columns)
+    shorter = features()["steps"].encode_example(
+        {name: column[:70] for name, column in columns.items()}
+    )
+    for scalars, frames in ((longer, shorter), (shorter, longer)):
+        mixed = {**scalars, "observation": frames["observation"]}
+        dataset = features()["steps"].decode_example(
+            {name: tf.constant(value) for name, value in mixed.items()}
+        )
+        with pytest.raises((tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError)):
+            list(dataset)

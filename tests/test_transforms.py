@@ -593,3 +593,32 @@ def test_refuses_other_datasets(number: int) -> None:
     with pytest.raises(ValueError, match=message) as error:
         dataset.apply(transform)
     assert f"Got {dataset.element_spec}" in str(error.value)
+
+
+def test_decoded_steps_may_have_more_fields() -> None:
+    """Strings too; they are not taken for undecoded ones."""
+    episodes = make_all([(70, True, True), (3, False, False)])
+    dataset = as_dataset(episodes).map(
+        lambda episode: {
+            "steps": episode["steps"].map(lambda step: {**step, "note": tf.constant("x")})
+        }
+    )
+    got = unbatched(dataset.apply(transitions(batch_size=50)).as_numpy_iterator())
+    assert_equal(got, [t for e in episodes for t in expected_transitions(e, 4, 1, 0.99)])
+    (first, _) = dataset.apply(frame_stack())
+    steps = list(first["steps"].as_numpy_iterator())
+    assert {step["note"] for step in steps} == {b"x"}
+    np.testing.assert_array_equal(steps[5]["observation"], stack_at(episodes[0], 5, 4))
+
+
+@pytest.mark.parametrize("decoders", [None, UNDECODED], ids=["decoded", "undecoded"])
+def test_stacked_episodes_know_their_length(decoders: Any) -> None:
+    """If those they are made of do."""
+    dataset = as_dataset(make_all([(70, True, True), (3, False, False)]), decoders)
+    assert [len(episode["steps"]) for episode in dataset.apply(frame_stack())] == [70, 3]
+    if decoders is None:
+        filtered = dataset.map(
+            lambda episode: {"steps": episode["steps"].filter(lambda step: step["action"] > 3)}
+        )
+        (episode, _) = filtered.apply(frame_stack())
+        assert len(list(episode["steps"])) == sum(n % 18 > 3 for n in range(69))

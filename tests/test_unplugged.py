@@ -2,8 +2,10 @@
 
 import gzip
 import pathlib
+import re
 import subprocess
 import sys
+import tracemalloc
 from typing import Any
 
 import cv2
@@ -166,6 +168,7 @@ GOOD = make_episodes([4, 3])
     [
         ({"actions": [0, 1]}, r"episode 1: expected fields of one length.*'actions': 2"),
         ({"observations": []}, r"episode 1: expected fields of one length.*'observations': 0"),
+        ({"actions": [0, 2**40, 0, 0]}, r"actions from 0 to 3, .* got 0 to 1099511627776"),
         ({"actions": [0, 4, 0, 0]}, r"actions from 0 to 3, Breakout's 4 \(another game's file\?\)"),
         ({"clipped_rewards": [0, np.nan, 0, 0]}, "episode 1: expected finite rewards"),
         ({"discounts": [1, 0, 1, 0]}, "a discount of 0 in the last step only"),
@@ -188,6 +191,44 @@ def test_wrong_records_are_refused(
     with pytest.raises(ReplayLogError, match=rf"(?s)checkpoint 1: .*{NAME} is damaged.*{message}"):
         build("breakout_mixed_v0", tmp_path, tmp_path / "data")
     assert_no_dataset(tmp_path / "data", "breakout_mixed_v0")
+
+
+def test_what_would_fill_the_memory_is_refused(tmp_path: pathlib.Path) -> None:
+    """Records and pictures that promise more than an episode or a frame can be, on their word."""
+    path = tmp_path / "Breakout" / NAME
+    huge = cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1].tobytes()
+    huge = huge[:16] + (30_000).to_bytes(4, "big") * 2 + huge[24:]
+    cases = {
+        "got one of the shape (30000, 30000)": unplugged_example(
+            1, 1, GOOD[1], observations=[huge] * 4
+        ),
+        "got one of the shape (2147483647, 84)": unplugged_example(
+            1,
+            1,
+            GOOD[1],
+            observations=[huge[:16] + (84).to_bytes(4, "big") + b"\x7f\xff\xff\xff" + huge[24:]]
+            * 4,
+        ),
+    }
+    for message, record in cases.items():
+        write_records(path, [record])
+        tracemalloc.start()
+        with pytest.raises(ReplayLogError, match=re.escape(message)):
+            read(tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 5e6
+    for length in (2**28 + 1, 2**31, 2**62):
+        path.write_bytes(gzip.compress(length.to_bytes(8, "little") + b"\0" * 50))
+        with pytest.raises(ReplayLogError, match=f"a record of {length:,} bytes"):
+            read(tmp_path)
+    path.write_bytes(gzip.compress((2**28).to_bytes(8, "little") + b"\0" * 50))
+    tracemalloc.start()
+    with pytest.raises(ReplayLogError, match="bytes are missing at its end"):
+        read(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5e6
 
 
 def test_damaged_files_are_refused(tmp_path: pathlib.Path) -> None:

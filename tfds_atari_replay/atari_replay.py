@@ -165,7 +165,8 @@ own, laid out as
             super().download_and_prepare(download_config=download_config, **kwargs)
         except OSError as error:
             # Another process has built the same meanwhile, and was first to give it its name.
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or not self.is_prepared():
+            is_taken = isinstance(error, FileExistsError) or error.errno == errno.ENOTEMPTY
+            if not (is_taken and self.is_prepared()):
                 raise
             _logger.info("%s: another process has prepared it; its files are used.", self.data_path)
             self.info.read_from_directory(self.data_path)
