@@ -1,6 +1,7 @@
 # Two commands do everything:
 #   make quickstart   builds a dataset from dummy_data and draws an episode of it
 #   make test         checks and tests
+# Longer ones: make test-slow (minutes), make faults (hours; see docs/reliability.md).
 # Both make the environment they need, in .venv, with the python3 on the PATH (or PYTHON=...).
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ OUT := quickstart
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: quickstart test check format clean
+.PHONY: quickstart test test-slow faults check format clean
 
 quickstart: $(VENV)/installed
 	@$(BIN)/tfds build atari_replay/$(CONFIG) --imports=tfds_atari_replay \
@@ -20,6 +21,16 @@ quickstart: $(VENV)/installed
 
 test: check
 	@$(BIN)/python -m pytest
+
+test-slow: $(VENV)/installed-for-tests
+	@$(BIN)/python -m pytest -m slow
+
+faults: $(VENV)/installed-for-tests
+	PYTHONPATH=tests $(BIN)/python tests/faults/fuzz.py
+	PYTHONPATH=tests $(BIN)/python tests/faults/swap.py
+	PYTHONPATH=tests $(BIN)/python tests/faults/disk.py
+	PYTHONPATH=tests $(BIN)/python tests/faults/kill.py
+	PYTHONPATH=tests $(BIN)/python tests/faults/soak.py
 
 check: $(VENV)/installed-for-tests
 	$(BIN)/ruff format --check .

@@ -297,6 +297,26 @@ def test_what_an_interruption_leaves_is_no_log(
     assert logs.name == "replay_logs"
 
 
+def test_of_two_at_once_the_second_to_finish_is_told(tmp_path: pathlib.Path) -> None:
+    """Nothing is mixed, and nothing lost."""
+
+    def policy(_: Any) -> list[int]:
+        if not (tmp_path / "Pong" / "1" / "replay_logs").exists():
+            recording.record("Pong", tmp_path, steps=100, capacity=30, seed=1)
+        return [0]
+
+    with pytest.raises(FileExistsError, match="replay_logs was written meanwhile") as error:
+        recording.record("Pong", tmp_path, steps=60, capacity=30, policy=policy)
+    ours = pathlib.Path(str(error.value).rpartition(": ")[2])
+    first = recording.record(
+        "Pong", tmp_path / "alone", steps=60, capacity=30, policy=lambda _: [0]
+    )
+    second = recording.record("Pong", tmp_path / "alone", steps=100, capacity=30, seed=1, run=2)
+    for folder, alone in ((ours, first), (tmp_path / "Pong" / "1" / "replay_logs", second)):
+        for path in alone.iterdir():
+            assert (folder / path.name).read_bytes() == path.read_bytes()
+
+
 def test_a_folder_with_anything_in_it_is_refused_before_play(tmp_path: pathlib.Path) -> None:
     """Not after hours, when the finished logs are to have its name."""
     folder = tmp_path / "Pong" / "1" / "replay_logs"

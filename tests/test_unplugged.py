@@ -173,8 +173,8 @@ GOOD = make_episodes([4, 3])
         ({"clipped_rewards": [0, np.nan, 0, 0]}, "episode 1: expected finite rewards"),
         ({"discounts": [1, 0, 1, 0]}, "a discount of 0 in the last step only"),
         ({"episode_idx": []}, "expected one episode_idx in each record, got 0"),
-        ({"observations": [b"no png"] * 4}, r"episode 1: expected PNG images, .*, got none"),
-        ({"observations": [b""] * 4}, r"episode 1: expected PNG images, .*, got none"),
+        ({"observations": [b"no png"] * 4}, r"episode 1: expected PNG images, .*, got None"),
+        ({"observations": [b""] * 4}, r"episode 1: expected PNG images, .*, got None"),
         (
             {"observations": [cv2.imencode(".png", np.zeros((84, 83)))[1].tobytes()] * 4},
             r"expected PNG images, uint8 \(84, 84\), got one of the shape \(84, 83\)",
@@ -210,6 +210,10 @@ def test_what_would_fill_the_memory_is_refused(tmp_path: pathlib.Path) -> None:
             * 4,
         ),
     }
+    # A chunk that promises 2 GB, with its name and nothing more, in the place of the last two.
+    small = cv2.imencode(".png", np.zeros((84, 84), np.uint8))[1].tobytes()
+    chunk = small[:33] + b"\x7f\xff\xff\xffIDAT" + small[41:]
+    cases["(84, 84), got None"] = unplugged_example(1, 1, GOOD[1], observations=[chunk] * 4)
     for message, record in cases.items():
         write_records(path, [record])
         tracemalloc.start()

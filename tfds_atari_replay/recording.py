@@ -178,13 +178,18 @@ def record(
         bar = tqdm.trange(steps, desc=f"Recording {found.name} run {run}", unit=" steps")
         _play(emulator, policy, logger, bar)
         logger.close()
-        unfinished.rename(folder)
     except BaseException:
         if logger.num_dumps:
             _logger.warning("Not all was recorded. What was is left in %s.", unfinished)
         else:
             shutil.rmtree(unfinished)
         raise
+    try:
+        unfinished.rename(folder)
+    except OSError as error:
+        raise FileExistsError(
+            f"{folder} was written meanwhile. The logs recorded here are whole too: {unfinished}"
+        ) from error
     return folder
 
 

@@ -30,8 +30,7 @@ _HEAD, _FOOT = 12, 4
 # An episode has 27,001 frames at most, and no PNG of one is longer than the frame itself by much.
 _MAX_RECORD = 2**28
 
-# The signature, and the head of the first chunk, of 13 bytes; width and height follow.
-_PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\x0dIHDR"
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 _logger = logging.getLogger(__name__)
 
@@ -159,16 +158,28 @@ def _decode_png(where: str, packed: list[bytes]) -> Frames:
 
     frames = np.empty((len(packed), *FRAME_SHAPE), np.uint8)
     for frame, png in zip(frames, packed, strict=True):
-        # Read off the header: OpenCV makes room for as many pixels as that promises.
-        signature, width, height = png[:16], png[16:20], png[20:24]
-        image, got = None, "none"
-        if signature == _PNG and len(height) == 4:
-            shape = int.from_bytes(height, "big"), int.from_bytes(width, "big")
-            got = f"one of the shape {shape}"
-            if shape == FRAME_SHAPE:
-                image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-                got = "a damaged one" if image is None else f"{image.dtype} {image.shape}"
+        expected = f"{where}: expected PNG images, uint8 {FRAME_SHAPE}"
+        if (shape := _png_shape(png)) != FRAME_SHAPE:
+            raise DamageError(f"{expected}, got {f'one of the shape {shape}' if shape else None}")
+        image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
         if image is None or image.shape != FRAME_SHAPE or image.dtype != np.uint8:
-            raise DamageError(f"{where}: expected PNG images, uint8 {FRAME_SHAPE}, got {got}")
+            got = "a damaged one" if image is None else f"{image.dtype} {image.shape}"
+            raise DamageError(f"{expected}, got {got}")
         frame[:] = image
     return frames
+
+
+def _png_shape(png: bytes) -> tuple[int, int] | None:
+    """The shape that a PNG's header promises; None if it is none, or is cut short.
+
+    OpenCV makes room for as many pixels, and in each chunk for as many bytes, as it is promised.
+    """
+    place = 8
+    while png[:8] == _PNG and place < len(png):
+        kind = png[place + 4 : place + 8]
+        if place == 8 and kind != b"IHDR":
+            return None
+        place += 12 + int.from_bytes(png[place : place + 4], "big")
+        if kind == b"IEND" and place <= len(png):
+            return int.from_bytes(png[20:24], "big"), int.from_bytes(png[16:20], "big")
+    return None

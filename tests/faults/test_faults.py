@@ -1,0 +1,36 @@
+"""A short run of each kind of fault; `make faults` has the long ones."""
+
+import pytest
+from disk import fill
+from fuzz import READERS, fuzz
+from jobs import JOBS
+from kill import kill
+from swap import swap
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_damage_is_refused_by_name(reader: str) -> None:
+    """Whatever the bytes: an error of ours, soon, and without filling the memory."""
+    found = fuzz(reader, inputs=300, seed=1)
+    assert found["refused"] > 100
+    assert found["read"] > 0
+    assert found["inspected"] == 15
+
+
+@pytest.mark.parametrize("name", ["tfds build", "--register_checksums", "two of record"])
+def test_what_is_killed_leaves_what_is_whole_or_nothing(name: str) -> None:
+    """And the next run ends well."""
+    assert kill(JOBS[name], times=2, seed=1).total() == 2
+
+
+@pytest.mark.parametrize(("name", "mounts"), [("tfds build", True), ("record", False)])
+def test_a_full_disk_leaves_what_is_whole_or_nothing(name: str, mounts: bool) -> None:
+    """And the next run, with room, ends well."""
+    found = fill(JOBS[name], times=2, seed=1, mounts=mounts)
+    assert found["refused"] >= 1
+
+
+def test_files_that_change_while_they_are_read_are_never_mixed() -> None:
+    """What is read is one checkpoint or the other, or refused."""
+    found = swap(times=80, seed=1)
+    assert found["changed while it was read"] > 10
