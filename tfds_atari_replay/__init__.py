@@ -1,11 +1,10 @@
-"""The DQN Replay logs of 60 Atari games as a TFDS dataset: importing registers `atari_replay`."""
+"""The DQN Replay logs of 60 Atari games as a TFDS dataset. Importing registers `atari_replay`."""
 
 from tfds_atari_replay.atari_replay import AtariReplay, AtariReplayConfig
 from tfds_atari_replay.envs import make_env
 from tfds_atari_replay.envs.evaluation import Evaluation, evaluate
-from tfds_atari_replay.envs.registration import register_when_imported as _register_when_imported
 from tfds_atari_replay.games import GAMES, find_game
-from tfds_atari_replay.replay_logs import ReplayLogError
+from tfds_atari_replay.logs.errors import ReplayLogError
 from tfds_atari_replay.transforms import frame_stack, transitions
 
 __version__ = "0.1.0"
@@ -22,5 +21,3 @@ __all__ = [
     "make_env",
     "transitions",
 ]
-
-_register_when_imported()

@@ -1,4 +1,11 @@
-"""What is taken from TFDS beyond its public names; tests/test_tfds.py checks each."""
+"""Everything used of TFDS that is not public.
+
+Other modules import such names from here only. `tests/test_tfds.py` has a contract test for each,
+which says what breaks if TFDS changes it.
+
+Besides these, `AtariReplay` overrides two private methods of TFDS's builder,
+`_create_builder_config` and `_make_download_manager`, and sets `url_infos` and `_checksums_path`.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +13,57 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
+from etils import epath
+from tensorflow_datasets.core.data_sources.python import PythonDataSource
+from tensorflow_datasets.core.download.checksums import (
+    UrlInfo,
+    compute_url_info,
+    load_url_infos,
+    save_url_infos,
+)
+from tensorflow_datasets.core.download.resource import get_info_path
+from tensorflow_datasets.core.download.util import DownloadError
 from tensorflow_datasets.core.features import top_level_feature
+
+__all__ = [
+    "DownloadError",
+    "PythonDataSource",
+    "UrlInfo",
+    "compute_url_info",
+    "default_data_dir",
+    "get_info_path",
+    "let_partial_decoding_select_from",
+    "load_url_infos",
+    "manual_dir_of",
+    "save_url_infos",
+]
+
+
+def default_data_dir() -> epath.Path:
+    """Returns the folder that tfds.load uses if it is given none."""
+    return epath.Path(tfds.core.constants.DATA_DIR)
+
+
+def manual_dir_of(manager: tfds.download.DownloadManager) -> epath.Path | None:
+    """Returns the manual_dir that the user named, be it missing, empty or unreadable.
+
+    TFDS refuses such a folder with a message of its own; ours also says where else it looked.
+    """
+    try:
+        return epath.Path(manager.manual_dir)
+    except (AssertionError, OSError):
+        path = getattr(manager, "_manual_dir", None)
+        # If the user named none, TFDS falls back to this.
+        return None if path == manager.download_dir / "manual" else path
 
 
 def let_partial_decoding_select_from(nested: type[tfds.features.Dataset]) -> None:
     """Lets `tfds.decode.PartialDecoding` select among the fields of a nested dataset's feature.
 
-    TFDS's own stops at nested datasets, and is not asked at all where data are read with NumPy.
-    Builders that TFDS makes itself, of a pinned version or of a folder, run none of our code but
-    the features, and these see the decoding too late; so the decoding is taught what a field of
-    such a feature is. Without one, everything is as before.
+    TFDS's own stops at nested datasets, and is ignored where data are read with NumPy. Builders
+    that TFDS makes itself, for a pinned version or a folder, run none of our code except features,
+    and these see the decoding too late. So the decoding itself learns what a field of such a
+    feature is. Without such a feature, nothing changes.
 
     Args:
       nested: the feature's class.
@@ -57,7 +105,7 @@ def let_partial_decoding_select_from(nested: type[tfds.features.Dataset]) -> Non
 
 
 def _subset_of(features: Any, decoding: Any) -> Any:
-    """The features a decoding selects, worked out once, not for each example."""
+    """Returns the features that a decoding selects, computed once instead of per example."""
     kept = decoding.__dict__.get("_kept")
     if kept is None or kept[0] is not features:
         kept = decoding._kept = (features, decoding.extract_features(features))

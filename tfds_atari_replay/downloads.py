@@ -1,12 +1,12 @@
 """Downloads by TFDS's download manager, and the registry of their checksums.
 
-The registry, `checksums/atari_replay.tsv`, is a file in TFDS's format: URL, size, SHA-256, file
-name. Names in it that are no URLs are of files in `dummy_data`, beside it. Where the package cannot
-be written to, new checksums go to a registry of the user's own, in the data folder.
+The registry, `checksums/atari_replay.tsv`, is in TFDS's format: URL, size, SHA-256, file name.
+Entries that are no URLs are files of `dummy_data`, next to it. Where the package is read-only, new
+checksums go to a registry of the user's own, in the data folder.
 
-TFDS itself would write the registry in place and alone: a process that is killed in that moment
-leaves half of it, and of two processes one loses what it recorded. So it is given a file of its own
-(`new_notes`), which `record_checksums` adds to the registry as a whole and in turn.
+TFDS itself would rewrite the registry in place, without a lock: a process killed in that moment
+leaves half a file, and of two processes one loses its entries. So it gets a file of its own
+(`new_notes`), which `record_checksums` merges into the registry atomically.
 """
 
 from __future__ import annotations
@@ -14,31 +14,115 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import filelock
 import tensorflow_datasets as tfds
 from etils import epath
-from tensorflow_datasets.core.download import checksums, resource
-from tensorflow_datasets.core.download import util as download_util
 
-from tfds_atari_replay.replay_logs import CheckpointFiles, ReplayLogError, UnreadableLogError
-from tfds_atari_replay.sources import Found
+from tfds_atari_replay import _tfds
+from tfds_atari_replay.logs.errors import ReplayLogError, UnreadableLogError
+from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
+from tfds_atari_replay.logs.sources import Located
 
 _Item = TypeVar("_Item")
 
 _NAME = "atari_replay"
 _PACKAGE = epath.Path(__file__).parent
 
-# In an installed package they lie in it, in a clone beside it.
+# In an installed package these folders are inside it, in a clone next to it.
 _BESIDE = next(folder for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "checksums").is_dir())
 REGISTRY = _BESIDE / "checksums" / f"{_NAME}.tsv"
 DUMMY_DATA = _BESIDE / "dummy_data"
 
 
+def open_located(
+    located: Located, download: Callable[[dict[str, str]], Mapping[str, epath.Path]]
+) -> tuple[Located, OpenedCheckpoint]:
+    """Downloads a checkpoint's files if need be, opens and checks them.
+
+    Returns:
+      Where the files are now, and the checkpoint.
+
+    Raises:
+      OSError: a download failed, or a file is missing.
+      ReplayLogError: a file is damaged. If it was a download, it is deleted.
+    """
+    located = located.fetch(download)
+    check_dummy_data(located.files)
+    with deleting_if_damaged(located):
+        return located, located.files.open()
+
+
+def download(manager: tfds.download.DownloadManager, urls: dict[str, str]) -> dict[str, epath.Path]:
+    """Downloads files into TFDS's cache, or takes them from there.
+
+    Raises:
+      OSError: a download failed or broke off. Files that arrived whole stay in the cache.
+    """
+    try:
+        paths: dict[str, epath.Path] = manager.download(urls)
+    except (OSError, _tfds.DownloadError) as error:
+        raise OSError(
+            f"A download failed: {error}\nWanted were {', '.join(urls.values())}. Run again to go "
+            "on: whole files are kept, the rest is downloaded anew."
+        ) from error
+    return paths
+
+
+def default_manager() -> tfds.download.DownloadManager:
+    """Returns TFDS's download manager with the cache that tfds.load uses by default."""
+    data_dir = _tfds.default_data_dir()
+    return tfds.download.DownloadManager(
+        download_dir=data_dir / "downloads", url_infos=read_registry(data_dir), dataset_name=_NAME
+    )
+
+
+def watched(located: Located, items: Iterable[_Item]) -> Iterator[_Item]:
+    """Yields what is read from a checkpoint; see `deleting_if_damaged`."""
+    with deleting_if_damaged(located):
+        yield from items
+
+
+@contextlib.contextmanager
+def deleting_if_damaged(located: Located) -> Iterator[None]:
+    """Deletes downloaded files from TFDS's cache if reading them reveals damage.
+
+    A server may send half a file and call it whole. Kept in the cache, it would fail forever.
+    """
+    try:
+        yield
+    except UnreadableLogError:
+        raise
+    except ReplayLogError:
+        if located.is_download:
+            for path in located.files.paths.values():
+                # TFDS considers a file cached if both of these exist.
+                for part in (_tfds.get_info_path(path), path):
+                    part.unlink(missing_ok=True)
+        raise
+
+
+def check_dummy_data(files: CheckpointFiles) -> None:
+    """Compares files of `dummy_data` with the registry, and leaves all others alone.
+
+    Raises:
+      ReplayLogError: a file is not the one that was recorded.
+    """
+    recorded = _load(REGISTRY)
+    folder = os.path.realpath(DUMMY_DATA)
+    for path in files.paths.values():
+        name = os.path.relpath(os.path.realpath(path), folder).replace(os.sep, "/")
+        if name in recorded and (got := _tfds.compute_url_info(path)) != recorded[name]:
+            raise ReplayLogError(
+                f"{files}: {path} is not the file that {REGISTRY} has recorded. "
+                f"Expected {recorded[name]}, got {got}. {files.if_damaged}"
+            )
+
+
 def registry_to_write(data_dir: epath.PathLike) -> epath.Path:
-    """Where to record checksums: the package's registry, or the user's if that is read-only."""
+    """Returns where to record checksums: the package's registry, or the user's if read-only."""
     if os.access(REGISTRY, os.W_OK) and os.access(REGISTRY.parent, os.W_OK):
         return REGISTRY
     path = _users_registry(data_dir)
@@ -47,24 +131,24 @@ def registry_to_write(data_dir: epath.PathLike) -> epath.Path:
 
 
 def new_notes() -> epath.Path:
-    """Makes a file for TFDS's download manager to note checksums in, for `record_checksums`."""
+    """Creates a file for TFDS's download manager to note checksums in."""
     file, path = tempfile.mkstemp(prefix=f"{_NAME}_checksums_", suffix=".tsv")
     os.close(file)
     return epath.Path(path)
 
 
 def record_checksums(notes: epath.Path, registry: epath.Path) -> None:
-    """Adds what was noted to a registry, which is at all times whole, and deletes the notes."""
+    """Merges notes into a registry, which is whole at all times, and deletes the notes."""
     with filelock.FileLock(f"{registry}.lock"):
         part = registry.with_name(f"{registry.name}.incomplete")
         part.write_bytes(registry.read_bytes() if registry.exists() else b"")
-        checksums.save_url_infos(part, checksums.load_url_infos(notes))
+        _tfds.save_url_infos(part, _tfds.load_url_infos(notes))
         part.replace(registry)
     notes.unlink()
 
 
 def read_registry(data_dir: epath.PathLike | None = None) -> dict[str, Any]:
-    """The recorded checksums by URL: the package's, and the user's in a data folder.
+    """Reads the recorded checksums by URL: the package's, and the user's in a data folder.
 
     Raises:
       ValueError: a registry is damaged; the message names it.
@@ -75,86 +159,16 @@ def read_registry(data_dir: epath.PathLike | None = None) -> dict[str, Any]:
     return {url: info for url, info in infos.items() if "://" in url}
 
 
+def _users_registry(data_dir: epath.PathLike) -> epath.Path:
+    return epath.Path(data_dir) / _NAME / "checksums.tsv"
+
+
 def _load(registry: epath.Path) -> dict[str, Any]:
     try:
-        infos: dict[str, Any] = checksums.load_url_infos(registry)
+        infos: dict[str, Any] = _tfds.load_url_infos(registry)
     except (AssertionError, ValueError) as error:
         raise ValueError(
             f"{registry} is damaged: expected lines of URL, size, SHA-256 and file name with tabs "
             f"between, but {error}. Restore it, or delete the bad line."
         ) from error
     return infos
-
-
-def _users_registry(data_dir: epath.PathLike) -> epath.Path:
-    return epath.Path(data_dir) / _NAME / "checksums.tsv"
-
-
-def check_dummy_data(files: CheckpointFiles) -> None:
-    """Compares files of `dummy_data` with the registry; all others are left alone.
-
-    Raises:
-      ReplayLogError: a file is another than the one recorded.
-    """
-    recorded = _load(REGISTRY)
-    folder = os.path.realpath(DUMMY_DATA)
-    for path in files.paths.values():
-        name = os.path.relpath(os.path.realpath(path), folder).replace(os.sep, "/")
-        if name in recorded and (got := checksums.compute_url_info(path)) != recorded[name]:
-            raise ReplayLogError(
-                f"{files}: {path} is not the file that {REGISTRY} has recorded. "
-                f"Expected {recorded[name]}, got {got}. {files.if_damaged}"
-            )
-
-
-def download(manager: tfds.download.DownloadManager, urls: dict[str, str]) -> dict[str, epath.Path]:
-    """Downloads files into TFDS's cache, or takes them from there.
-
-    Raises:
-      OSError: a download failed or broke off. What came whole stays in the cache.
-    """
-    try:
-        paths: dict[str, epath.Path] = manager.download(urls)
-    except (OSError, download_util.DownloadError) as error:
-        raise OSError(
-            f"A download failed: {error}\nWanted were {', '.join(urls.values())}. Run again to go "
-            "on: whole files are kept, the rest is downloaded anew."
-        ) from error
-    return paths
-
-
-def default_manager() -> tfds.download.DownloadManager:
-    """TFDS's download manager with the cache that tfds.load uses if it is told nothing else."""
-    data_dir = epath.Path(tfds.core.constants.DATA_DIR)
-    return tfds.download.DownloadManager(
-        download_dir=data_dir / "downloads", url_infos=read_registry(data_dir), dataset_name=_NAME
-    )
-
-
-def watched(found: Found, items: Iterable[_Item]) -> Iterator[_Item]:
-    """Gives what is read of a checkpoint; see `deleting_if_damaged`."""
-    with deleting_if_damaged(found):
-        yield from items
-
-
-@contextlib.contextmanager
-def deleting_if_damaged(found: Found) -> Iterator[None]:
-    """Deletes downloaded files from TFDS's cache if reading them shows damage.
-
-    A server may send less than the file and call it whole. What is kept would fail for ever.
-    """
-    try:
-        yield
-    except UnreadableLogError:
-        raise
-    except ReplayLogError:
-        if found.is_download:
-            _delete(found.files.paths)
-        raise
-
-
-def _delete(paths: Mapping[str, epath.Path]) -> None:
-    for path in paths.values():
-        # TFDS takes a file for whole if both are there.
-        for part in (resource.get_info_path(path), path):
-            part.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import re
 
 ALL_ACTIONS = (
@@ -19,20 +20,19 @@ class Game:
 
     Attributes:
       name: as the logs' folders spell it, in CamelCase (`SpaceInvaders`).
-      actions: the minimal action set in the emulator's order; an action in the
-        logs is an index into it. It is the same for both ROMs and for the
-        emulators of atari-py and ale-py.
-      legacy_md5: of the ROM in atari-py 0.2.5, on which the logs were recorded.
-      ale_md5: of the ROM in ale-py 0.12.1, another file for 29 games.
+      actions: the minimal action set, in the emulator's order. A logged action is an index into it.
+        It is the same for both ROMs, in atari-py and in ale-py.
+      legacy_md5: MD5 of the ROM in atari-py 0.2.5, on which the logs were recorded.
+      ale_md5: MD5 of the ROM in ale-py 0.12.1, which differs for 29 games.
       legacy_height: rows of the screen with the legacy ROM.
       ale_height: rows of the screen with ale-py's ROM.
-      grey_difference: of the 84x84 observations with the two ROMs, mean of absolute differences
-        over recorded play, 0 to 255.
+      grey_difference: mean absolute difference, 0 to 255, between the 84x84 observations of the two
+        ROMs over recorded play.
       random_score: mean return of random play, as published for DQN Zoo (up to 30 no-ops, no
-        sticky actions); None for the five games without.
+        sticky actions); None for the five games without one.
       human_score: mean return of a professional tester, from the same source; None likewise.
-      unplugged_shards: files a run in RL Unplugged, one a checkpoint: 50, for three games 49, for
-        14 games 0, since it does not have them.
+      unplugged_shards: files per run in RL Unplugged, one for each checkpoint: 50, 49 for three
+        games, 0 for the 14 games it lacks.
     """
 
     name: str
@@ -46,16 +46,16 @@ class Game:
     human_score: float | None
     unplugged_shards: int
 
-    @property
+    @functools.cached_property
     def rom(self) -> str:
-        """The game's id in ale-py, in our config names and as ROM file name: snake_case."""
+        """The name in snake_case: ale-py's id, the ROM's file name, and in config names."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", self.name).lower()
 
 
-# Name, MD5 of the legacy ROM, MD5 of ale-py's ROM, rows of their screens, grey difference, random
-# score, human score, files a run in RL Unplugged, minimal actions. ROMs and screens are those of
-# atari-py 0.2.5 and ale-py 0.12.1; the scores are DQN Zoo's table (dqn_zoo/atari_data.py); the
-# files of RL Unplugged are listed by TFDS's builder rlu_atari (rl_unplugged/atari_utils.py).
+# Columns: name, MD5 of the legacy ROM, MD5 of ale-py's ROM, their screen heights, grey difference,
+# random score, human score, RL Unplugged files per run, minimal actions. ROMs and screens are those
+# of atari-py 0.2.5 and ale-py 0.12.1. Scores are DQN Zoo's (dqn_zoo/atari_data.py); the number of
+# files is from TFDS's builder rlu_atari (rl_unplugged/atari_utils.py).
 _TABLE = """
 AirRaid          35be55426c1fec32dfb503b4f0651572 35be55426c1fec32dfb503b4f0651572 250 250    0.0        -        -  0 NOOP FIRE RIGHT LEFT RIGHTFIRE LEFTFIRE
 Alien            f1a0a23e6464d954e3a9579c4ccd01c8 f1a0a23e6464d954e3a9579c4ccd01c8 210 210    0.0    227.8   7127.7 50 ALL
@@ -148,12 +148,12 @@ _BY_KEY = {name.lower(): game for name, game in GAMES.items()}
 
 
 def find_game(name: str) -> Game:
-    """Returns the game of any spelling of its name.
+    """Finds a game by name, in any spelling.
 
-    `Space Invaders`, `SpaceInvaders`, `space-invaders` and `space_invaders` are one game.
+    `Space Invaders`, `SpaceInvaders`, `space-invaders` and `space_invaders` are the same game.
 
     Raises:
-      ValueError: there is no such game; the message names close ones.
+      ValueError: there is no such game; the message suggests close names.
     """
     key = re.sub(r"[\s_-]", "", name).lower()
     if key in _BY_KEY:

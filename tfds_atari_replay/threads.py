@@ -1,4 +1,4 @@
-"""Work in threads, for functions that let go of Python's lock."""
+"""A thread-pool helper for functions that release the GIL."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-_THREADS = os.cpu_count() or 1
+NUM_THREADS = os.cpu_count() or 1
 
 
 def map_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-    """Like `map`, in as many threads as there are cores, a few items ahead of what is taken.
+    """Like `map`, but runs in threads, a few items ahead of the consumer.
 
-    What waits is bounded, so that memory does not grow with the number of items. Items are taken
-    from their iterable in the caller's thread. After an error, an interrupt, or when no more is
-    taken, nothing that has not begun is done.
+    At most `2 * NUM_THREADS` results wait at a time, so memory does not grow with the number of
+    items. Items are drawn from their iterable in the caller's thread. Once the consumer stops, be
+    it by an error or Ctrl-C, no further item is started.
     """
     waiting: collections.deque[concurrent.futures.Future[_Result]] = collections.deque()
-    pool = concurrent.futures.ThreadPoolExecutor(_THREADS)
+    pool = concurrent.futures.ThreadPoolExecutor(NUM_THREADS)
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * _THREADS:
+            if len(waiting) > 2 * NUM_THREADS:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

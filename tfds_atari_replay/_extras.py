@@ -1,0 +1,34 @@
+"""Dependencies that only some features need, and what to say when one is missing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from etils import epy
+
+
+def _pip_line(extra: str) -> str:
+    return f"Install what it needs with: pip install 'tfds-atari-replay[{extra}]'"
+
+
+@contextlib.contextmanager
+def required_for(feature: str, extra: str) -> Iterator[None]:
+    """Answers a failed import with the line that installs what is missing.
+
+    Args:
+      feature: what the user asked for, to begin the message with.
+      extra: the extra of this package that brings it.
+
+    Raises:
+      ImportError: an import inside the block failed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(f"{feature} needs {error.name}. {_pip_line(extra)}") from error
+
+
+# Imported on first use: reading with NumPy never needs it, and it takes seconds.
+with epy.lazy_imports(error_callback=_pip_line("tensorflow")):
+    import tensorflow  # noqa: F401

@@ -1,0 +1,268 @@
+"""The block format: how frames and scalars of an episode are stored, in NumPy and TensorFlow.
+
+Consecutive Atari frames are nearly equal: in Breakout 6% of the rows of pixels differ from the
+frame before, in Freeway 59%. So frames are stored in blocks, in which a row of pixels is kept only
+where it changes. Each block first repeats the frames before it, so that a window that ends in the
+block needs no other:
+
+  block 0: [0 0] a b c d      block 1: [c d] e f g h      for lead 2, block_length 4
+
+A block is, in this order (all numbers little-endian):
+
+  version       uint16   1
+  block_length  uint16   frames that each block of the episode but the last has
+  lead          uint16   frames repeated before them; zeros before the episode's first
+  length        uint16   frames that this block has, without the lead
+  zlib stream of
+    marks       uint8 (height, lead + block_length), 1 where a row differs from the frame before
+    rows        uint8 (number of marks, bytes per row), in the order of the marks
+
+Version 0 has no header; its zlib stream begins with two uint32, lead + block_length and lead +
+length, and its lead is 8. As zlib, it begins with 0x78.
+
+Stored as whole frames, they would take 1.4 to 2 times the space and twice the time to unpack, since
+zlib is what takes the time (benchmarks/codecs.py). A scalar field is one zlib stream of its values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from isal import isal_zlib
+from zlib_ng import zlib_ng
+
+from tfds_atari_replay._extras import tensorflow as tf
+
+BLOCK_LENGTH = 64
+"""Frames per block when writing: longer blocks are smaller, shorter ones quicker to reach into."""
+
+LEAD = 8
+"""Frames repeated before each block when writing. A window of up to `LEAD + 1` frames then needs a
+single block. They add at most an eighth to the size."""
+
+_VERSION = 1
+_HEADER = np.dtype("<u2")
+_HEADER_BYTES = 4 * _HEADER.itemsize
+_LEVEL = 5  # of zlib
+
+_ZLIB = 0x78  # how version 0 begins
+_OLD_HEADER = np.dtype("<u4")
+_OLD_LEAD = 8
+
+Array = npt.NDArray[Any]
+
+
+class Field(Protocol):
+    """What is stored: the shape of one step's value, height first, and its dtype."""
+
+    @property
+    def shape(self) -> tuple[Any, ...]: ...
+    @property
+    def np_dtype(self) -> Any: ...
+
+
+# Writing.
+
+
+def pack_column(column: Array) -> bytes:
+    """Packs a scalar field, (steps,)."""
+    return _compress(_to_bytes(column))
+
+
+def pack_block(lead: Array, frames: Array) -> bytes:
+    """Packs a block.
+
+    Args:
+      lead: the `LEAD` frames before, (LEAD, height, ...).
+      frames: at most `BLOCK_LENGTH` frames, (length, height, ...).
+    """
+    both = np.concatenate([lead, frames])
+    rows = _to_bytes(both).reshape(*both.shape[:2], -1).swapaxes(0, 1)
+    # Every block has the same number of marks, so that many can be unpacked at once.
+    marks = np.zeros((len(rows), LEAD + BLOCK_LENGTH), np.bool_)
+    is_new = marks[:, : len(both)]
+    is_new[:, 0] = True
+    np.any(rows[:, 1:] != rows[:, :-1], axis=2, out=is_new[:, 1:])
+    header = np.array([_VERSION, BLOCK_LENGTH, len(lead), len(frames)], _HEADER)
+    return header.tobytes() + _compress(marks.tobytes() + rows[is_new].tobytes())
+
+
+def _to_bytes(array: Array) -> Array:
+    little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return np.ascontiguousarray(little_endian).view(np.uint8)
+
+
+def _compress(data: Any) -> bytes:
+    packed: bytes = zlib_ng.compress(data, _LEVEL)
+    return packed
+
+
+# Reading with NumPy.
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """An unpacked block. Frame i, lead included, is `rows[index[i]]`.
+
+    Attributes:
+      rows: uint8 (rows, bytes per row), the rows of pixels that it keeps.
+      index: int32 (lead + length, height).
+      lead: how many frames before the block's own it begins with.
+      block_length: frames in each block of the episode but the last.
+    """
+
+    rows: npt.NDArray[np.uint8]
+    index: npt.NDArray[np.int32]
+    lead: int
+    block_length: int
+
+    @property
+    def length(self) -> int:
+        """How many frames of its own it has."""
+        return len(self.index) - self.lead
+
+
+def unpack_column_np(stored: bytes, field: Field) -> Array:
+    """Unpacks a scalar field: (steps,)."""
+    return np.frombuffer(isal_zlib.decompress(stored), _dtype(field))
+
+
+def unpack_block_np(stored: bytes, field: Field) -> Block:
+    """Unpacks a block without making its frames."""
+    if stored[0] == _ZLIB:
+        raw = np.frombuffer(isal_zlib.decompress(stored), np.uint8)
+        room, count = raw[: 2 * _OLD_HEADER.itemsize].view(_OLD_HEADER).tolist()
+        raw, lead = raw[2 * _OLD_HEADER.itemsize :], _OLD_LEAD
+    else:
+        _, block_length, lead, length = np.frombuffer(stored[:_HEADER_BYTES], _HEADER).tolist()
+        raw = np.frombuffer(isal_zlib.decompress(stored[_HEADER_BYTES:]), np.uint8)
+        room, count = lead + block_length, lead + length
+    height = field.shape[0]
+    # Rows lie in the order of the marks, so a row without a mark is the one last counted.
+    index = np.cumsum(raw[: height * room], dtype=np.int32).reshape(height, room) - 1
+    rows = raw[height * room :].reshape(-1, _row_bytes(field))
+    return Block(rows, index.T[:count], lead, room - lead)
+
+
+def frames_of_np(block: Block, field: Field) -> Array:
+    """Makes a block's own frames: (length, *shape)."""
+    rows = block.rows[block.index[block.lead :]]
+    frames: Array = rows.view(_dtype(field)).reshape(-1, *field.shape)
+    return frames
+
+
+def _dtype(field: Field) -> Any:
+    return np.dtype(field.np_dtype).newbyteorder("<")
+
+
+def _row_bytes(field: Field) -> int:
+    size: int = np.dtype(field.np_dtype).itemsize * math.prod(field.shape[1:])
+    return size
+
+
+# Reading with TensorFlow.
+
+
+class Geometry(NamedTuple):
+    """`block_length` and `lead` of an episode's blocks, int32 ()."""
+
+    block_length: tf.Tensor
+    lead: tf.Tensor
+
+
+class Blocks(NamedTuple):
+    """Unpacked blocks of one geometry. Frame i of block b is `tf.gather(rows[b], index[b, i])`.
+
+    Attributes:
+      rows: uint8 (blocks, rows, bytes per row); zeros where a block has fewer rows than another.
+      index: int32 (blocks, lead + block_length, height); means nothing after a block's last frame.
+      length: int32 (blocks,), frames of their own.
+      geometry: of each of them.
+    """
+
+    rows: tf.Tensor
+    index: tf.Tensor
+    length: tf.Tensor
+    geometry: Geometry
+
+
+def read_geometry(stored: tf.Tensor) -> Geometry:
+    """Reads the geometry of a block, bytes (), without unpacking it."""
+    header = _read_header(stored[tf.newaxis])[0]
+
+    def old() -> Geometry:
+        raw = tf.strings.substr(tf.io.decode_compressed(stored, "ZLIB"), 0, 4)
+        return Geometry(tf.io.decode_raw(raw, tf.int32)[0] - _OLD_LEAD, tf.constant(_OLD_LEAD))
+
+    return Geometry(*tf.cond(_is_old(header), old, lambda: Geometry(header[1], header[2])))
+
+
+def unpack_column(stored: tf.Tensor, field: Field) -> tf.Tensor:
+    """Unpacks a scalar field: bytes () to (steps,), of the field's dtype."""
+    dtype = tf.dtypes.as_dtype(field.np_dtype)
+    raw = tf.io.decode_compressed(stored, "ZLIB")
+    if dtype == tf.bool:
+        return tf.cast(tf.io.decode_raw(raw, tf.uint8), tf.bool)
+    return tf.io.decode_raw(raw, dtype)
+
+
+def unpack_blocks(stored: tf.Tensor, field: Field) -> Blocks:
+    """Unpacks blocks of one geometry, bytes (blocks,), without making their frames."""
+    header = _read_header(stored)
+
+    def old() -> Any:
+        packed = tf.io.decode_compressed(stored, "ZLIB")
+        sizes = tf.io.decode_raw(tf.strings.substr(packed, 0, 8), tf.int32)
+        room, count = sizes[0, 0], sizes[:, 1]
+        return tf.strings.substr(packed, 8, -1), room, tf.constant(_OLD_LEAD), count - _OLD_LEAD
+
+    def new() -> Any:
+        packed = tf.strings.substr(stored, _HEADER_BYTES, -1)
+        room = header[0, 1] + header[0, 2]
+        return tf.io.decode_compressed(packed, "ZLIB"), room, header[0, 2], header[:, 3]
+
+    packed, room, lead, length = tf.cond(_is_old(header[0]), old, new)
+    size = tf.reduce_max(tf.strings.length(packed))
+    raw = tf.io.decode_raw(packed, tf.uint8, fixed_length=size)
+    count, height = tf.shape(raw)[0], field.shape[0]
+    marks = tf.cast(raw[:, : height * room], tf.int32)
+    # As in `unpack_block_np`.
+    index = tf.reshape(tf.cumsum(marks, 1) - 1, (count, height, room))
+    rows = tf.reshape(raw[:, height * room :], (count, -1, _row_bytes(field)))
+    geometry = Geometry(room - lead, lead)
+    return Blocks(rows, tf.transpose(index, (0, 2, 1)), length, geometry)
+
+
+def unpack_frames(stored: tf.Tensor, field: Field) -> tuple[tf.Tensor, Geometry]:
+    """Unpacks a block, bytes (): its own frames, (length, *shape), and its geometry."""
+    rows, index, length, geometry = unpack_blocks(stored[tf.newaxis], field)
+    own = index[0, geometry.lead : geometry.lead + length[0]]
+    return rows_to_frames(tf.gather(rows[0], own), field), geometry
+
+
+def rows_to_frames(rows: tf.Tensor, field: Field) -> tf.Tensor:
+    """Casts rows, uint8 (..., height, bytes per row), to frames, (..., *shape)."""
+    dtype = tf.dtypes.as_dtype(field.np_dtype)
+    shape = tf.concat([tf.shape(rows)[:-2], field.shape], 0)
+    if dtype == tf.bool:
+        frames = tf.cast(rows, tf.bool)
+    elif dtype.size > 1:
+        frames = tf.bitcast(tf.reshape(rows, tf.concat([shape, [dtype.size]], 0)), dtype)
+    else:
+        frames = tf.bitcast(rows, dtype)
+    frames = tf.reshape(frames, shape)
+    return tf.ensure_shape(frames, (*rows.shape[:-2], *field.shape))
+
+
+def _read_header(stored: tf.Tensor) -> tf.Tensor:
+    """The first four numbers of blocks, int32 (blocks, 4)."""
+    raw = tf.io.decode_raw(tf.strings.substr(stored, 0, _HEADER_BYTES), tf.uint16)
+    return tf.ensure_shape(tf.cast(raw, tf.int32), (None, 4))
+
+
+def _is_old(header: tf.Tensor) -> tf.Tensor:
+    return header[0] % 256 == _ZLIB

@@ -1,0 +1,204 @@
+"""One checkpoint of a Dopamine replay log: a ring buffer, dumped as gzipped .npy files.
+
+The arrays are a ring, not a list: `Checkpoint.time_order` says in which order the rows were
+written. What the rows mean is in `episodes.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay.logs.errors import DamageError, UnreadableLogError, reporting_damage
+from tfds_atari_replay.logs.files import CheckpointFiles
+from tfds_atari_replay.logs.npy import expect_end, open_npy, read_exactly, read_into
+from tfds_atari_replay.logs.paths import is_remote
+from tfds_atari_replay.logs.records import FRAME_SHAPE
+
+_ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
+    # name: dtype, shape after the capacity; as Dopamine's OutOfGraphReplayBuffer stores them.
+    "observation": ("uint8", FRAME_SHAPE),
+    "action": ("int32", ()),
+    "reward": ("float32", ()),
+    "terminal": ("uint8", ()),
+}
+ARRAY_NAMES = tuple(_ARRAYS)
+
+# A lap that ends inside an episode's padding is not dumped, so add_count may run some laps ahead of
+# the checkpoint's number. More than this many laps per checkpoint cannot come from play.
+_MAX_LAPS_PER_CHECKPOINT = 100
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+_Stamp: TypeAlias = tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A ring of rows. Everything but the frames is in memory and checked.
+
+    Attributes:
+      files: where it comes from.
+      stamps: by name, what distinguishes each file from one that takes its place later.
+      capacity: rows in the ring; 1,000,000 in the public logs.
+      add_count: rows ever added, as logged; in a run's last dump only the cursor. None in
+        d4rl-atari's cache, which leaves it out: then a dump at the end of a lap is assumed, in
+        which the last row is the oldest or, in checkpoint 0, was never written.
+      is_full: whether every row was written; if not, rows from the cursor on are garbage.
+      action: int32 (capacity,), index into the game's actions.
+      reward: float32 (capacity,), clipped to [-1, 1] by the logger.
+      terminal: bool (capacity,).
+    """
+
+    files: CheckpointFiles
+    stamps: Mapping[str, _Stamp] = dataclasses.field(repr=False)
+    capacity: int
+    add_count: int | None
+    is_full: bool
+    action: npt.NDArray[np.int32] = dataclasses.field(repr=False)
+    reward: npt.NDArray[np.float32] = dataclasses.field(repr=False)
+    terminal: npt.NDArray[np.bool_] = dataclasses.field(repr=False)
+
+    @property
+    def cursor(self) -> int:
+        """The row that would have been written next."""
+        return (self.capacity - 1 if self.add_count is None else self.add_count) % self.capacity
+
+    @property
+    def time_order(self) -> tuple[slice, ...]:
+        """The rows that hold data, in the order in which they were written.
+
+        In a full ring the row at the cursor is the oldest: with capacity 5 and cursor 3, rows
+        3 4 0 1 2. If not full: rows 0 1 2.
+        """
+        newest = slice(0, self.cursor)
+        return (slice(self.cursor, self.capacity), newest) if self.is_full else (newest,)
+
+    def in_time_order(self, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+        """Sorts the rows of one of its arrays, oldest first, and drops those never written."""
+        return np.concatenate([array[rows] for rows in self.time_order])
+
+    def check_unchanged(self) -> None:
+        """Checks that all files are still those that were opened.
+
+        A checkpoint is several files, and its frames are read in two passes. A copy that goes on
+        meanwhile would mix two checkpoints, though each of its files is whole.
+
+        Raises:
+          UnreadableLogError: a file was changed or replaced.
+        """
+        for name, stamp in self.stamps.items():
+            if _stamp(self.files, name) != stamp:
+                raise UnreadableLogError(
+                    f"{self.files}: {self.files.paths[name]} was changed while it was read. Run "
+                    "again once nothing writes to it any more."
+                )
+
+
+def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
+    """Reads the small arrays and the frames' header, and checks what can be checked.
+
+    Raises:
+      ReplayLogError: a file is cut short, damaged, unreadable or not an array of Dopamine's logger;
+        arrays differ in length; values are impossible. The message names the file.
+    """
+    stamps = {name: _stamp(files, name) for name in files.paths}
+    with reporting_damage(files, "observation"), open_array(files, "observation") as (_, shape):
+        capacity = shape[0]
+    arrays = {name: read_array(files, name, capacity) for name in _ARRAYS if name != "observation"}
+    add_count, is_full = _read_add_count(files, capacity)
+    checkpoint = Checkpoint(
+        files, stamps, capacity, add_count, is_full, *(arrays[name] for name in arrays)
+    )
+    _check_values(checkpoint)
+    return dataclasses.replace(checkpoint, terminal=arrays["terminal"].astype(np.bool_))
+
+
+@contextlib.contextmanager
+def open_array(
+    files: CheckpointFiles, name: str, capacity: int | None = None
+) -> Iterator[tuple[IO[bytes], tuple[int, ...]]]:
+    """Opens one of the four arrays; yields the stream, at its data, and the shape.
+
+    Raises:
+      DamageError: it has a different dtype, shape or length.
+    """
+    dtype, row_shape = _ARRAYS[name]
+    with open_npy(files.paths[name]) as (stream, got_dtype, shape):
+        if got_dtype != np.dtype(dtype) or not shape or shape[1:] != row_shape or not shape[0]:
+            expected = ", ".join(["capacity", *map(str, row_shape)])
+            raise DamageError(f"expected {dtype} ({expected}), got {got_dtype} {shape}")
+        if capacity is not None and shape[0] != capacity:
+            raise DamageError(f"it has {shape[0]:,} rows, 'observation' has {capacity:,}")
+        yield stream, shape
+
+
+def read_array(files: CheckpointFiles, name: str, capacity: int) -> npt.NDArray[Any]:
+    """Reads one of the four arrays into memory.
+
+    Raises:
+      ReplayLogError: the file is damaged or unreadable.
+    """
+    with reporting_damage(files, name), open_array(files, name, capacity) as (stream, shape):
+        array = np.empty(shape, _ARRAYS[name][0])
+        read_into(stream, array.data.cast("B"))
+        expect_end(stream)
+    return array
+
+
+def _read_add_count(files: CheckpointFiles, capacity: int) -> tuple[int | None, bool]:
+    if "add_count" not in files.paths:
+        return None, files.number > 0
+    with reporting_damage(files, "add_count"):
+        with open_npy(files.paths["add_count"]) as (stream, dtype, shape):
+            if shape != () or dtype.kind not in "iu":
+                raise DamageError(f"expected one integer, got {dtype} {shape}")
+            add_count = int(np.frombuffer(read_exactly(stream, dtype.itemsize), dtype)[0])
+            expect_end(stream)
+        limit = capacity * (files.number + 1) * _MAX_LAPS_PER_CHECKPOINT
+        if not 0 <= add_count <= limit:
+            raise DamageError(
+                f"expected a count of rows between 0 and {limit:,} (capacity {capacity:,}, "
+                f"{_MAX_LAPS_PER_CHECKPOINT} laps a checkpoint), got {add_count:,}"
+            )
+        # A run's last dump holds only the cursor; its ring is full all the same.
+        is_full = add_count >= capacity or files.number > 0
+        if not is_full and not add_count:
+            raise DamageError("expected at least one row, got a buffer that nothing was added to")
+    return add_count, is_full
+
+
+def _check_values(checkpoint: Checkpoint) -> None:
+    files = checkpoint.files
+    actions = len(files.game.actions)
+    for name, array, is_good, expected in (
+        (
+            "action",
+            checkpoint.action,
+            (checkpoint.action >= 0) & (checkpoint.action < actions),
+            f"0 to {actions - 1}, {files.game.name}'s {actions} actions (another game's log?)",
+        ),
+        ("reward", checkpoint.reward, np.isfinite(checkpoint.reward), "finite numbers"),
+        ("terminal", checkpoint.terminal, checkpoint.terminal <= 1, "0 or 1"),
+    ):
+        for rows in checkpoint.time_order:
+            bad = np.flatnonzero(~is_good[rows])
+            if len(bad):
+                row = rows.start + int(bad[0])
+                with reporting_damage(files, name):
+                    raise DamageError(f"expected {expected}, got {array[row]} in row {row:,}")
+
+
+def _stamp(files: CheckpointFiles, name: str) -> _Stamp:
+    path = files.paths[name]
+    with reporting_damage(files, name):
+        if is_remote(path):
+            stat = path.stat()
+            return stat.length, stat.mtime
+        found = os.stat(path)
+        return found.st_ino, found.st_size, found.st_mtime_ns

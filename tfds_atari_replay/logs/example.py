@@ -1,0 +1,80 @@
+"""`tf.train.Example`, parsed without TensorFlow.
+
+The message is public and frozen (tensorflow/core/example/{example,feature}.proto); it is declared
+here once more, in a descriptor pool of its own, so that it never meets TensorFlow's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+
+from tfds_atari_replay.logs.errors import DamageError
+
+_PACKAGE = "tensorflow"
+_Field = descriptor_pb2.FieldDescriptorProto
+
+
+def _declare() -> Any:
+    file = descriptor_pb2.FileDescriptorProto(
+        name="example.proto", package=_PACKAGE, syntax="proto3"
+    )
+    for name, kind in (
+        ("BytesList", _Field.TYPE_BYTES),
+        ("FloatList", _Field.TYPE_FLOAT),
+        ("Int64List", _Field.TYPE_INT64),
+    ):
+        values = file.message_type.add(name=name)
+        values.field.add(name="value", number=1, type=kind, label=_Field.LABEL_REPEATED)
+    feature = file.message_type.add(name="Feature")
+    feature.oneof_decl.add(name="kind")
+    for number, name in enumerate(("bytes_list", "float_list", "int64_list"), 1):
+        type_name = f".{_PACKAGE}.{name.title().replace('_', '')}"
+        _add_message(feature, name, number, type_name, oneof_index=0)
+    features = file.message_type.add(name="Features")
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, type=_Field.TYPE_STRING, label=_Field.LABEL_OPTIONAL)
+    _add_message(entry, "value", 2, f".{_PACKAGE}.Feature")
+    _add_message(
+        features, "feature", 1, f".{_PACKAGE}.Features.FeatureEntry", label=_Field.LABEL_REPEATED
+    )
+    _add_message(file.message_type.add(name="Example"), "features", 1, f".{_PACKAGE}.Features")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Example"))
+
+
+def _add_message(parent: Any, name: str, number: int, type_name: str, **options: Any) -> None:
+    parent.field.add(
+        **{
+            "name": name,
+            "number": number,
+            "type": _Field.TYPE_MESSAGE,
+            "type_name": type_name,
+            "label": _Field.LABEL_OPTIONAL,
+            **options,
+        }
+    )
+
+
+_Example = _declare()
+
+
+def parse_example(record: bytes) -> Mapping[str, Any]:
+    """Parses a serialized Example.
+
+    Returns:
+      Its features by name, each with `bytes_list`, `float_list` and `int64_list`. A feature that is
+      missing is empty.
+
+    Raises:
+      DamageError: the bytes are no Example.
+    """
+    try:
+        features: Mapping[str, Any] = _Example.FromString(record).features.feature
+    except message.DecodeError as error:
+        raise DamageError(f"expected a tf.train.Example in each record: {error}") from error
+    return features

@@ -1,0 +1,162 @@
+"""The files of a checkpoint, and what every layout of such files can do."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from etils import epath
+
+from tfds_atari_replay.games import Game
+from tfds_atari_replay.logs.records import Episode, Outline, Rows
+
+FilesByName = dict[str, epath.Path]
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointFiles:
+    """Where the files of one checkpoint are.
+
+    Attributes:
+      game: the game that was played.
+      run: 1 to 5 in the public logs.
+      number: the checkpoint's number, as in the file names.
+      layout: how the files are named and read.
+      folder: the folder or URL they are in.
+      paths: file by name: `observation`, `action`, `reward`, `terminal` and `add_count` as far as
+        the layout has them; in RL Unplugged `episodes`.
+      if_damaged: what to do about a damaged file, for the error's message.
+    """
+
+    game: Game
+    run: int
+    number: int
+    layout: Layout
+    folder: epath.PathLike
+    paths: Mapping[str, epath.Path]
+    if_damaged: str = "Delete it and copy it again from where it came."
+
+    @property
+    def missing(self) -> list[str]:
+        """The names of files that are absent, though every copy of this layout has them."""
+        return [name for name in self.layout.needed if name not in self.paths]
+
+    def open(self) -> OpenedCheckpoint:
+        """Reads and checks everything but the frames.
+
+        Raises:
+          FileNotFoundError: a file is missing.
+          ReplayLogError: a file is damaged, unreadable, or not what its name says.
+        """
+        if self.missing:
+            raise FileNotFoundError(
+                f"{self}: no file for {self.missing[0]!r} in {self.folder}, only for "
+                f"{', '.join(sorted(self.paths)) or 'nothing'}. A checkpoint needs "
+                f"{', '.join(self.layout.needed)}; copy the missing file there."
+            )
+        return self.layout.open(self)
+
+    def __str__(self) -> str:
+        return f"{self.game.name} run {self.run} checkpoint {self.number}"
+
+
+class OpenedCheckpoint(abc.ABC):
+    """A checkpoint of which everything but the frames was read and checked.
+
+    Attributes:
+      files: where it comes from.
+      capacity: rows in Dopamine's ring; None where the layout does not say.
+      cursor: the row that would have been written next; None likewise.
+      add_count: rows ever added, as logged; None likewise.
+    """
+
+    files: CheckpointFiles
+    capacity: int | None = None
+    cursor: int | None = None
+    add_count: int | None = None
+
+    @property
+    def is_cursor_assumed(self) -> bool:
+        """Whether the layout leaves out `add_count`, so that the ring's start is a guess."""
+        return self.cursor is not None and self.add_count is None
+
+    @abc.abstractmethod
+    def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
+        """Yields the episodes, oldest first, with their frames streamed.
+
+        Take an episode's frames before asking for the next episode; the rest is skipped.
+
+        Raises:
+          ReplayLogError: while reading, if a file is damaged.
+        """
+
+    @abc.abstractmethod
+    def outline(self, *, deep: bool) -> Outline | None:
+        """Lists the episodes without their frames.
+
+        Args:
+          deep: whether to read every byte, so that gzip's checksums are compared and every step is
+            counted. If not, the layout may know less, or nothing.
+        """
+
+    @abc.abstractmethod
+    def rows(self) -> Rows:
+        """Reads everything into memory."""
+
+    def count_repeated(self, before: OpenedCheckpoint) -> int | None:
+        """Counts the rows of this last dump that the checkpoint before it holds too."""
+        del before
+        return None
+
+
+class Layout(abc.ABC):
+    """How copies of the logs name their files, and how these are read.
+
+    Attributes:
+      name: for `info.metadata["source"]`.
+      title: for people.
+      example: a path in this layout, with a note on who uses it.
+      needed: the names of the files that every copy has.
+      folders: where below a place it may lie; the first that has a run wins.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    example: ClassVar[str]
+    needed: ClassVar[tuple[str, ...]]
+    folders: ClassVar[tuple[str, ...]]
+
+    def find(self, root: epath.Path, game: Game, run: int) -> list[CheckpointFiles]:
+        """Finds the checkpoints of a run below a folder, in order; incomplete ones too."""
+        for folder in self.folders:
+            if found := self._files(root / folder / game.name, run):
+                return [
+                    CheckpointFiles(
+                        game, run, number, self, next(iter(paths.values())).parent, paths
+                    )
+                    for number, paths in sorted(found.items())
+                ]
+        return []
+
+    @abc.abstractmethod
+    def runs(self, folder: epath.Path) -> set[int]:
+        """Lists the runs that a game's folder may hold."""
+
+    @abc.abstractmethod
+    def urls(self, base: str, game: Game, run: int, number: int) -> dict[str, str]:
+        """Names the URLs of a checkpoint's files below a base, the smallest file last."""
+
+    @abc.abstractmethod
+    def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
+        """Opens a checkpoint that lacks no file; see `CheckpointFiles.open`."""
+
+    def numbers(self, game: Game, wanted: Sequence[int]) -> Sequence[int]:
+        """Translates the numbers of checkpoints to those that this layout may have."""
+        del game
+        return wanted
+
+    @abc.abstractmethod
+    def _files(self, folder: epath.Path, run: int) -> dict[int, FilesByName]:
+        """Finds a run's files in a game's folder, by checkpoint."""

@@ -1,0 +1,141 @@
+"""The frames of a checkpoint, streamed in constant memory."""
+
+from __future__ import annotations
+
+import contextlib
+from types import TracebackType
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay.logs.checkpoint import Checkpoint, open_array, read_array
+from tfds_atari_replay.logs.errors import reporting_damage
+from tfds_atari_replay.logs.npy import expect_end, read_into
+from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
+
+_AT_ONCE = 64
+
+
+def read_frames(checkpoint: Checkpoint) -> Frames:
+    """Reads all frames into memory, in the order of the file: uint8 (capacity, 84, 84).
+
+    Raises:
+      ReplayLogError: the file is damaged, unreadable or changed meanwhile.
+    """
+    frames = read_array(checkpoint.files, "observation", checkpoint.capacity)
+    checkpoint.check_unchanged()
+    return frames
+
+
+def find_black_frames(checkpoint: Checkpoint, rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Reads all frames once, in the order of the file, and finds those that are zero throughout.
+
+    Args:
+      checkpoint: whose frames to read.
+      rows: bool (capacity,), which frames to look at.
+
+    Returns:
+      bool (capacity,), which of these are black.
+
+    Raises:
+      ReplayLogError: the file is damaged, down to its last byte, unreadable or changed meanwhile.
+    """
+    black = np.zeros(checkpoint.capacity, np.bool_)
+    frames = np.empty((_AT_ONCE, *FRAME_SHAPE), np.uint8)
+    files = checkpoint.files
+    with reporting_damage(files, "observation"), open_array(files, "observation") as (stream, _):
+        for start in range(0, checkpoint.capacity, _AT_ONCE):
+            piece = frames[: checkpoint.capacity - start]
+            read_into(stream, piece.data.cast("B"))
+            for row in np.flatnonzero(rows[start : start + len(piece)]):
+                black[start + row] = not piece[row].any()
+        expect_end(stream)
+    checkpoint.check_unchanged()
+    return black
+
+
+class FrameReader:
+    """Reads a checkpoint's frames in time order, a few at a time. A context manager.
+
+    The oldest rows of a ring lie behind the newest, so the file is read in two passes. The first
+    goes to the very end, where gzip's checksum is compared; for a dump at the end of a lap that
+    happens before the second frame is returned.
+    """
+
+    def __init__(self, checkpoint: Checkpoint):
+        self._checkpoint = checkpoint
+        self._segments = [rows for rows in checkpoint.time_order if rows.start < rows.stop]
+        self._is_first_pass = True
+        self._open_file = contextlib.ExitStack()
+        self._stream: IO[bytes] | None = None
+        self._row = 0  # the next in `_stream`
+        self._peeked: Frames | None = None
+
+    def __enter__(self) -> FrameReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open_file.close()
+
+    def peek(self) -> Frames:
+        """Returns the next frame, uint8 (84, 84), without taking it."""
+        if self._peeked is None:
+            self._peeked = self.read(1)[0]
+        return self._peeked
+
+    def read(self, count: int) -> Frames:
+        """Takes the next `count` frames, which must exist.
+
+        Returns:
+          uint8 (count, 84, 84), a new array.
+
+        Raises:
+          ReplayLogError: the file is damaged, unreadable or changed meanwhile.
+        """
+        frames = np.empty((count, *FRAME_SHAPE), np.uint8)
+        done = 0
+        if self._peeked is not None and count:
+            frames[0], self._peeked, done = self._peeked, None, 1
+        files = self._checkpoint.files
+        with reporting_damage(files, "observation"):
+            while done < count:
+                segment = self._segments[0]
+                if self._stream is None:
+                    self._stream, _ = self._open_file.enter_context(
+                        open_array(files, "observation")
+                    )
+                    self._row = 0
+                    self._skip_to(segment.start)
+                taken = min(count - done, segment.stop - self._row)
+                self._fill(frames[done : done + taken])
+                done += taken
+                if self._row == segment.stop:
+                    self._end_segment()
+        return frames
+
+    def _end_segment(self) -> None:
+        del self._segments[0]
+        if self._is_first_pass:
+            self._skip_to(self._checkpoint.capacity)
+            assert self._stream is not None
+            expect_end(self._stream)
+            self._is_first_pass = False
+        self._open_file.close()
+        self._stream = None
+        self._checkpoint.check_unchanged()
+
+    def _skip_to(self, row: int) -> None:
+        scratch = np.empty((_AT_ONCE, *FRAME_SHAPE), np.uint8)
+        while self._row < row:
+            self._fill(scratch[: row - self._row])
+
+    def _fill(self, frames: Frames) -> None:
+        assert self._stream is not None
+        read_into(self._stream, frames.data.cast("B"))
+        self._row += len(frames)

@@ -1,0 +1,204 @@
+"""What a folder of logs holds, lacks and repeats."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tqdm
+from etils import epath
+
+from tfds_atari_replay.logs import layouts, paths
+from tfds_atari_replay.logs.errors import ReplayLogError
+from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
+from tfds_atari_replay.logs.records import Outline
+from tfds_atari_replay.threads import map_ahead
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a checkpoint holds. None stands for what its layout does not say, or was not read.
+
+    Attributes:
+      game: as in `GAMES`.
+      run: the run's number.
+      checkpoint: the checkpoint's number.
+      layout: `dopamine`, `d4rl_atari` or `rl_unplugged`.
+      folder: where its files are.
+      capacity: rows in the ring.
+      cursor: the row that would have been written next.
+      cursor_is_assumed: whether the layout lacks `add_count`, which tells.
+      steps: how many were logged, without padding.
+      steps_are_exact: whether `steps` and what is said of episodes are certain. Up to three rows at
+        the beginning may be padding, which only their frames tell; unread, they count as padding.
+      episodes: how many there are, pieces included.
+      complete_episodes: how many of them go from a reset to a terminal.
+      mean_return: of the complete ones, of clipped rewards; None if there are none.
+      missing_files: names of files that a checkpoint needs.
+      damage: what is wrong with a file.
+      missing_before: numbers of absent checkpoints between the one before and this one.
+      unwritten_laps: how many laps the logger never wrote between the one before and this one.
+      repeated_rows: how many rows of a last dump the checkpoint before it holds too.
+    """
+
+    game: str
+    run: int
+    checkpoint: int
+    layout: str
+    folder: str
+    capacity: int | None = None
+    cursor: int | None = None
+    cursor_is_assumed: bool = False
+    steps: int | None = None
+    steps_are_exact: bool = False
+    episodes: int | None = None
+    complete_episodes: int | None = None
+    mean_return: float | None = None
+    missing_files: tuple[str, ...] = ()
+    damage: str | None = None
+    missing_before: tuple[int, ...] = ()
+    unwritten_laps: int | None = None
+    repeated_rows: int | None = None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a dataset can be built from it, as far as was read."""
+        return not self.missing_files and self.damage is None
+
+
+def inspect(path: epath.PathLike, *, deep: bool = False) -> list[Report]:
+    """Looks at every checkpoint below a folder, on all cores.
+
+    Args:
+      path: a folder in one of the layouts, or one inside such a folder.
+      deep: whether to read every byte that a build reads, so that gzip's checksums are compared and
+        steps are counted exactly. Otherwise only the header of the frames is read, and of RL
+        Unplugged's files only the first episode.
+
+    Returns:
+      A report per checkpoint, by game, run, layout and number.
+
+    Raises:
+      FileNotFoundError: there are none.
+    """
+    found = _find(path)
+    looks = map_ahead(lambda files: _look_at(files, deep), found)
+    bar = tqdm.tqdm(looks, total=len(found), desc="Inspecting", unit=" checkpoint", disable=None)
+    seen = list(zip(found, bar, strict=True))
+    runs = itertools.groupby(seen, lambda one: (one[0].game.name, one[0].run, one[0].layout.name))
+    return [report for _, run in runs for report in _compare(list(run))]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Look:
+    """What one checkpoint says by itself."""
+
+    report: Report
+    add_count: int | None = None
+
+    @property
+    def is_last_dump(self) -> bool:
+        """Whether `add_count` is only the cursor, as it is in a run's last dump."""
+        return (
+            self.add_count is not None
+            and self.report.checkpoint > 0
+            and self.add_count < (self.report.capacity or 0)
+        )
+
+    @property
+    def laps_skipped(self) -> int:
+        """How many laps up to this dump were never written."""
+        if self.add_count is None or not self.report.capacity:
+            return 0
+        return max(self.add_count // self.report.capacity - self.report.checkpoint, 0)
+
+
+def _find(path: epath.PathLike) -> list[CheckpointFiles]:
+    path = paths.open_path(path)
+    places = [path]
+    if not paths.is_remote(path):
+        # A link to a run's folder bears the run's name only where it leads.
+        places = [epath.Path(os.path.abspath(path)), epath.Path(os.path.realpath(path))]
+    for place in places:
+        # The path may be the folder of a game, a run or its replay_logs.
+        for root in (place, *list(place.parents)[:3]):
+            found = [
+                files
+                for files in layouts.find_all(root)
+                if epath.Path(files.folder).is_relative_to(place)
+            ]
+            if found:
+                return found
+    raise FileNotFoundError(
+        f"No replay logs in {path} ({paths.describe(path)}). Expected, in it or around it:\n"
+        f"{layouts.DESCRIPTION}"
+    )
+
+
+def _look_at(files: CheckpointFiles, deep: bool) -> _Look:
+    report = Report(
+        files.game.name,
+        files.run,
+        files.number,
+        files.layout.name,
+        os.fspath(files.folder),
+        missing_files=tuple(files.missing),
+    )
+    if files.missing:
+        return _Look(report)
+    try:
+        opened = files.open()
+        report = dataclasses.replace(
+            report,
+            capacity=opened.capacity,
+            cursor=opened.cursor,
+            cursor_is_assumed=opened.is_cursor_assumed,
+        )
+        return _Look(_with_outline(report, opened.outline(deep=deep)), opened.add_count)
+    except ReplayLogError as error:
+        damage = str(error).removeprefix(f"{files}: ").removesuffix(f" {files.if_damaged}")
+        return _Look(dataclasses.replace(report, damage=damage))
+
+
+def _with_outline(report: Report, outline: Outline | None) -> Report:
+    if outline is None:
+        return report
+    complete = outline.returns[outline.is_complete]
+    return dataclasses.replace(
+        report,
+        steps=int(outline.lengths.sum()),
+        steps_are_exact=outline.is_exact,
+        episodes=len(outline.lengths),
+        complete_episodes=len(complete),
+        mean_return=float(np.mean(complete)) if len(complete) else None,
+    )
+
+
+def _compare(run: Sequence[tuple[CheckpointFiles, _Look]]) -> Iterator[Report]:
+    """Adds to the reports of a run what shows only next to the checkpoint before."""
+    skipped = 0
+    for before, (files, look) in zip([None, *run], run, strict=False):
+        report = look.report
+        if before is not None:
+            gap = range(before[0].number + 1, files.number)
+            report = dataclasses.replace(report, missing_before=tuple(gap))
+        if look.is_last_dump:
+            if before is not None and before[1].report.is_usable and not report.missing_before:
+                repeated = _count_repeated(before[0], files)
+                report = dataclasses.replace(report, repeated_rows=repeated)
+        elif look.add_count is not None:
+            laps = look.laps_skipped - skipped
+            skipped = look.laps_skipped
+            report = dataclasses.replace(report, unwritten_laps=laps)
+        yield report
+
+
+def _count_repeated(before: CheckpointFiles, last: CheckpointFiles) -> int | None:
+    try:
+        first: OpenedCheckpoint = before.open()
+        return last.open().count_repeated(first)
+    except ReplayLogError:  # Both were fine a moment ago, so somebody is writing there.
+        return None

@@ -1,0 +1,80 @@
+"""Addresses of logs: folders, buckets and servers."""
+
+from __future__ import annotations
+
+import os
+
+from etils import epath
+
+
+def is_remote(path: epath.PathLike) -> bool:
+    """Whether a path is not on this machine: gs://, s3://, http(s)://."""
+    return "://" in os.fspath(path)
+
+
+def check_address(what: str, address: epath.PathLike) -> None:
+    """Refuses an address that holds a secret, or that file names cannot be appended to.
+
+    What is refused is never shown: messages end up in logs, and addresses in registries.
+
+    Args:
+      what: names the address in the message.
+      address: a path or a URL.
+
+    Raises:
+      ValueError: it has a user name, a password, a query or a fragment.
+    """
+    _, separator, rest = os.fspath(address).partition("://")
+    if not separator:
+        return
+    # A slash or an @ inside a password would mislead urllib, so look at all of it.
+    host = rest.rpartition("@")[2].partition("/")[0]
+    if "@" in rest:
+        raise ValueError(
+            f"{what} must not hold a user name or a password (in a path, write @ as %40). For "
+            "http(s), put them into ~/.netrc, where they are looked up:\n"
+            f"  machine {host.partition(':')[0]} login USER password PASSWORD"
+        )
+    if "?" in rest or "#" in rest:
+        raise ValueError(
+            f"{what} must be a base that file names can be appended to, without '?' or '#', got "
+            f"such an address of {host}. Signed URLs are for single files: download them to a "
+            "folder, and point to that."
+        )
+
+
+def open_path(path: epath.PathLike) -> epath.Path:
+    """Returns a path that epath can list.
+
+    Raises:
+      ValueError: it cannot list such paths; see also `check_address`.
+    """
+    check_address("A place of logs", path)
+    try:
+        return epath.Path(path).expanduser()
+    except KeyError as error:
+        raise ValueError(
+            f"Cannot list {os.fspath(path)}: expected a folder, or a gs:// or s3:// path. (Logs on "
+            "an http(s) server can be read, but not listed.)"
+        ) from error
+
+
+def children(folder: epath.Path) -> list[epath.Path]:
+    """Lists a folder in order; empty if it is none.
+
+    Raises:
+      OSError: this user may not list it.
+    """
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def describe(root: epath.Path) -> str:
+    """Says in a few words what is at a path."""
+    if not root.is_dir():
+        if is_remote(root):
+            return "does not exist, or cannot be reached"
+        return "is not a folder" if root.exists() else "does not exist"
+    names = [child.name for child in children(root)]
+    if not names:
+        return "is empty"
+    return f"holds {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"

@@ -1,0 +1,202 @@
+"""RL Unplugged, the other public copy of the same play, as episodes.
+
+A file is one checkpoint: a GZIP TFRecord with a `tf.train.Example` per episode. The facts are those
+of TFDS's builder `rlu_atari` (rl_unplugged/atari_utils.py), against which tests compare what is
+read here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+import cv2
+import numpy as np
+
+from tfds_atari_replay.logs.errors import DamageError, reporting_damage
+from tfds_atari_replay.logs.example import parse_example
+from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
+from tfds_atari_replay.logs.npy import open_gzip, read_exactly
+from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode, Frames, Outline, Rows
+from tfds_atari_replay.threads import map_ahead
+
+# A record is its length (uint64), a checksum of that (uint32), the data, and a checksum of the data
+# (uint32). gzip's own checksum covers all of it, so that one is compared instead.
+_HEAD, _FOOT = 12, 4
+# An episode has at most 27,001 frames, and a PNG of one is hardly longer than the frame itself.
+_MAX_RECORD = 2**28
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+_logger = logging.getLogger(__name__)
+
+
+class UnpluggedCheckpoint(OpenedCheckpoint):
+    """A file of RL Unplugged. It is not read before its episodes are."""
+
+    def __init__(self, files: CheckpointFiles):
+        self.files = files
+
+    def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
+        """Yields the episodes in the order of the file, one in memory at a time.
+
+        The file does not say whether its first episode begins at a reset or continues one. Like
+        `rlu_atari`, this takes every episode to begin at a reset, except a terminal state alone.
+        Unlike Dopamine's logs, the file includes the terminal frame.
+
+        Returns:
+          Episodes whose `index` is the file's `episode_idx`. If the last discount is 0, the last
+          step is the terminal state; its action and reward mean nothing and are left out.
+
+        Raises:
+          ReplayLogError: while reading, if the file is damaged, cut short or something else. gzip's
+            checksum is compared after the last episode.
+        """
+        files = self.files
+        with reporting_damage(files, "episodes"), open_gzip(files.paths["episodes"]) as stream:
+            count = 0
+            for record in _read_records(stream):
+                features = parse_example(record)
+                if not count:
+                    self._note_other_number(_read_integer(features, "checkpoint_idx"))
+                yield _to_episode(files, features, frames_at_once)
+                count += 1
+            if not count:
+                raise DamageError("expected episodes, got none")
+
+    def outline(self, *, deep: bool) -> Outline | None:
+        """Lists the episodes, pictures left packed; only reads the first one unless `deep`."""
+        found = self.episodes()
+        if not deep:
+            next(found)
+            return None
+        episodes = [(len(e.action), float(e.reward.sum()), e.is_complete) for e in found]
+        lengths, returns, is_complete = zip(*episodes, strict=True)
+        return Outline(np.array(lengths), np.array(returns), np.array(is_complete), is_exact=True)
+
+    def rows(self) -> Rows:
+        """Reads the steps of all episodes in time order; there is no padding."""
+        # The first pass leaves frames packed. It tells how many there are.
+        episodes = [(e.action, e.reward, e.ends_in_terminal) for e in self.episodes()]
+        actions, rewards, ended = zip(*episodes, strict=True)
+        lengths = np.array([len(action) for action in actions])
+        terminal = np.zeros(lengths.sum(), np.uint8)
+        # A terminal state alone has no row.
+        terminal[(lengths.cumsum() - 1)[np.array(ended) & (lengths > 0)]] = 1
+        frames = np.empty((len(terminal), *FRAME_SHAPE), np.uint8)
+        row = 0
+        for episode in self.episodes():
+            stop = row + len(episode.action)
+            for piece in episode.frames:
+                taken = piece[: stop - row]  # without the terminal frame
+                frames[row : row + len(taken)] = taken
+                row += len(taken)
+        return Rows(frames, np.concatenate(actions), np.concatenate(rewards), terminal)
+
+    def _note_other_number(self, number: int) -> None:
+        if number != self.files.number:
+            _logger.warning(
+                "%s: %s says that it holds checkpoint %s. Was it renamed?",
+                self.files,
+                self.files.paths["episodes"],
+                number,
+            )
+
+
+def _read_records(stream: IO[bytes]) -> Iterator[bytes]:
+    while start := stream.read(1):
+        head = start + read_exactly(stream, _HEAD - 1)
+        length = int.from_bytes(head[:8], "little")
+        if length > _MAX_RECORD:
+            raise DamageError(f"expected a TFRecord file, got a record of {length:,} bytes")
+        data = read_exactly(stream, length)
+        read_exactly(stream, _FOOT)
+        yield data
+
+
+def _read_integer(features: Mapping[str, Any], name: str) -> int:
+    values = features[name].int64_list.value
+    if len(values) != 1:
+        raise DamageError(f"expected one {name} in each record, got {len(values)}")
+    return int(values[0])
+
+
+def _to_episode(
+    files: CheckpointFiles, features: Mapping[str, Any], frames_at_once: int
+) -> Episode:
+    index = _read_integer(features, "episode_idx")
+    pngs = features["observations"].bytes_list.value
+    columns = {
+        "actions": features["actions"].int64_list.value,
+        "clipped_rewards": features["clipped_rewards"].float_list.value,
+        "discounts": features["discounts"].float_list.value,
+    }
+    lengths = {"observations": len(pngs), **{name: len(c) for name, c in columns.items()}}
+    where = f"episode {index}"
+    if not pngs or len(set(lengths.values())) > 1:
+        raise DamageError(f"{where}: expected fields of one length, at least 1, got {lengths}")
+    action = np.fromiter(columns["actions"], np.int64, len(pngs))
+    reward = np.fromiter(columns["clipped_rewards"], np.float32, len(pngs))
+    discount = np.fromiter(columns["discounts"], np.float32, len(pngs))
+    # Discounts come one step late: the last step's says how the action before it ended.
+    ended = bool(discount[-1] == 0)
+    if not discount[1:-1].all():
+        raise DamageError(f"{where}: expected a discount of 0 in the last step only")
+    length = len(pngs) - ended
+    action, reward = action[:length], reward[:length]
+    actions = len(files.game.actions)
+    if length and not 0 <= action.min() <= action.max() < actions:
+        raise DamageError(
+            f"{where}: expected actions from 0 to {actions - 1}, {files.game.name}'s {actions} "
+            f"(another game's file?), got {action.min()} to {action.max()}"
+        )
+    if not np.isfinite(reward).all():
+        raise DamageError(f"{where}: expected finite rewards")
+    return Episode(
+        index,
+        starts_at_reset=length > 0,
+        ends_in_terminal=ended,
+        action=action.astype(np.int32),
+        reward=reward,
+        frames=_decode_frames(files, where, list(pngs), frames_at_once),
+        has_terminal_frame=ended,
+    )
+
+
+def _decode_frames(
+    files: CheckpointFiles, where: str, pngs: list[bytes], at_once: int
+) -> Iterator[Frames]:
+    pieces = (pngs[start : start + at_once] for start in range(0, len(pngs), at_once))
+    with reporting_damage(files, "episodes"):
+        yield from map_ahead(lambda piece: _decode_pngs(where, piece), pieces)
+
+
+def _decode_pngs(where: str, pngs: list[bytes]) -> Frames:
+    frames = np.empty((len(pngs), *FRAME_SHAPE), np.uint8)
+    expected = f"{where}: expected PNG images, uint8 {FRAME_SHAPE}"
+    for frame, png in zip(frames, pngs, strict=True):
+        if (shape := _png_shape(png)) != FRAME_SHAPE:
+            raise DamageError(f"{expected}, got {f'one of the shape {shape}' if shape else None}")
+        image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+        if image is None or image.shape != FRAME_SHAPE or image.dtype != np.uint8:
+            got = "a damaged one" if image is None else f"{image.dtype} {image.shape}"
+            raise DamageError(f"{expected}, got {got}")
+        frame[:] = image
+    return frames
+
+
+def _png_shape(png: bytes) -> tuple[int, int] | None:
+    """Reads the shape from a PNG's header; None if it is no PNG, or cut short.
+
+    OpenCV allocates as many pixels as the header promises, and as many bytes as each chunk does.
+    """
+    place = len(_PNG_SIGNATURE)
+    while png.startswith(_PNG_SIGNATURE) and place < len(png):
+        kind = png[place + 4 : place + 8]
+        if place == len(_PNG_SIGNATURE) and kind != b"IHDR":
+            return None
+        place += 12 + int.from_bytes(png[place : place + 4], "big")
+        if kind == b"IEND" and place <= len(png):
+            return int.from_bytes(png[20:24], "big"), int.from_bytes(png[16:20], "big")
+    return None

@@ -1,0 +1,128 @@
+"""What transforms accept, and what they say of anything else."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+from tfds_atari_replay import schema
+from tfds_atari_replay._extras import tensorflow as tf
+
+STEP_FIELDS = schema.features()["steps"].feature
+"""The fields of a step, by name."""
+
+
+def check_sizes(**sizes: int | None) -> None:
+    """Checks sizes by name; None passes.
+
+    Raises:
+      ValueError: one is not a whole number of at least 1.
+    """
+    for name, value in sizes.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+            raise ValueError(f"{name} must be a whole number, at least 1 (got {value!r})")
+
+
+def check_gamma(gamma: float) -> None:
+    """Raises ValueError unless 0 <= gamma <= 1."""
+    if not 0 <= gamma <= 1:
+        raise ValueError(f"gamma must be from 0 to 1 (got {gamma!r})")
+
+
+def check_axis(axis: int) -> None:
+    """Raises ValueError unless the axis is 0 or -1."""
+    if axis not in (0, -1):
+        raise ValueError(f"axis must be 0, frames first, or -1, frames last (got {axis!r})")
+
+
+def has_episodes(spec: Any) -> bool:
+    """Whether a dataset's elements have steps, and so are episodes."""
+    return isinstance(spec, Mapping) and "steps" in spec
+
+
+def check_episodes(spec: Any, needed: tuple[str, ...]) -> bool:
+    """Checks that a dataset holds single episodes.
+
+    Args:
+      spec: the dataset's element_spec.
+      needed: fields that steps must have.
+
+    Returns:
+      Whether their steps are stored, not decoded.
+
+    Raises:
+      ValueError: it holds something else.
+    """
+    if not has_episodes(spec):
+        hint = ""
+        if isinstance(spec, Mapping) and "observation" in spec:
+            hint = " These are steps; apply it to the episodes they come from."
+        raise ValueError(
+            "Expected a dataset of episodes, as tfds.load gives them: a dict with 'steps'."
+            f"{hint}\nGot {spec}"
+        )
+    steps = spec["steps"]
+    is_stored = not isinstance(steps, tf.data.DatasetSpec)
+    if is_stored:
+        is_single = _are_stored_steps(steps, needed, spec)
+    else:
+        is_single = steps.is_compatible_with(tf.data.DatasetSpec(steps.element_spec))
+        if is_single:
+            check_steps(steps.element_spec, needed, spec)
+    if not is_single:
+        raise ValueError(
+            "Expected a dataset of single episodes: 'steps' a nested dataset, or what "
+            "tfds.decode.SkipDecoding() gives. Are these batches of episodes? Then apply it before "
+            f".batch().\nGot {spec}"
+        )
+    return is_stored
+
+
+def check_steps(steps: Any, needed: tuple[str, ...], spec: Any) -> None:
+    """Checks that elements are single steps.
+
+    Args:
+      steps: their element_spec.
+      needed: fields that they must have.
+      spec: of the whole dataset, for the message.
+
+    Raises:
+      ValueError: they are not.
+    """
+    _check_fields(steps, needed, spec)
+    for name in needed:
+        field, shape = steps[name], (None, None, 1) if name == "observation" else ()
+        if not isinstance(field, tf.TensorSpec) or not field.shape.is_compatible_with(shape):
+            raise ValueError(
+                f"Expected single steps, {name!r} of the shape "
+                f"{'(height, width, 1)' if shape else '()'}; batches of steps need .unbatch() "
+                f"before.\nGot {spec}"
+            )
+
+
+def _are_stored_steps(steps: Any, needed: tuple[str, ...], spec: Any) -> bool:
+    """Whether these are the stored steps of one episode."""
+    _check_fields(steps, needed, spec)
+    unknown = sorted(set(steps) - set(STEP_FIELDS))
+    if unknown:
+        raise ValueError(f"Undecoded steps have unknown fields {unknown}.\nGot {spec}")
+    return all(
+        isinstance(steps[name], tf.TensorSpec)
+        and steps[name].dtype == tf.string
+        and steps[name].shape.rank == bool(STEP_FIELDS[name].shape)
+        for name in needed
+    )
+
+
+def _check_fields(steps: Any, needed: tuple[str, ...], spec: Any) -> None:
+    if not isinstance(steps, Mapping):
+        raise ValueError(f"Expected steps or episodes, which are dicts.\nGot {spec}")
+    missing = sorted(set(needed) - set(steps))
+    if missing:
+        raise ValueError(
+            f"Steps need the fields {sorted(needed)}; {missing} is missing. Were the others left "
+            f"out by PartialDecoding?\nGot {spec}"
+        )

@@ -1,0 +1,203 @@
+"""Cuts episodes into chunks of steps, each with the frames that its windows need.
+
+A window belongs to the chunk in which it ends. With chunks of four steps and windows of three
+frames (stack_size=2, n_step=1), the chunk of the steps e f g h is
+
+  frames   c d | e f g h        before = window.length - 1 frames come first
+  slots          0 1 2 3        slot i is for the window that ends at step i: slot 0 is [c d e]
+  starts         d e f g        so its transition starts n_step steps earlier
+
+The last chunk of an episode has n_step - 1 slots more, for windows that reach beyond a terminal
+state.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from tfds_atari_replay import blocks
+from tfds_atari_replay._extras import tensorflow as tf
+from tfds_atari_replay.steps import Steps
+from tfds_atari_replay.transforms.checks import STEP_FIELDS
+from tfds_atari_replay.transforms.windows import Columns, Starts, Window, tensorflow_ops
+
+Tensors = dict[str, Any]
+
+STEPS_PER_CHUNK = 64
+"""Of decoded steps; stored ones are cut as their blocks are."""
+
+NEEDED = ("observation", "action", "reward", "is_first", "is_terminal")
+"""The fields of steps that transitions are made of."""
+
+
+class StoredChunk(NamedTuple):
+    """A chunk whose frames are packed.
+
+    Attributes:
+      stored: bytes (context + 1,), its block, after the blocks that long windows reach back to.
+      number: int32 (), its place in the episode.
+      starts: each (slots,).
+    """
+
+    stored: tf.Tensor
+    number: tf.Tensor
+    starts: Starts
+
+
+class PackedChunks(NamedTuple):
+    """Several chunks, whose frames are rows of pixels.
+
+    Attributes:
+      rows: uint8 (chunks, rows, bytes per row).
+      index: int32 (chunks, before + steps, height); `tf.gather(rows[i], index[i])` makes frames.
+      length: int32 (chunks,), steps in each.
+      starts: each (chunks, slots).
+    """
+
+    rows: tf.Tensor
+    index: tf.Tensor
+    length: tf.Tensor
+    starts: Starts
+
+
+class Chunk(NamedTuple):
+    """A chunk of decoded steps.
+
+    Attributes:
+      frames: uint8 (before + steps, height, width).
+      length: int32 (), steps.
+      starts: each (slots,).
+    """
+
+    frames: tf.Tensor
+    length: tf.Tensor
+    starts: Starts
+
+
+class Tail(NamedTuple):
+    """The last steps of what came before a chunk.
+
+    Attributes:
+      frames: uint8 (before, height, width).
+      columns: each (before,).
+      has_begun: bool (), whether there was a chunk.
+    """
+
+    frames: tf.Tensor
+    columns: Columns
+    has_begun: tf.Tensor
+
+
+def without_autograph(function: Any) -> Any:
+    """Keeps AutoGraph from rewriting a function that does not need it, which takes a second."""
+    return tf.autograph.experimental.do_not_convert(function)
+
+
+def decode(stored: Tensors) -> tf.data.Dataset:
+    """Decodes the stored steps of an episode."""
+    return Steps({name: STEP_FIELDS[name] for name in stored}).decode_example(stored)
+
+
+def cut_stored_episode(stored: Tensors, window: Window) -> StoredChunk:
+    """Cuts an episode whose steps are not decoded; a dimension of chunks comes first."""
+    info = STEP_FIELDS.get_tensor_info()
+    columns = {
+        name: blocks.unpack_column(stored[name], info[name])
+        for name in NEEDED
+        if name != "observation"
+    }
+    frames = stored["observation"]
+    num_chunks, num_steps = tf.size(frames), tf.size(columns["action"])
+    steps, lead = blocks.read_geometry(frames[0])
+    starts = window.starts(
+        window.pad(
+            **columns,
+            before=window.length - 1,
+            after=num_chunks * steps - num_steps + window.n_step - 1,
+            ops=tensorflow_ops(),
+        ),
+        num_chunks * steps + window.n_step - 1,
+        tensorflow_ops(),
+    )
+    number = tf.range(num_chunks)[:, tf.newaxis]
+    slot = tf.range(steps + window.n_step - 1)
+    in_chunks = Starts(*(tf.gather(column, number * steps + slot) for column in starts))
+    # A window that ends in the next chunk belongs to that one.
+    is_own = (slot < steps) | (number == num_chunks - 1)
+    context = tf.maximum(-((lead - window.length + 1) // steps), 0)
+    places = tf.maximum(number + tf.range(-context, 1), 0)
+    return StoredChunk(
+        tf.gather(frames, places),
+        number[:, 0],
+        in_chunks._replace(is_valid=in_chunks.is_valid & is_own),
+    )
+
+
+def unpack_chunks(chunks: StoredChunk, window: Window) -> PackedChunks:
+    """Unpacks a batch of chunks, all at once: a call for each spends half of its time on itself."""
+    info = STEP_FIELDS.get_tensor_info()["observation"]
+    count, num_blocks = tf.unstack(tf.shape(chunks.stored))
+    rows, index, length, (steps, lead) = blocks.unpack_blocks(
+        tf.reshape(chunks.stored, [-1]), info
+    )
+    height = index.shape[-1]
+    # The rows of a chunk's blocks lie one after the other.
+    index += (tf.range(tf.shape(index)[0]) % num_blocks * tf.shape(rows)[1])[:, None, None]
+    rows = tf.reshape(rows, (count, -1, rows.shape[-1]))
+    index = tf.reshape(index, (count, num_blocks, -1, height))
+    # Before an episode's first block there are zeros, like the first frame of its lead.
+    place = chunks.number[:, tf.newaxis] - num_blocks + 1 + tf.range(num_blocks)
+    index = tf.where((place >= 0)[..., None, None], index, index[:, :1, :1])
+    # The blocks in a row: the first one's lead, then the frames of each.
+    joined = tf.concat(
+        [index[:, 0, :lead], tf.reshape(index[:, :, lead:], (count, -1, height))], 1
+    )
+    before = window.length - 1
+    index = joined[:, lead + (num_blocks - 1) * steps - before :]
+    length = tf.reshape(length, (count, num_blocks))[:, -1]
+    return PackedChunks(rows, index, length, chunks.starts)
+
+
+def cut_steps(steps: tf.data.Dataset, window: Window) -> tf.data.Dataset:
+    """Cuts a nested dataset of steps into chunks."""
+    before = window.length - 1
+    height, width, _ = steps.element_spec["observation"].shape
+    slots = STEPS_PER_CHUNK + window.n_step - 1
+
+    @without_autograph
+    def cut(tail: Tail, steps: Tensors) -> tuple[Tail, Chunk]:
+        length = tf.size(steps["action"])
+        ones = tf.ones_like(steps["is_terminal"])
+        # Before the first step nothing is real. What it was is known if that step is a reset.
+        is_reset = ~tail.has_begun & steps["is_first"][0]
+        tail_columns = tail.columns._replace(is_known=tail.columns.is_known | is_reset)
+        own_columns = Columns(steps["action"], steps["reward"], steps["is_terminal"], ones, ones)
+        columns = Columns(
+            *(tf.concat(pair, 0) for pair in zip(tail_columns, own_columns, strict=True))
+        )
+        frames = tf.concat([tail.frames, tf.squeeze(steps["observation"], -1)], 0)
+        missing = STEPS_PER_CHUNK - length
+        padded = Columns(*(tf.pad(c, [[0, missing + window.n_step - 1]]) for c in columns))
+        chunk = Chunk(
+            tf.ensure_shape(
+                tf.pad(frames, [[0, missing], [0, 0], [0, 0]]),
+                (before + STEPS_PER_CHUNK, height, width),
+            ),
+            length,
+            window.starts(padded, slots, tensorflow_ops()),
+        )
+        kept = Tail(frames[-before:], Columns(*(c[-before:] for c in columns)), tf.constant(True))
+        return kept, chunk
+
+    spec = steps.element_spec
+    nothing = tf.zeros(before, tf.bool)
+    start = Tail(
+        tf.zeros((before, height, width), spec["observation"].dtype),
+        Columns(
+            tf.zeros(before, spec["action"].dtype),
+            tf.zeros(before, spec["reward"].dtype),
+            *[nothing] * 3,
+        ),
+        tf.constant(False),
+    )
+    return steps.batch(STEPS_PER_CHUNK).scan(start, cut)

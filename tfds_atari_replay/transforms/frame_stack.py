@@ -1,0 +1,102 @@
+"""`frame_stack`: observations of single frames to stacks of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tfds_atari_replay._extras import tensorflow as tf
+from tfds_atari_replay.transforms import checks
+from tfds_atari_replay.transforms.chunks import (
+    STEPS_PER_CHUNK,
+    Tensors,
+    decode,
+    without_autograph,
+)
+
+_NEEDED = ("observation", "is_first", "is_last")
+
+
+def frame_stack(
+    stack_size: int = 4, *, axis: int = 0
+) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Replaces each observation by the last `stack_size` frames, oldest first.
+
+    Frames before a reset are zeros, Dopamine's rule. So are those before a piece that begins in the
+    middle of an episode, where they are merely unknown (`transitions` leaves such steps out). With
+    stack_size=2, for frames a b c of an episode and the zeros 0 of its terminal state:
+
+      a b c 0  ->  0a ab bc c0
+
+    Use it as `dataset.apply(frame_stack())`, on episodes, decoded or not, or on the steps of many
+    episodes one after the other, which need `is_first` and `is_last`.
+
+    Args:
+      stack_size: frames per observation, at least 1.
+      axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
+
+    Returns:
+      A function from a dataset to a dataset, for `tf.data.Dataset.apply`. It raises ValueError if
+      the dataset holds neither episodes nor steps.
+
+    Raises:
+      ValueError: stack_size or axis is out of range.
+    """
+    checks.check_sizes(stack_size=stack_size)
+    checks.check_axis(axis)
+
+    def apply(dataset: tf.data.Dataset) -> tf.data.Dataset:
+        spec = dataset.element_spec
+        if not checks.has_episodes(spec):
+            checks.check_steps(spec, _NEEDED, spec)
+            return _stack_steps(dataset, stack_size, axis)
+        is_stored = checks.check_episodes(spec, _NEEDED)
+
+        @without_autograph
+        def stack(episode: Tensors) -> Tensors:
+            steps = decode(episode["steps"]) if is_stored else episode["steps"]
+            return {**episode, "steps": _stack_steps(steps, stack_size, axis)}
+
+        return dataset.map(stack)
+
+    return apply
+
+
+def _stack_steps(steps: tf.data.Dataset, stack_size: int, axis: int) -> tf.data.Dataset:
+    """Stacks the frames of steps, of one episode or of several one after the other."""
+    spec = steps.element_spec
+    height, width, _ = spec["observation"].shape
+    before = stack_size - 1
+
+    @without_autograph
+    def stack(state: Any, batch: Tensors) -> Any:
+        frames_before, starts_before, was_last = state
+        follows_last = tf.concat([was_last, batch["is_last"][:-1]], 0)
+        frames = tf.concat([frames_before, tf.squeeze(batch["observation"], -1)], 0)
+        starts = tf.concat([starts_before, batch["is_first"] | follows_last], 0)
+        place = tf.range(tf.size(batch["is_last"])) + before
+        index, reaches = [place], tf.ones_like(place, tf.bool)
+        for number in range(1, stack_size):
+            # One frame further back, unless an episode starts between.
+            reaches &= ~tf.gather(starts, place - number + 1)
+            index.insert(0, tf.where(reaches, place - number, -1))
+        zero = tf.zeros_like(frames[:1])
+        stacked = tf.gather(tf.concat([zero, frames], 0), tf.stack(index, 1) + 1)
+        if axis == -1:
+            stacked = tf.transpose(stacked, (0, 2, 3, 1))
+        kept = slice(tf.size(starts) - before, None)
+        state = frames[kept], starts[kept], batch["is_last"][-1:]
+        return state, {**batch, "observation": stacked}
+
+    start = (
+        tf.zeros((before, height, width), spec["observation"].dtype),
+        tf.ones(before, tf.bool),
+        tf.ones(1, tf.bool),
+    )
+    stacked = steps.batch(STEPS_PER_CHUNK).scan(start, stack).unbatch()
+    length = steps.cardinality()
+    return tf.cond(  # Filtered steps, for example, do not know theirs.
+        length >= 0,
+        lambda: stacked.apply(tf.data.experimental.assert_cardinality(length)),
+        lambda: stacked,
+    )

@@ -1,0 +1,241 @@
+"""Pools of frames, and batches of transitions gathered from them, in order or shuffled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tfds_atari_replay._extras import tensorflow as tf
+from tfds_atari_replay.transforms.chunks import (
+    Chunk,
+    PackedChunks,
+    StoredChunk,
+    cut_steps,
+    cut_stored_episode,
+    unpack_chunks,
+    without_autograph,
+)
+from tfds_atari_replay.transforms.windows import Window
+
+Tensors = dict[str, Any]
+
+# Chunks in a pool. From 192, a batch of 256 draws steps of 141 on average. They take 90 MB, twice,
+# since the next pool is made while batches are gathered from one.
+_POOL_SHUFFLED = 192
+_POOL_IN_ORDER = 16
+
+# Blocks unpacked by one call: unpacking a single one, TensorFlow spends half of the time on calls.
+_BLOCKS_AT_ONCE = 16
+
+# What is shuffled before it is unpacked: half a million steps, 20 to 150 MB. Episodes whose steps
+# come decoded cannot be cut up, and the longest have 27,000 steps.
+_SHUFFLED_BLOCKS = 8192
+_SHUFFLED_EPISODES = 1024
+_OPEN_EPISODES = 96  # each with a few unpacked blocks
+
+# Fixed: TensorFlow's AUTOTUNE starts with one and needs a second to find out.
+PARALLEL = os.cpu_count() or 1
+
+
+class Pool(NamedTuple):
+    """Frames, and N transitions among them.
+
+    Attributes:
+      frames: uint8 (frames, height, width).
+      observation: int32 (N,), the first frame of each stack.
+      next_observation: int32 (N,), likewise; means nothing where discount is 0.
+      action: int64 (N,).
+      reward: float32 (N,).
+      discount: float32 (N,).
+    """
+
+    frames: tf.Tensor
+    observation: tf.Tensor
+    next_observation: tf.Tensor
+    action: tf.Tensor
+    reward: tf.Tensor
+    discount: tf.Tensor
+
+
+def pools_of_stored_steps(
+    episodes: tf.data.Dataset, window: Window, shuffle: bool, seed: int | None
+) -> tf.data.Dataset:
+    """Makes pools from episodes whose steps are not decoded: blocks are shuffled while packed."""
+
+    @without_autograph
+    def cut(episode: Tensors) -> StoredChunk:
+        return cut_stored_episode(episode["steps"], window)
+
+    @without_autograph
+    def unpack(chunks: StoredChunk) -> PackedChunks:
+        return unpack_chunks(chunks, window)
+
+    def make_pool(groups: PackedChunks) -> Pool:
+        # Where a chunk's rows begin among those of all groups.
+        num_rows = tf.shape(groups.rows)[2]
+        merged = tf.nest.map_structure(_merge_first_two, groups)
+        start = tf.range(tf.shape(merged.rows)[0]) * num_rows
+        rows = tf.reshape(merged.rows, (-1, merged.rows.shape[-1]))
+        frames = tf.gather(rows, merged.index + start[:, None, None])
+        return _list_transitions(Chunk(frames, merged.length, merged.starts), window)
+
+    chunks = episodes.map(cut, num_parallel_calls=PARALLEL)
+    chunks = chunks.flat_map(tf.data.Dataset.from_tensor_slices)
+    if shuffle:
+        chunks = chunks.shuffle(_SHUFFLED_BLOCKS, seed)
+    groups = chunks.batch(_BLOCKS_AT_ONCE).map(unpack, num_parallel_calls=PARALLEL)
+    size = _POOL_SHUFFLED if shuffle else _POOL_IN_ORDER
+    # Groups differ in their number of rows, and the last has fewer blocks: hence padded.
+    return _make_pools(groups.padded_batch(size // _BLOCKS_AT_ONCE), make_pool, shuffle, seed)
+
+
+def pools_of_decoded_steps(
+    episodes: tf.data.Dataset, window: Window, shuffle: bool, seed: int | None
+) -> tf.data.Dataset:
+    """Makes pools from episodes with nested datasets of steps."""
+
+    @without_autograph
+    def cut(episode: Tensors) -> tf.data.Dataset:
+        return cut_steps(episode["steps"], window)
+
+    def make_pool(chunks: Chunk) -> Pool:
+        return _list_transitions(chunks, window)
+
+    if not shuffle:
+        chunks = episodes.flat_map(cut).batch(_POOL_IN_ORDER)
+        return _make_pools(chunks, make_pool, shuffle, seed)
+    chunks = episodes.shuffle(_SHUFFLED_EPISODES, seed).interleave(
+        cut, cycle_length=_OPEN_EPISODES, block_length=_POOL_SHUFFLED // _OPEN_EPISODES
+    )
+    return _make_pools(chunks.batch(_POOL_SHUFFLED), make_pool, shuffle, seed)
+
+
+def cut_into_batches(
+    pools: tf.data.Dataset, stack_size: int, batch_size: int, axis: int
+) -> tf.data.Dataset:
+    """Cuts pools into batches of transitions. What is left of a pool begins the next batch.
+
+    Args:
+      pools: each with whether it is the end.
+      stack_size: frames per observation.
+      batch_size: transitions per batch; the very last may have fewer.
+      axis: of the frames in an observation, 0 or -1.
+
+    Returns:
+      A dataset of dicts: observation, action, reward, discount, next_observation.
+    """
+
+    def gather(pool: Pool, start: tf.Tensor, stop: tf.Tensor) -> Tensors:
+        def stacks(first: tf.Tensor) -> tf.Tensor:
+            return _gather_stacks(pool.frames, first[start:stop], stack_size, axis)
+
+        return {
+            "observation": stacks(pool.observation),
+            "action": pool.action[start:stop],
+            "reward": pool.reward[start:stop],
+            "discount": pool.discount[start:stop],
+            "next_observation": stacks(pool.next_observation),
+        }
+
+    def take(rest: Tensors, pool: Pool, start: tf.Tensor, stop: tf.Tensor) -> Tensors:
+        """Takes from what was left, then from the pool."""
+        num_left = tf.size(rest["action"])
+        gathered = gather(pool, tf.maximum(start - num_left, 0), tf.maximum(stop - num_left, 0))
+        # Joining copies, so only where there is something to join.
+        taken: Tensors = tf.cond(
+            start < num_left,
+            lambda: {
+                name: tf.concat([column[start:stop], gathered[name]], 0)
+                for name, column in rest.items()
+            },
+            lambda: gathered,
+        )
+        return taken
+
+    @without_autograph
+    def keep_rest(rest: Tensors, pool_and_end: tuple[Pool, tf.Tensor]) -> Any:
+        pool, is_end = pool_and_end
+        count = tf.size(rest["action"]) + tf.size(pool.action)
+        whole = count // batch_size * batch_size
+        return take(rest, pool, whole, count), (rest, pool, tf.where(is_end, count, whole))
+
+    @without_autograph
+    def cut(rest: Tensors, pool: Pool, stop: tf.Tensor) -> tf.data.Dataset:
+        starts = tf.data.Dataset.range(0, tf.cast(stop, tf.int64), batch_size, output_type=tf.int32)
+        return starts.map(
+            without_autograph(
+                lambda start: take(rest, pool, start, tf.minimum(start + batch_size, stop))
+            ),
+            num_parallel_calls=PARALLEL,
+        )
+
+    nothing = gather(_empty_pool(pools), tf.constant(0), tf.constant(0))
+    return pools.scan(nothing, keep_rest).flat_map(cut)
+
+
+def _list_transitions(chunks: Chunk, window: Window) -> Pool:
+    """Lists the transitions of chunks, (chunks, ...), and where their stacks begin."""
+    found = tf.where(chunks.starts.is_valid)
+    chunk, slot = tf.unstack(tf.cast(found, tf.int32), axis=1)
+    start = chunk * tf.shape(chunks.frames)[1]
+    last_slot = tf.gather(chunks.length, chunk) - 1
+    return Pool(
+        frames=_merge_first_two(chunks.frames),
+        observation=start + slot,
+        # Whatever would follow a terminal state is the terminal state.
+        next_observation=start + tf.minimum(slot, last_slot) + window.n_step,
+        action=tf.gather_nd(chunks.starts.action, found),
+        reward=tf.gather_nd(chunks.starts.reward, found),
+        discount=tf.gather_nd(chunks.starts.discount, found),
+    )
+
+
+def _make_pools(
+    chunks: tf.data.Dataset,
+    make_pool: Callable[[Any], Pool],
+    shuffle: bool,
+    seed: int | None,
+) -> tf.data.Dataset:
+    """Makes pools of batched chunks, shuffled if asked, and marks an empty one as the end."""
+
+    @without_autograph
+    def make(chunks: Any, *seed: tf.Tensor) -> tuple[Pool, bool]:
+        pool = make_pool(chunks)
+        if shuffle:
+            order = tf.range(tf.size(pool.action))
+            order = tf.random.experimental.stateless_shuffle(order, *seed)
+            pool = Pool(pool.frames, *(tf.gather(column, order) for column in pool[1:]))
+        return pool, False
+
+    if shuffle:
+        seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
+        chunks = tf.data.Dataset.zip((chunks, seeds))
+    # One at a time, while batches are gathered from the one before. Without a number TensorFlow
+    # makes several at a time, and memory grows by a GB.
+    pools = chunks.map(make, num_parallel_calls=1)
+    return pools.concatenate(tf.data.Dataset.from_tensors((_empty_pool(pools), True)))
+
+
+def _empty_pool(pools: tf.data.Dataset) -> Pool:
+    spec, _ = pools.element_spec
+    return Pool(*(tf.zeros((0, *part.shape[1:]), part.dtype) for part in spec))
+
+
+def _gather_stacks(frames: tf.Tensor, first: tf.Tensor, stack_size: int, axis: int) -> tf.Tensor:
+    """Gathers the stacks that begin at the frames `first`, (N,)."""
+    index = first[:, tf.newaxis] + tf.range(stack_size)
+    if axis == 0:
+        return tf.gather(frames, index)
+    if frames.dtype == tf.uint8 and stack_size == 4:
+        # Interleaving bytes as words takes 18 us a stack, where tf.transpose takes 30.
+        word = sum(
+            tf.cast(tf.gather(frames, first + number), tf.int32) * 256**number
+            for number in range(stack_size)
+        )
+        return tf.bitcast(word, tf.uint8)
+    return tf.transpose(tf.gather(frames, index), (0, 2, 3, 1))
+
+
+def _merge_first_two(values: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(values, tf.concat([[-1], tf.shape(values)[2:]], 0))

@@ -1,0 +1,82 @@
+"""`transitions`: episodes to state, action, reward, next state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tfds_atari_replay._extras import tensorflow as tf
+from tfds_atari_replay.transforms import checks
+from tfds_atari_replay.transforms.chunks import NEEDED, STEPS_PER_CHUNK
+from tfds_atari_replay.transforms.pools import (
+    cut_into_batches,
+    pools_of_decoded_steps,
+    pools_of_stored_steps,
+)
+from tfds_atari_replay.transforms.windows import Window
+
+
+def transitions(
+    *,
+    stack_size: int = 4,
+    n_step: int = 1,
+    gamma: float = 0.99,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    seed: int | None = None,
+    axis: int = 0,
+) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Turns episodes into transitions, each complete one exactly once.
+
+    Only those are left out whose history or future the checkpoint cut off. For an episode of three
+    steps with frames a b c, actions x y z, rewards 1 2 4 and a terminal state with the frame 0,
+    with stack_size=2, n_step=2, gamma=0.5:
+
+      observation  action  reward  discount  next_observation
+      0a           x       2       0.25      bc
+      ab           y       4       0         c0, means nothing
+      bc           z       4       0         c0, means nothing
+
+    Use it as `dataset.apply(transitions(batch_size=256, shuffle=True))`. Undecoded steps,
+    `decoders={"steps": tfds.decode.SkipDecoding()}`, are fastest and mix best.
+
+    With `shuffle`, batches are drawn without replacement from a pool of 12,288 steps: 192 blocks of
+    64 consecutive steps, from random places among the next 500,000 steps. (The files hold episodes
+    in hashed order.) From decoded steps the pool has the next 128 steps of 96 random episodes.
+
+    Args:
+      stack_size: frames per observation, at least 1.
+      n_step: steps from observation to next_observation, at least 1.
+      gamma: discount per step, 0 to 1.
+      batch_size: transitions per batch; the last one of an epoch may have fewer. None for single
+        transitions without a batch dimension.
+      shuffle: whether to mix; the order differs in each iteration.
+      seed: makes the order of shuffling reproducible.
+      axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
+
+    Returns:
+      A function from a dataset of episodes to one of transitions, for `tf.data.Dataset.apply`. It
+      raises ValueError if the dataset does not hold episodes. A transition is a dict:
+
+      observation: uint8 (stack_size, 84, 84), as `frame_stack` makes it.
+      action: int64.
+      reward: float32, sum of gamma**k * reward over n_step steps, or up to the episode's end.
+      discount: float32, gamma**n_step, or 0 if the episode ended within these steps.
+      next_observation: like observation, n_step steps later; means nothing where discount is 0.
+
+    Raises:
+      ValueError: an argument is out of range.
+    """
+    checks.check_sizes(stack_size=stack_size, n_step=n_step, batch_size=batch_size)
+    checks.check_gamma(gamma)
+    checks.check_axis(axis)
+    window = Window(stack_size, n_step, gamma)
+
+    def apply(dataset: tf.data.Dataset) -> tf.data.Dataset:
+        is_stored = checks.check_episodes(dataset.element_spec, NEEDED)
+        make_pools: Any = pools_of_stored_steps if is_stored else pools_of_decoded_steps
+        pools = make_pools(dataset, window, shuffle, seed)
+        batches = cut_into_batches(pools, stack_size, batch_size or STEPS_PER_CHUNK, axis)
+        return batches.unbatch() if batch_size is None else batches.prefetch(2)
+
+    return apply

@@ -1,0 +1,161 @@
+"""The one rule: which windows of an episode are whole, with which reward and discount.
+
+A transition needs a window of stack_size + n_step frames. With stack_size=3 and n_step=2, the
+transition of step c is made of
+
+  frames            a b c d e
+  observation      [a b c]
+  action, reward        x y      of c, and of the n_step steps from c on
+  next_observation     [c d e]   n_step steps later
+
+It exists if the log says what a and b were (zeros before a reset) and how the n_step steps went
+(until e, or a terminal before). The rule below is written once, for NumPy and for TensorFlow, whose
+functions of the same meaning are passed in as `Ops`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfds_atari_replay._extras import tensorflow as tf
+
+_ZERO = np.float32(0)
+
+Array = Any
+"""A NumPy array or a tensor."""
+
+
+class Ops(NamedTuple):
+    """The functions that the rule needs, besides operators and slices."""
+
+    where: Callable[..., Array]
+    pad: Callable[..., Array]
+
+
+NUMPY_OPS = Ops(np.where, np.pad)
+
+
+def tensorflow_ops() -> Ops:
+    """Returns TensorFlow's."""
+    return Ops(tf.where, tf.pad)
+
+
+class Columns(NamedTuple):
+    """What the rule looks at, for steps in a row, each (steps,).
+
+    Attributes:
+      action: int64.
+      reward: float32.
+      is_terminal: bool.
+      is_real: bool, False for padding.
+      is_known: bool, False where the checkpoint cut off the history.
+    """
+
+    action: Array
+    reward: Array
+    is_terminal: Array
+    is_real: Array
+    is_known: Array
+
+
+class Starts(NamedTuple):
+    """For each step, the transition that starts there, each (steps,).
+
+    Attributes:
+      action: int64.
+      reward: float32, sum of gamma**k * reward over n_step steps, or up to the episode's end.
+      discount: float32, gamma**n_step, or 0 if the episode ended within these steps.
+      is_valid: bool, whether there is a transition.
+    """
+
+    action: Array
+    reward: Array
+    discount: Array
+    is_valid: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """The window of a transition."""
+
+    stack_size: int
+    n_step: int
+    gamma: float
+
+    @property
+    def length(self) -> int:
+        """Frames in the window."""
+        return self.stack_size + self.n_step
+
+    def pad(
+        self,
+        *,
+        action: Array,
+        reward: Array,
+        is_terminal: Array,
+        is_first: Array,
+        before: int,
+        after: int | Array,
+        ops: Ops,
+    ) -> Columns:
+        """Adds padding around the steps of a whole episode; its history is known after a reset.
+
+        Args:
+          action: (T,).
+          reward: (T,).
+          is_terminal: (T,).
+          is_first: (T,).
+          before: how many steps to put before.
+          after: how many steps to put after.
+          ops: of the arrays.
+
+        Returns:
+          Columns (before + T + after,).
+        """
+
+        around, ones = [[before, after]], is_terminal | ~is_terminal
+        is_known = ops.pad(ones, [[0, after]])
+        return Columns(
+            ops.pad(action, around),
+            ops.pad(reward, around),
+            ops.pad(is_terminal, around),
+            ops.pad(ones, around),
+            ops.pad(is_known, [[before, 0]], constant_values=is_first[0]),
+        )
+
+    def starts(self, columns: Columns, count: int | Array, ops: Ops) -> Starts:
+        """Applies the rule.
+
+        Args:
+          columns: (stack_size - 1 + count + n_step,): the steps in question, those their stacks
+            reach back to, and those they look ahead to.
+          count: how many steps are in question.
+          ops: of the arrays.
+
+        Returns:
+          Starts (count,).
+        """
+        first = self.stack_size - 1
+
+        def later(column: Array, number: int) -> Array:
+            return column[first + number : first + number + count]
+
+        reward = later(columns.reward, 0)
+        is_over = later(columns.is_terminal, 1)
+        for number in range(1, self.n_step):
+            discounted = np.float32(self.gamma**number) * later(columns.reward, number)
+            reward = reward + ops.where(is_over, _ZERO, discounted)
+            is_over = is_over | later(columns.is_terminal, number + 1)
+        is_step = later(columns.is_real, 0) & ~later(columns.is_terminal, 0)
+        has_history = later(columns.is_known, -first)
+        has_future = is_over | later(columns.is_real, self.n_step)
+        return Starts(
+            later(columns.action, 0),
+            reward,
+            ops.where(is_over, _ZERO, np.float32(self.gamma**self.n_step)),
+            is_step & has_history & has_future,
+        )
