@@ -2,7 +2,7 @@
 
 import sys
 
-from tfds_atari_replay import cli
+from tfds_atari_replay.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(cli.main())
+    sys.exit(main())

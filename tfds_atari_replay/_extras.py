@@ -31,4 +31,4 @@ def required_for(feature: str, extra: str) -> Iterator[None]:
 
 # Imported on first use: reading with NumPy never needs it, and it takes seconds.
 with epy.lazy_imports(error_callback=_pip_line("tensorflow")):
-    import tensorflow  # noqa: F401
+    import tensorflow as tensorflow

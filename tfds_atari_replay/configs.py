@@ -51,7 +51,6 @@ class Source:
         return f"{self.game.name}, run {self.run}, checkpoint {numbers}"
 
 
-
 def all_sources() -> Iterator[Source]:
     """Yields what every config stands for: 60 games, 54 splits, 5 runs."""
     for game in GAMES.values():
@@ -62,6 +61,7 @@ def all_sources() -> Iterator[Source]:
 
 def explain_unknown(name: str) -> str:
     """Says that there is no config of this name, and which ones are close to it."""
+
     # Comparing with all 16,200 names takes difflib seconds, so the game comes first.
     def likeness(game: Game) -> float:
         return difflib.SequenceMatcher(a=game.rom, b=name[: len(game.rom)]).ratio()

@@ -1,14 +1,19 @@
-"""Playing the games: environments, and what a policy scores in them.
+"""Playing the games: environments, evaluation and recording.
 
-gymnasium and the emulator are imported when they are first asked for.
+gymnasium and the emulator are imported on first use.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tfds_atari_replay._extras import required_for
+from tfds_atari_replay.envs.evaluation import Evaluation, evaluate
+
 if TYPE_CHECKING:
     from tfds_atari_replay.envs.env import AtariEnv
+
+__all__ = ["Evaluation", "evaluate", "make_env"]
 
 
 def make_env(
@@ -22,32 +27,35 @@ def make_env(
     emulator: str = "ale_py",
     render_mode: str | None = None,
 ) -> AtariEnv:
-    """Makes a game as a gymnasium environment, as the logs' agents saw it.
+    """Makes a game as a gymnasium environment that shows it as the logs' agents saw it.
 
-    Observations are uint8 (84, 84), equal, bit for bit, to those of Dopamine's preprocessing; the
-    one after the last step of a game is no part of any log. A step is four frames. `terminated` is
-    game over; `truncated` comes after 27,000 steps (in the logs, a terminal too). There are no
-    no-op starts. `reset(seed=s)` seeds the emulator with s (modulo 2**31). In `info`: lives,
-    unclipped_reward, frame_number, episode_frame_number.
+    Observations are uint8 (84, 84), bit for bit those of Dopamine's preprocessing; the observation
+    after a game's last step is in no log. A step is four frames. `terminated` means game over;
+    `truncated` comes after 27,000 steps (the logs set terminal there too). There are no no-op
+    starts. `reset(seed=s)` seeds the emulator with s (modulo 2**31). `info` has lives,
+    unclipped_reward, frame_number and episode_frame_number.
 
     Args:
       game: any spelling of its name.
-      stack: give the last four frames, uint8 (4, 84, 84), oldest first, zeros before the first.
-      sticky_actions: repeat the action before with probability 0.25 in each frame, as in the logs.
+      stack: return the last four frames, uint8 (4, 84, 84), oldest first, zeros before the first.
+      sticky_actions: repeat the previous action with probability 0.25 in each frame, as in the
+        logs.
       terminal_on_life_loss: end the episode with each life.
       clip_rewards: clip rewards to [-1, 1], as in the logs.
-      roms: 'legacy', the ROM on which the logs were recorded, of atari-py 0.2.5, from
-        `$ATARI_REPLAY_ROMS` or the installed atari_py; 'ale', ale-py's, another for 29 games;
-        'auto', the legacy one where it is found, else ale-py's, with a warning if that differs.
+      roms: 'legacy' for the ROM on which the logs were recorded, that of atari-py 0.2.5, from
+        `$ATARI_REPLAY_ROMS` or the installed atari_py; 'ale' for ale-py's, a different file in 29
+        games; 'auto' for the legacy one if it is found, else ale-py's, with a warning if the two
+        differ.
       emulator: 'ale_py', or 'atari_py', which recorded the logs.
-      render_mode: 'rgb_array' for `render()` to give the screen in colour, 'human' for a window.
+      render_mode: 'rgb_array' for `render()` to return the screen in colour, 'human' for a window.
 
     Raises:
       ValueError: unknown game, roms, emulator or render_mode; a ROM file is not the right one.
-      FileNotFoundError: no legacy ROM, and roms is 'legacy'.
-      ImportError: emulator is 'atari_py', which is not installed.
+      FileNotFoundError: roms is 'legacy' and none is found.
+      ImportError: gymnasium, ale-py or the emulator asked for is not installed.
     """
-    from tfds_atari_replay.envs.env import AtariEnv
+    with required_for("make_env", "envs"):
+        from tfds_atari_replay.envs.env import AtariEnv
 
     return AtariEnv(
         game,

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import importlib
 import pathlib
-from typing import Any, TypeAlias
+from typing import Any
 
 import ale_py
 import ale_py.roms
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from tfds_atari_replay.envs.protocol import FRAMES_PER_STEP, STICKY_PROBABILITY, Frames
 from tfds_atari_replay.games import Game
-
-Screen: TypeAlias = npt.NDArray[np.uint8]
-
-STICKY_PROBABILITY = 0.25
-FRAMES_PER_STEP = 4
-FRAME_SIZE = 84
-MAX_STEPS = 27_000
-"""Agent steps (108,000 frames) after which the logs' runs cut an episode."""
+from tfds_atari_replay.logs.records import FRAME_SHAPE
 
 EMULATORS = ("ale_py", "atari_py")
 
@@ -28,11 +21,11 @@ EMULATORS = ("ale_py", "atari_py")
 class Emulator:
     """Plays a game and returns what Dopamine's preprocessing shows an agent.
 
-    A step is four frames with one action; the reward is their sum, not clipped. The observation is
-    the maximum of the grey screens of frames 3 and 4, resized to 84x84 with OpenCV's INTER_AREA.
-    After a reset the second screen is black. There are no no-op starts, no fire at reset, and
-    losing a life ends nothing. Sticky actions repeat the action before with probability 0.25.
-    This is the protocol of Machado et al. (2018), with which the logs were recorded.
+    A step is four frames with one action; its reward is their unclipped sum. The observation is the
+    maximum of the grey screens of frames 3 and 4, resized to 84x84 with OpenCV's INTER_AREA. After
+    a reset the second screen is black. There are no no-op starts, no fire at reset, and losing a
+    life ends nothing. In each frame the previous action is repeated with probability 0.25. This is
+    the protocol of Machado et al. (2018), with which the logs were recorded.
     """
 
     def __init__(
@@ -49,12 +42,12 @@ class Emulator:
 
         Args:
           game: the game to play.
-          seed: for the emulator's random numbers: sticky actions, and in atari_py some games' first
-            state.
+          seed: for the emulator's random numbers: sticky actions, and in atari_py also the first
+            state of some games.
           rom: the ROM file, named `<game.rom>.bin`; by default ale-py's own.
-          sticky_probability: of repeating the action before, in each frame.
-          emulator: 'ale_py', or 'atari_py', the one that recorded the logs.
-          display: whether the emulator opens a window and shows the game.
+          sticky_probability: of repeating the previous action, in each frame.
+          emulator: 'ale_py', or 'atari_py', which recorded the logs.
+          display: open a window that shows the game.
         """
         self.game = game
         self._arguments = {
@@ -71,8 +64,8 @@ class Emulator:
         else:
             self._ale = importlib.import_module("atari_py").ALEInterface()
         self._is_atari_py = emulator == "atari_py"
-        # The emulator takes its settings when a ROM is loaded, so they come first. To atari_py, 0
-        # means the time of day.
+        # Settings take effect when a ROM is loaded, so they come first. To atari_py, seed 0 means
+        # the time of day.
         self._ale.setInt("random_seed", seed or (2**31 - 1 if self._is_atari_py else 0))
         self._ale.setFloat("repeat_action_probability", sticky_probability)
         if display:
@@ -83,7 +76,7 @@ class Emulator:
         self._screens = np.zeros((2, *(reversed(size) if self._is_atari_py else size)), np.uint8)
 
     def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles: the game goes on where it stands, random numbers and all."""
+        """Saves the game as it stands, random numbers included, for copies and pickles."""
         if self._is_atari_py:
             state = self._ale.cloneSystemState()
             saved = np.array(self._ale.encodeState(state))
@@ -119,19 +112,19 @@ class Emulator:
             "episode_frame_number": int(self._ale.getEpisodeFrameNumber()),
         }
 
-    def screen(self) -> Screen:
+    def screen(self) -> Frames:
         """The screen in colour, uint8 (height, width, 3)."""
         ale = self._ale
         return np.asarray(ale.getScreenRGB2() if self._is_atari_py else ale.getScreenRGB())
 
-    def reset(self) -> Screen:
+    def reset(self) -> Frames:
         """Starts an episode; returns its first observation, uint8 (84, 84)."""
         self._ale.reset_game()
         self._ale.getScreenGrayscale(self._screens[0])
         self._screens[1] = 0
         return self._observation()
 
-    def step(self, action: int) -> tuple[Screen, float, bool]:
+    def step(self, action: int) -> tuple[Frames, float, bool]:
         """Plays one agent step.
 
         Args:
@@ -139,8 +132,7 @@ class Emulator:
 
         Returns:
           The observation, uint8 (84, 84); the unclipped reward; whether the game is over. The
-          observation after the last step of a game is no part of any log, and versions of
-          Dopamine differ in it.
+          observation after a game's last step is in no log, and versions of Dopamine differ in it.
         """
         reward = 0.0
         for frame in range(FRAMES_PER_STEP):
@@ -151,20 +143,20 @@ class Emulator:
                 return self._observation(), reward, True
         return self._observation(), reward, False
 
-    def _observation(self) -> Screen:
+    def _observation(self) -> Frames:
         first, second = self._screens
-        # Into the first screen, as Dopamine does: a game that ends early shows it again.
+        # Into the first screen, as Dopamine does it: a game that ends early shows it again.
         np.maximum(first, second, out=first)
         return np.asarray(
-            cv2.resize(first, (FRAME_SIZE, FRAME_SIZE), interpolation=cv2.INTER_AREA), np.uint8
+            cv2.resize(first, FRAME_SHAPE[::-1], interpolation=cv2.INTER_AREA), np.uint8
         )
 
 
 def check(emulator: str, display: bool = False) -> None:
-    """Checks that there is such an emulator here.
+    """Checks that an emulator is installed and can do what is asked.
 
     Raises:
-      ValueError: there is none of this name; or atari_py shall open a window, which it cannot.
+      ValueError: unknown name; or a window is asked of atari_py, which has none.
       ImportError: atari_py is not installed.
     """
     if emulator not in EMULATORS:
@@ -172,11 +164,11 @@ def check(emulator: str, display: bool = False) -> None:
         raise ValueError(f"emulator must be {names} (got {emulator!r})")
     if emulator == "atari_py":
         if display:
-            raise ValueError("atari_py's emulator has no window: use render_mode='rgb_array'.")
+            raise ValueError("atari_py cannot open a window. Use render_mode='rgb_array'.")
         try:
             importlib.import_module("atari_py")
         except ImportError as error:
             raise ImportError(
-                "emulator='atari_py' needs atari-py: pip install atari-py==0.2.5 (it is built with "
-                "cmake and a C++ compiler; the README has a way without)."
+                "emulator='atari_py' needs atari-py: pip install atari-py==0.2.5 (which builds it "
+                "with cmake and a C++ compiler; the README has a way without)."
             ) from error

@@ -6,19 +6,16 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import numpy.typing as npt
 
 from tfds_atari_replay import games
 from tfds_atari_replay.envs import emulator as emulator_lib
 from tfds_atari_replay.envs import roms as roms_lib
-
-STACK_SIZE = 4
-
-Observation = npt.NDArray[np.uint8]
+from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE, STICKY_PROBABILITY, Frames
+from tfds_atari_replay.logs.records import FRAME_SHAPE
 
 
-class AtariEnv(gymnasium.Env[Observation, np.int64]):
-    """One game; see `make_env`, which makes it."""
+class AtariEnv(gymnasium.Env[Frames, np.int64]):
+    """One game; `make_env` makes and describes it."""
 
     metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 15}  # noqa: RUF012
 
@@ -43,30 +40,30 @@ class AtariEnv(gymnasium.Env[Observation, np.int64]):
         self._emulator_arguments: dict[str, Any] = {
             "rom": roms_lib.find_rom(self.game, roms),
             "emulator": emulator,
-            "sticky_probability": emulator_lib.STICKY_PROBABILITY if sticky_actions else 0.0,
+            "sticky_probability": STICKY_PROBABILITY if sticky_actions else 0.0,
             "display": render_mode == "human",
         }
         emulator_lib.check(emulator, display=render_mode == "human")
         self._terminal_on_life_loss = terminal_on_life_loss
         self._clip_rewards = clip_rewards
-        shape = (STACK_SIZE, 84, 84) if stack else (84, 84)
+        shape = (STACK_SIZE, *FRAME_SHAPE) if stack else FRAME_SHAPE
         self._stack = np.zeros(shape, np.uint8) if stack else None
         self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
         self.action_space = gymnasium.spaces.Discrete(len(self.game.actions))
         self._emulator: emulator_lib.Emulator | None = None
-        self._steps: int | None = None  # None while the environment must be reset
+        self._steps: int | None = None  # None until the next reset
         self._lives = 0
         self._is_closed = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
+    ) -> tuple[Frames, dict[str, Any]]:
         super().reset(seed=seed, options=options)
         self._check_open()
         if seed is None and self._emulator is None:
             seed = int(self.np_random.integers(2**31))
         if seed is not None:
-            # The emulator takes its seed when it loads the ROM.
+            # An emulator takes its seed when it loads the ROM.
             self._emulator = emulator_lib.Emulator(
                 self.game, seed=seed % 2**31, **self._emulator_arguments
             )
@@ -78,7 +75,7 @@ class AtariEnv(gymnasium.Env[Observation, np.int64]):
         self._lives = self._emulator.lives
         return self._observation(frame), self._info(0.0)
 
-    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.int64 | int) -> tuple[Frames, float, bool, bool, dict[str, Any]]:
         self._check_open()
         if self._steps is None or self._emulator is None:
             raise gymnasium.error.ResetNeeded(
@@ -94,7 +91,7 @@ class AtariEnv(gymnasium.Env[Observation, np.int64]):
         lives, self._lives = self._lives, self._emulator.lives
         if self._terminal_on_life_loss and self._lives < lives:
             terminated = True
-        truncated = not terminated and self._steps >= emulator_lib.MAX_STEPS
+        truncated = not terminated and self._steps >= MAX_STEPS
         if terminated or truncated:
             self._steps = None
         info = self._info(reward)
@@ -102,11 +99,13 @@ class AtariEnv(gymnasium.Env[Observation, np.int64]):
             reward = min(max(reward, -1.0), 1.0)
         return self._observation(frame), reward, terminated, truncated, info
 
-    def render(self) -> npt.NDArray[np.uint8] | None:
-        """The screen in colour, uint8 (height, width, 3); None if people look at a window."""
+    def render(self) -> Frames | None:
+        """Returns the screen in colour, uint8 (height, width, 3); None if a window shows it."""
         self._check_open()
         if self.render_mode is None:
-            raise gymnasium.error.Error("To render, make it with render_mode='rgb_array'.")
+            raise gymnasium.error.Error(
+                "To render, make the environment with render_mode='rgb_array'."
+            )
         if self._emulator is None:
             raise gymnasium.error.ResetNeeded("Call reset() before render().")
         return self._emulator.screen() if self.render_mode == "rgb_array" else None
@@ -115,7 +114,7 @@ class AtariEnv(gymnasium.Env[Observation, np.int64]):
         self._is_closed = True
         self._emulator = None
 
-    def _observation(self, frame: Observation) -> Observation:
+    def _observation(self, frame: Frames) -> Frames:
         if self._stack is None:
             return frame
         self._stack[:-1] = self._stack[1:]

@@ -28,11 +28,11 @@ def find_rom(game: Game, roms: str = "auto") -> pathlib.Path:
       game: the game.
       roms: 'legacy', the file of atari-py 0.2.5, on which the logs were recorded, from the folder
         `$ATARI_REPLAY_ROMS` or the installed atari_py; 'ale', ale-py's; 'auto', the legacy one
-        where there is one, else ale-py's, with one warning per game if that is another.
+        if it is found, else ale-py's, with one warning per game if the two differ.
 
     Raises:
-      ValueError: `roms` is none of these; or a file is not the ROM that it should be.
-      FileNotFoundError: 'legacy', and there is none.
+      ValueError: `roms` is none of these, or a file is not the ROM that it should be.
+      FileNotFoundError: `roms` is 'legacy' and none is found.
     """
     if roms not in CHOICES:
         raise ValueError(f"roms must be one of {', '.join(map(repr, CHOICES))} (got {roms!r})")
@@ -46,8 +46,8 @@ def find_rom(game: Game, roms: str = "auto") -> pathlib.Path:
         raise FileNotFoundError(
             f"No legacy ROM of {game.name}. Looked for: "
             f"{', '.join(map(str, looked)) or 'nothing'}. Set ${ROMS_VARIABLE} to a folder with "
-            f"{game.rom}.bin, or: pip install {_ATARI_PY}. The README says how to get the files "
-            "without building anything."
+            f"{game.rom}.bin, or run: pip install {_ATARI_PY}. The README says how to get the "
+            "files without building anything."
         )
     _warn(game)
     return _ale_rom(game)
@@ -57,7 +57,7 @@ def _legacy_places(game: Game) -> list[pathlib.Path]:
     folders = []
     if folder := os.environ.get(ROMS_VARIABLE):
         folders.append(pathlib.Path(folder))
-    # Found, not imported: that takes a second, and the ROMs are all that is wanted.
+    # Only looked up: importing takes a second, and only the ROMs are needed.
     if (spec := importlib.util.find_spec("atari_py")) and spec.origin:
         folders.append(pathlib.Path(spec.origin).parent / "atari_roms")
     return [folder / f"{game.rom}.bin" for folder in folders]
@@ -75,7 +75,7 @@ def _checked(path: pathlib.Path, game: Game, md5: str, what: str) -> pathlib.Pat
     if got != md5:
         raise ValueError(
             f"{path} is not {what} of {game.name}: expected md5 {md5}, got {got}. "
-            "Replace it, or choose other ROMs."
+            "Replace the file, or choose other ROMs."
         )
     return path
 
@@ -88,6 +88,6 @@ def _warn(game: Game) -> None:
     warnings.warn(
         f"{game.name} is played on ale-py's ROM, but the logs were recorded on another (screen of "
         f"{heights}; observations differ by {game.grey_difference:.1f} of 255 grey levels on "
-        f"average). For theirs set ${ROMS_VARIABLE} or pip install {_ATARI_PY}.",
+        f"average). To play on theirs, set ${ROMS_VARIABLE} or run: pip install {_ATARI_PY}",
         stacklevel=2,
     )

@@ -28,7 +28,7 @@ _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "reward": ("float32", ()),
     "terminal": ("uint8", ()),
 }
-ARRAY_NAMES = tuple(_ARRAYS)
+ARRAY_NAMES: tuple[str, ...] = tuple(_ARRAYS)
 
 # A lap that ends inside an episode's padding is not dumped, so add_count may run some laps ahead of
 # the checkpoint's number. More than this many laps per checkpoint cannot come from play.

@@ -86,7 +86,9 @@ class D4rlAtariLayout(Layout):
 
     name = "d4rl_atari"
     title = "d4rl-atari's cache"
-    example = "[dqn/]Breakout/1/50/observation.gz ...                           (d4rl-atari's cache)"
+    example = (
+        "[dqn/]Breakout/1/50/observation.gz ...                           (d4rl-atari's cache)"
+    )
     needed = ARRAY_NAMES
     folders = ("", "dqn")
 
@@ -147,7 +149,9 @@ class UnpluggedLayout(Layout):
         }
 
 
-DOPAMINE, D4RL_ATARI, UNPLUGGED = LAYOUTS = (DopamineLayout(), D4rlAtariLayout(), UnpluggedLayout())
+DOPAMINE, D4RL_ATARI, UNPLUGGED = DopamineLayout(), D4rlAtariLayout(), UnpluggedLayout()
+
+LAYOUTS: tuple[Layout, ...] = (DOPAMINE, D4RL_ATARI, UNPLUGGED)
 """All layouts. Where a place has several, the first wins."""
 
 DESCRIPTION = "\n".join(f"  {layout.example}" for layout in LAYOUTS)

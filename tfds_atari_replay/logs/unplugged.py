@@ -11,8 +11,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-import cv2
 import numpy as np
+from etils import epy
 
 from tfds_atari_replay.logs.errors import DamageError, reporting_damage
 from tfds_atari_replay.logs.example import parse_example
@@ -20,6 +20,10 @@ from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
 from tfds_atari_replay.logs.npy import open_gzip, read_exactly
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode, Frames, Outline, Rows
 from tfds_atari_replay.threads import map_ahead
+
+# Only this layout holds pictures, and importing OpenCV takes as long as all the rest.
+with epy.lazy_imports():
+    import cv2
 
 # A record is its length (uint64), a checksum of that (uint32), the data, and a checksum of the data
 # (uint32). gzip's own checksum covers all of it, so that one is compared instead.

@@ -137,9 +137,7 @@ def unpack_chunks(chunks: StoredChunk, window: Window) -> PackedChunks:
     """Unpacks a batch of chunks, all at once: a call for each spends half of its time on itself."""
     info = STEP_FIELDS.get_tensor_info()["observation"]
     count, num_blocks = tf.unstack(tf.shape(chunks.stored))
-    rows, index, length, (steps, lead) = blocks.unpack_blocks(
-        tf.reshape(chunks.stored, [-1]), info
-    )
+    rows, index, length, (steps, lead) = blocks.unpack_blocks(tf.reshape(chunks.stored, [-1]), info)
     height = index.shape[-1]
     # The rows of a chunk's blocks lie one after the other.
     index += (tf.range(tf.shape(index)[0]) % num_blocks * tf.shape(rows)[1])[:, None, None]
@@ -149,9 +147,7 @@ def unpack_chunks(chunks: StoredChunk, window: Window) -> PackedChunks:
     place = chunks.number[:, tf.newaxis] - num_blocks + 1 + tf.range(num_blocks)
     index = tf.where((place >= 0)[..., None, None], index, index[:, :1, :1])
     # The blocks in a row: the first one's lead, then the frames of each.
-    joined = tf.concat(
-        [index[:, 0, :lead], tf.reshape(index[:, :, lead:], (count, -1, height))], 1
-    )
+    joined = tf.concat([index[:, 0, :lead], tf.reshape(index[:, :, lead:], (count, -1, height))], 1)
     before = window.length - 1
     index = joined[:, lead + (num_blocks - 1) * steps - before :]
     length = tf.reshape(length, (count, num_blocks))[:, -1]

@@ -116,7 +116,6 @@ class Window:
         Returns:
           Columns (before + T + after,).
         """
-
         around, ones = [[before, after]], is_terminal | ~is_terminal
         is_known = ops.pad(ones, [[0, after]])
         return Columns(

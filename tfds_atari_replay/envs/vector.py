@@ -11,22 +11,21 @@ import ale_py
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay import games
-from tfds_atari_replay.envs import emulator as emulator_lib
-
-Frames = npt.NDArray[np.uint8]
-Integers = npt.NDArray[np.int64]
+from tfds_atari_replay.envs.emulator import Emulator
+from tfds_atari_replay.envs.protocol import FRAMES_PER_STEP, Frames, Integers
+from tfds_atari_replay.games import Game
+from tfds_atari_replay.logs.records import FRAME_SHAPE
 
 
 class Games(Protocol):
-    """Some games of one kind, of which each is seeded when it is reset."""
+    """Copies of one game, each seeded whenever it is reset."""
 
     def reset(self, chosen: Integers, seeds: Integers) -> Frames:
-        """Starts games anew.
+        """Starts some of the games anew.
 
         Args:
-          chosen: their numbers, (n,).
-          seeds: of the emulators, 0 to 2**31 - 1, (n,).
+          chosen: which ones, (n,).
+          seeds: for their emulators, 0 to 2**31 - 1, (n,).
 
         Returns:
           Their first frames, uint8 (n, 84, 84).
@@ -35,31 +34,39 @@ class Games(Protocol):
     def step(
         self, actions: Integers
     ) -> tuple[Frames, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Plays a step in each game. One that is over goes on somehow until it is reset.
+        """Plays a step in every game. What a game that is over shows until its reset is undefined.
 
         Returns:
-          The frames, uint8 (num_envs, 84, 84); rewards, not clipped; which games are over now.
+          Frames, uint8 (num_envs, 84, 84); unclipped rewards; which games are over now.
         """
 
 
-class ThreadedGames:
+def make_games(
+    game: Game, num_envs: int, *, rom: pathlib.Path, sticky_probability: float, emulator: str
+) -> Games:
+    """Makes copies of a game in 'ale_py' or 'atari_py'; for the others see `Emulator`."""
+    if emulator == "ale_py":
+        return _VectorGames(num_envs, rom, sticky_probability)
+    return _ThreadedGames(game, num_envs, rom, sticky_probability, emulator)
+
+
+class _ThreadedGames:
     """Emulators in threads. atari_py releases the GIL while it plays; ale_py does not."""
 
     def __init__(
         self,
-        game: games.Game,
+        game: Game,
         num_envs: int,
-        *,
         rom: pathlib.Path,
         sticky_probability: float,
         emulator: str,
     ):
         self._arguments = (game, rom, sticky_probability, emulator)
-        self._emulators: list[emulator_lib.Emulator | None] = [None] * num_envs
+        self._emulators: list[Emulator | None] = [None] * num_envs
         self._threads = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
 
     def reset(self, chosen: Integers, seeds: Integers) -> Frames:
-        # One after the other: atari_py crashes if it loads two ROMs at a time.
+        # One after the other: atari_py crashes if two ROMs are loaded at the same time.
         return np.stack([self._reset(*pair) for pair in zip(chosen, seeds, strict=True)])
 
     def step(
@@ -71,8 +78,8 @@ class ThreadedGames:
 
     def _reset(self, number: np.int64, seed: np.int64) -> Frames:
         game, rom, sticky_probability, emulator = self._arguments
-        # The emulator takes its seed when it loads the ROM.
-        made = self._emulators[number] = emulator_lib.Emulator(
+        # An emulator takes its seed when it loads the ROM.
+        made = self._emulators[number] = Emulator(
             game, seed=int(seed), rom=rom, sticky_probability=sticky_probability, emulator=emulator
         )
         return made.reset()
@@ -83,28 +90,18 @@ class ThreadedGames:
         return emulator.step(action)
 
 
-class VectorGames:
-    """The same, bit for bit, with ale-py's vector environment."""
+class _VectorGames:
+    """ale-py's vector environment, set to play exactly as `Emulator` does."""
 
-    def __init__(
-        self,
-        game: games.Game,
-        num_envs: int,
-        *,
-        rom: pathlib.Path,
-        sticky_probability: float,
-        emulator: str,
-    ):
-        del game
-        assert emulator == "ale_py"
+    def __init__(self, num_envs: int, rom: pathlib.Path, sticky_probability: float):
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         self._ale = ale_py.ALEVectorInterface(
             rom_path=rom,
             num_envs=num_envs,
-            frame_skip=emulator_lib.FRAMES_PER_STEP,
+            frame_skip=FRAMES_PER_STEP,
             stack_num=1,
-            img_height=emulator_lib.FRAME_SIZE,
-            img_width=emulator_lib.FRAME_SIZE,
+            img_height=FRAME_SHAPE[0],
+            img_width=FRAME_SHAPE[1],
             grayscale=True,
             maxpool=True,
             noop_max=0,
@@ -112,7 +109,7 @@ class VectorGames:
             episodic_life=False,
             life_loss_info=False,
             reward_clipping=False,
-            # It counts frames, or steps, by version; we count ourselves.
+            # Versions of ale-py count frames here, or steps. `evaluate` counts for itself.
             max_episode_steps=2**31 - 1,
             repeat_action_probability=sticky_probability,
             full_action_space=False,

@@ -1,4 +1,4 @@
-"""d4rl-atari's interface on gym 0.26, the package that gymnasium succeeds."""
+"""The same for gym 0.26, gymnasium's predecessor."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Any
 
 import gym
 
-from tfds_atari_replay.envs import offline
+from tfds_atari_replay.d4rl_atari import env
 
 
 class OfflineAtariEnv(gym.Env):
-    """`offline.OfflineAtariEnv` as an environment of gym."""
+    """`env.OfflineAtariEnv` as an environment of gym."""
 
-    metadata = offline.OfflineAtariEnv.metadata
+    metadata = env.OfflineAtariEnv.metadata
 
     def __init__(self, **kwargs: Any):
-        self._env = offline.OfflineAtariEnv(**kwargs)
+        self._env = env.OfflineAtariEnv(**kwargs)
         self.render_mode = self._env.render_mode
         space = self._env.observation_space
         self.observation_space = gym.spaces.Box(0, 255, space.shape, space.dtype)
@@ -35,5 +35,5 @@ class OfflineAtariEnv(gym.Env):
         self._env.close()
 
     def get_dataset(self) -> dict[str, Any]:
-        """Reads the log; see `offline.read_dataset`."""
+        """Reads the log; see `dataset.read_dataset`."""
         return self._env.get_dataset()

@@ -1,0 +1,1 @@
+"""The command line, `atari-replay` or `python -m tfds_atari_replay`. One command a module."""

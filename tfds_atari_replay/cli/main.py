@@ -1,0 +1,40 @@
+"""Parses the command line and runs a command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tfds_atari_replay.cli import inspect, record, show
+from tfds_atari_replay.logs.errors import ReplayLogError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Returns:
+      The exit status: 0; 1 after an error that the user can mend, or if `inspect` found a
+      checkpoint that is damaged or lacks files; 130 after Ctrl-C.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except (ReplayLogError, ImportError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130  # what shells expect
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="atari-replay",
+        description="DQN Replay logs: record them, inspect them, look at datasets built from them.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (record, inspect, show):
+        command.add_parser(commands)
+    return parser

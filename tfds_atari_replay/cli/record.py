@@ -1,0 +1,61 @@
+"""`record`: plays a game and writes logs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pathlib
+from typing import Any
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command to those of the command line."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "record", help="play a game and write logs as Dopamine's logger does"
+    )
+    parser.add_argument("game", help="any spelling of its name")
+    parser.add_argument("--steps", type=int, required=True, help="agent steps to play")
+    parser.add_argument(
+        "--out", type=pathlib.Path, required=True, help="folder for <Game>/<run>/..."
+    )
+    parser.add_argument(
+        "--capacity",
+        type=int,
+        default=1_000_000,
+        help="rows in each checkpoint (7 KB of memory each)",
+    )
+    parser.add_argument(
+        "--policy",
+        metavar="MODULE:NAME",
+        help="callable from uint8 (1, 4, 84, 84) to actions (1,); default: random actions",
+    )
+    parser.add_argument("--run", type=int, default=1, dest="run_number", help="number of the run")
+    parser.add_argument("--seed", type=int, default=0, help="of the emulator and of random actions")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    # Imported here, since only this command needs the emulator.
+    from tfds_atari_replay.envs import recording
+
+    folder = recording.record(
+        args.game,
+        args.out,
+        steps=args.steps,
+        capacity=args.capacity,
+        policy=_load_policy(args.policy) if args.policy else None,
+        run=args.run_number,
+        seed=args.seed,
+    )
+    print(f"Wrote {folder}")
+    return 0
+
+
+def _load_policy(path: str) -> Any:
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"--policy must be MODULE:NAME of a callable (got {path!r}): {error}"
+        ) from error

@@ -1,0 +1,21 @@
+"""d4rl-atari's interface: an environment for each checkpoint of each run, with `get_dataset`.
+
+    import gymnasium
+    import tfds_atari_replay.d4rl_atari  # instead of: import d4rl_atari
+
+    env = gymnasium.make("breakout-mixed-v0", stack=True)
+    dataset = env.get_dataset()
+
+Importing it registers the ids with gymnasium and, where that is installed, with gym 0.26.
+`gymnasium.make("tfds_atari_replay.d4rl_atari:breakout-mixed-v0")` imports it by itself. It exists
+so that code written for d4rl-atari runs unchanged; `tfds.load` gives cleaner data.
+"""
+
+from tfds_atari_replay._extras import required_for
+
+with required_for("tfds_atari_replay.d4rl_atari", "envs"):
+    from tfds_atari_replay.d4rl_atari import registration
+
+registration.register("gymnasium")
+if registration.has_gym():
+    registration.register("gym")

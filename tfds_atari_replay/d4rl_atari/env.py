@@ -1,0 +1,41 @@
+"""A game together with the log of one checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfds_atari_replay import games
+from tfds_atari_replay.configs import Source
+from tfds_atari_replay.d4rl_atari.dataset import read_dataset
+from tfds_atari_replay.envs.env import AtariEnv
+
+
+class OfflineAtariEnv(AtariEnv):
+    """`make_env`'s environment with `get_dataset`, made by `gymnasium.make`."""
+
+    def __init__(
+        self,
+        *,
+        game: str,
+        split: str,
+        run: int,
+        stack: bool = False,
+        sticky_action: bool = True,
+        clip_reward: bool = False,
+        terminal_on_life_loss: bool = False,
+        render_mode: str | None = None,
+    ):
+        super().__init__(
+            game,
+            stack=stack,
+            sticky_actions=sticky_action,
+            clip_rewards=clip_reward,
+            terminal_on_life_loss=terminal_on_life_loss,
+            render_mode=render_mode,
+        )
+        self._source = Source(games.find_game(game), split, run)
+        self._stack_observations = stack
+
+    def get_dataset(self) -> dict[str, Any]:
+        """Reads the log; see `dataset.read_dataset`."""
+        return read_dataset(self._source, stack=self._stack_observations)

@@ -1,0 +1,119 @@
+"""Recording replay logs: plays a game and writes the files that Dopamine's logger would.
+
+The public bucket of the logs is closed, so this is how people get logs of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+import pathlib
+import shutil
+import uuid
+from collections.abc import Iterable
+
+import numpy as np
+import tqdm
+
+from tfds_atari_replay import games
+from tfds_atari_replay._extras import required_for
+from tfds_atari_replay.envs.policies import Policy, RandomPolicy, actions_of, check_policy
+from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE
+from tfds_atari_replay.logs.records import FRAME_SHAPE
+from tfds_atari_replay.logs.writer import ReplayLogger, check_capacity
+
+with required_for("Recording", "envs"):
+    from tfds_atari_replay.envs.emulator import Emulator
+
+_logger = logging.getLogger(__name__)
+
+
+def record(
+    game: str,
+    out: pathlib.Path | str,
+    *,
+    steps: int,
+    capacity: int = 1_000_000,
+    policy: Policy | None = None,
+    run: int = 1,
+    seed: int = 0,
+) -> pathlib.Path:
+    """Plays a game in ale-py's emulator and writes the run's replay logs.
+
+    Plays as the logs' agents did (see `envs.emulator.Emulator`), on ale-py's ROM: sticky actions,
+    Dopamine's preprocessing, and a cut, with terminal set, after 27,000 steps. Rewards are clipped
+    to [-1, 1]. The same arguments give the same files.
+
+    Args:
+      game: any spelling of its name.
+      out: a folder; the logs go to `<out>/<Game>/<run>/replay_logs`.
+      steps: agent steps to play.
+      capacity: rows of the replay buffer, and so of each checkpoint; a row takes 7 KB of memory.
+      policy: chooses the actions; uniformly random by default.
+      run: number of the run.
+      seed: of the emulator and the random policy.
+
+    Returns:
+      The folder of the logs. While they are being written it is called
+      `replay_logs.incomplete-...`; if recording is interrupted, it keeps that name.
+
+    Raises:
+      ValueError: unknown game; steps, capacity, run or seed out of range; the policy is no
+        callable, or gives an action that the game does not have.
+      FileExistsError: the folder already holds something.
+    """
+    found = games.find_game(game)
+    _check_arguments(steps, capacity, run, seed)
+    policy = RandomPolicy(found, seed) if policy is None else policy
+    check_policy(policy)
+    folder = pathlib.Path(out) / found.name / str(run) / "replay_logs"
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(
+            f"{folder} already holds logs. Record into another folder, or delete them."
+        )
+    unfinished = folder.with_name(f"{folder.name}.incomplete-{uuid.uuid4().hex[:8]}")
+    logger = ReplayLogger(unfinished, capacity)
+    try:
+        emulator = Emulator(found, seed=seed)
+        bar = tqdm.trange(steps, desc=f"Recording {found.name} run {run}", unit=" steps")
+        _play(emulator, policy, logger, bar)
+        logger.close()
+    except BaseException:
+        if logger.num_dumps:
+            _logger.warning("The recording is incomplete. What there is of it: %s", unfinished)
+        else:
+            shutil.rmtree(unfinished)
+        raise
+    try:
+        unfinished.rename(folder)
+    except OSError as error:
+        raise FileExistsError(
+            f"{folder} was created in the meantime. This recording is complete, in {unfinished}"
+        ) from error
+    return folder
+
+
+def _check_arguments(steps: int, capacity: int, run: int, seed: int) -> None:
+    check_capacity(capacity)
+    for name, value, least in (("steps", steps, 1), ("run", run, 1), ("seed", seed, 0)):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least} (got {value})")
+    if seed >= 2**31:
+        raise ValueError(f"seed must be below 2**31, the emulator's limit (got {seed})")
+
+
+def _play(emulator: Emulator, policy: Policy, logger: ReplayLogger, steps: Iterable[int]) -> None:
+    stack = np.zeros((STACK_SIZE, *FRAME_SHAPE), np.uint8)
+    stack[-1] = emulator.reset()
+    episode_steps = 0
+    for _ in steps:
+        action = int(actions_of(policy, stack[np.newaxis], emulator.game)[0])
+        observation, reward, is_game_over = emulator.step(action)
+        episode_steps += 1
+        terminal = is_game_over or episode_steps == MAX_STEPS
+        logger.add(stack[-1], action, min(max(reward, -1.0), 1.0), terminal)
+        if terminal:
+            stack[:] = 0
+            observation = emulator.reset()
+            episode_steps = 0
+        # Not in place: the policy may have kept the array it was given.
+        stack = np.concatenate([stack[1:], observation[np.newaxis]])
