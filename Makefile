@@ -26,11 +26,11 @@ test-slow: $(VENV)/installed-for-tests
 	@$(BIN)/python -m pytest -m slow
 
 faults: $(VENV)/installed-for-tests
-	PYTHONPATH=tests $(BIN)/python tests/faults/fuzz.py
-	PYTHONPATH=tests $(BIN)/python tests/faults/swap.py
-	PYTHONPATH=tests $(BIN)/python tests/faults/disk.py
-	PYTHONPATH=tests $(BIN)/python tests/faults/kill.py
-	PYTHONPATH=tests $(BIN)/python tests/faults/soak.py
+	PYTHONPATH=tests $(BIN)/python -m faults.fuzz
+	PYTHONPATH=tests $(BIN)/python -m faults.swap
+	PYTHONPATH=tests $(BIN)/python -m faults.disk
+	PYTHONPATH=tests $(BIN)/python -m faults.kill
+	PYTHONPATH=tests $(BIN)/python -m faults.soak
 
 check: $(VENV)/installed-for-tests
 	$(BIN)/ruff format --check .

@@ -18,7 +18,8 @@ from etils import epath
 from isal import isal_zlib
 from zlib_ng import zlib_ng
 
-from tfds_atari_replay import episodes, games, layouts, replay_logs
+from tfds_atari_replay import GAMES
+from tfds_atari_replay.logs import layouts
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _CHECKPOINTS = {"Breakout": (1, 10, 49, 50), "Asterix": (0, 1, 2)}
@@ -30,12 +31,11 @@ Blocks = list[npt.NDArray[np.uint8]]
 def recorded_blocks(game: str) -> tuple[Blocks, float]:
     """Blocks of recorded play, and the bytes a frame takes in the logs."""
     frames, size = [], 0
-    run = layouts.find_run(epath.Path(_ROOT / "dummy_data"), games.GAMES[game], 1)
-    for number in _CHECKPOINTS[game]:
-        files = run[number]
+    for files in layouts.find_run(epath.Path(_ROOT / "dummy_data"), GAMES[game], 1):
+        if files.number not in _CHECKPOINTS[game]:
+            continue
         size += files.paths["observation"].stat().length
-        checkpoint = replay_logs.open_checkpoint(files)
-        frames += [np.concatenate(list(e.frames)) for e in episodes.read_episodes(checkpoint)]
+        frames += [np.concatenate(list(e.frames)) for e in files.open().episodes()]
     play = np.concatenate(frames)
     blocks = [play[i : i + _BLOCK] for i in range(0, len(play) - _BLOCK + 1, _BLOCK)]
     return blocks, size / len(play)

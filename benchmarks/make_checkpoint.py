@@ -18,7 +18,10 @@ import numpy.typing as npt
 import tqdm
 from etils import epath
 
-from tfds_atari_replay import episodes, games, layouts, replay_logs
+from tfds_atari_replay import GAMES
+from tfds_atari_replay.logs import layouts
+from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES
+from tfds_atari_replay.logs.episodes import PADDING_ROWS
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _AT_ONCE = 4096
@@ -26,11 +29,11 @@ _AT_ONCE = 4096
 
 def recorded_play() -> dict[str, npt.NDArray[np.generic]]:
     """Whole episodes of dummy_data with their padding, as the arrays of a log."""
-    parts: dict[str, list[npt.NDArray[np.generic]]] = {name: [] for name in replay_logs.ARRAY_NAMES}
-    pad = (episodes.PADDING_ROWS, 0)
-    run = layouts.find_run(epath.Path(_ROOT / "dummy_data"), games.GAMES["Breakout"], 1)
-    for files in run.values():
-        for episode in episodes.read_episodes(replay_logs.open_checkpoint(files)):
+    parts: dict[str, list[npt.NDArray[np.generic]]] = {name: [] for name in ARRAY_NAMES}
+    pad = (PADDING_ROWS, 0)
+    run = layouts.find_run(epath.Path(_ROOT / "dummy_data"), GAMES["Breakout"], 1)
+    for files in run:
+        for episode in files.open().episodes():
             if episode.is_complete:
                 frames = np.concatenate(list(episode.frames))
                 terminal = np.zeros(len(frames), np.uint8)

@@ -19,7 +19,10 @@ import numpy as np
 import numpy.typing as npt
 from tensorflow_datasets.core.download import checksums
 
-from tfds_atari_replay import recording
+from tfds_atari_replay import GAMES
+from tfds_atari_replay.envs.policies import Policy, RandomPolicy
+from tfds_atari_replay.envs.recording import record
+from tfds_atari_replay.games import Game
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 CHECKSUMS = FOLDER.parent / "checksums" / "atari_replay.tsv"
@@ -30,9 +33,9 @@ Frames = npt.NDArray[np.uint8]
 class Learner:
     """Follows a rule ever more often, and else acts at random."""
 
-    def __init__(self, rule: recording.Policy, num_actions: int, steps: int, seed: int):
+    def __init__(self, rule: Policy, game: Game, steps: int, seed: int):
         self._rule = rule
-        self._random = recording.RandomPolicy(num_actions, seed)
+        self._random = RandomPolicy(game, seed)
         self._rng = np.random.default_rng(seed)
         self._skill, self._growth = 0.0, 0.8 / steps
 
@@ -58,23 +61,22 @@ def leave_the_row(observations: Frames) -> list[int]:
 
 
 def make(
-    rule: recording.Policy,
+    rule: Policy,
     game: str,
     run: int,
     *,
     steps: int,
     capacity: int,
     keep: set[int],
-    num_actions: int,
 ) -> None:
     """Records a run into this folder and keeps some of its checkpoints."""
     with tempfile.TemporaryDirectory() as folder:
-        logs = recording.record(
+        logs = record(
             game,
             folder,
             steps=steps,
             capacity=capacity,
-            policy=Learner(rule, num_actions, steps, seed=run),
+            policy=Learner(rule, GAMES[game], steps, seed=run),
             run=run,
             seed=run,
         )
@@ -100,16 +102,8 @@ def record_checksums() -> None:
 
 
 if __name__ == "__main__":
-    make(
-        follow_the_ball,
-        "Breakout",
-        1,
-        steps=75_000,
-        capacity=1499,
-        keep={0, 1, 10, 49, 50},
-        num_actions=4,
-    )
+    make(follow_the_ball, "Breakout", 1, steps=75_000, capacity=1499, keep={0, 1, 10, 49, 50})
     # With this capacity lap 1 ends inside an episode's padding: checkpoint 1 is of lap 2.
-    make(follow_the_ball, "Breakout", 5, steps=76_000, capacity=1510, keep={1, 49}, num_actions=4)
-    make(leave_the_row, "Asterix", 1, steps=2_700, capacity=1000, keep={0, 1, 2}, num_actions=9)
+    make(follow_the_ball, "Breakout", 5, steps=76_000, capacity=1510, keep={1, 49})
+    make(leave_the_row, "Asterix", 1, steps=2_700, capacity=1000, keep={0, 1, 2})
     record_checksums()

@@ -11,10 +11,10 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
-from server import Server
-from truth import DUMMY_DATA, build
+from helpers.datasets import DUMMY_DATA, build
+from helpers.server import Server
 
-from tfds_atari_replay import sources
+from tfds_atari_replay.logs import sources
 
 
 @pytest.fixture(autouse=True)

@@ -13,18 +13,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from truth import (
-    DUMMY_DATA,
-    build,
-    copy_to_cache,
-    make_episodes,
-    open_log,
-    write_gz,
-    write_log,
-)
+from helpers.datasets import DUMMY_DATA, assert_no_dataset, build, columns, rows
+from helpers.logs import copy_to_cache, make_episodes, open_log, write_gz, write_log
 
 import tfds_atari_replay
-from tfds_atari_replay import ReplayLogError, episodes, sources
+from tfds_atari_replay import ReplayLogError
+from tfds_atari_replay.logs import sources
+from tfds_atari_replay.logs.episodes import read_episodes
 
 STEP_FIELDS = {
     "observation": ((84, 84, 1), np.uint8),
@@ -45,20 +40,6 @@ class AtariReplayTest(tfds.testing.DatasetBuilderTestCase):
     BUILDER_CONFIG_NAMES_TO_TEST = ("breakout_epoch_1_v0",)
     SPLITS = {"train": 11}  # noqa: RUF012
     SKIP_TF1_GRAPH_MODE = True  # nested datasets do not exist there
-
-
-def rows(builder: Any, **kwargs: Any) -> list[dict[str, Any]]:
-    """All episodes in the order of time, their steps as lists."""
-    found = [
-        {**episode, "steps": list(episode["steps"])}
-        for episode in tfds.as_numpy(builder.as_dataset(split="train", **kwargs))
-    ]
-    return sorted(found, key=lambda episode: int(episode["episode_id"]))
-
-
-def columns(steps: list[dict[str, Any]], *names: str) -> list[list[Any]]:
-    """Some fields of steps as lists."""
-    return [[step[name].item() for step in steps] for name in names]
 
 
 def test_config_names() -> None:
@@ -160,7 +141,7 @@ def read_log(game: str, run: int, number: int) -> list[Any]:
     """A checkpoint's episodes, without TFDS."""
     return [
         (np.concatenate(list(e.frames)), e.action, e.reward, e.starts_at_reset, e.ends_in_terminal)
-        for e in episodes.read_episodes(open_log(DUMMY_DATA, game, run, number))
+        for e in read_episodes(open_log(DUMMY_DATA, game, run, number))
     ]
 
 
@@ -317,13 +298,6 @@ def test_splits_are_checkpoints(config: str, checkpoint: int, tmp_path: pathlib.
     assert {int(episode["checkpoint_id"]) for episode in rows(builder)} == {checkpoint}
 
 
-def assert_no_dataset(data_dir: pathlib.Path, config: str) -> None:
-    """Nothing lies there that passes for a dataset."""
-    assert not tfds.builder(f"atari_replay/{config}", data_dir=data_dir).is_prepared()
-    assert not list(data_dir.rglob("dataset_info.json"))
-    assert not list(data_dir.rglob("*.tfrecord*"))
-
-
 def test_expert_does_not_fall_back_over_a_damaged_50(tmp_path: pathlib.Path) -> None:
     """A checkpoint 50 that lacks a file is an error, not an absent one."""
     shutil.copytree(DUMMY_DATA / "Breakout", tmp_path / "Breakout")
@@ -437,7 +411,7 @@ def test_a_killed_build_leaves_nothing_that_passes_for_a_dataset(tmp_path: pathl
     code = f"""
 import tensorflow_datasets as tfds
 import tfds_atari_replay
-from tfds_atari_replay import episodes
+from tfds_atari_replay.logs import episodes
 read = episodes.read_episodes
 def slowly(*args):
     for episode in read(*args):
@@ -505,20 +479,21 @@ def test_memory_stays_small(tmp_path: pathlib.Path) -> None:
     code = f"""
 import gzip, resource
 import numpy as np
-from tfds_atari_replay import GAMES, atari_replay, episodes, layouts, replay_logs
+from tfds_atari_replay import GAMES, schema
+from tfds_atari_replay.logs import layouts
 from etils import epath
 header = {{"descr": "|u1", "fortran_order": False, "shape": ({count}, 84, 84)}}
 with gzip.open({str(folder / "$store$_observation_ckpt.1.gz")!r}, "wb", 1) as file:
     np.lib.format.write_array_header_1_0(file, header)
     for _ in range({count} // 1000):
         file.write(np.full((1000, 84, 84), 3, np.uint8).tobytes())
-features = atari_replay.features()
-run = layouts.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)
-checkpoint = replay_logs.open_checkpoint(run[1])
+features = schema.features()
+(first, *_) = layouts.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)
+checkpoint = first.open()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 steps = 0
-for episode in episodes.read_episodes(checkpoint):
-    features.encode_example(atari_replay._to_rlds(episode, 1))
+for episode in checkpoint.episodes():
+    features.encode_example(schema.to_rlds(episode, 1))
     steps += len(episode.action)
 print(steps, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 import tensorflow_datasets as tfds
-from server import Server
+from helpers.datasets import DUMMY_DATA, ROOT, TFDS, assert_no_dataset, build, rows
+from helpers.public import LOG_FILES, build_public, serve_logs
+from helpers.server import Server
 from tensorflow_datasets.core.download import checksums
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
-from test_atari_replay import assert_no_dataset, rows
-from test_cli import TFDS
-from test_sources import LOG_FILES, build_public, serve_logs
-from truth import DUMMY_DATA, ROOT, build
 
-from tfds_atari_replay import GAMES, ReplayLogError, downloads, sources
-from tfds_atari_replay.envs import offline
+from tfds_atari_replay import GAMES, ReplayLogError, downloads
+from tfds_atari_replay.configs import Source
+from tfds_atari_replay.d4rl_atari.dataset import read_dataset
+from tfds_atari_replay.logs import sources
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_dummy_data_is_compared_when_it_is_read(
     assert_no_dataset(tmp_path / "data" / "atari_replay" / "breakout_mixed_v0", "breakout_mixed_v0")
     monkeypatch.setenv(sources.SOURCE_VARIABLE, str(copy))
     with pytest.raises(ReplayLogError, match=r"reward_ckpt\.1\.gz is not the file that"):
-        offline.read_dataset(GAMES["Breakout"], 1, (1,), stack=False)
+        read_dataset(Source(GAMES["Breakout"], "mixed", 1), stack=False)
     assert rows(build("breakout_medium_v0", copy, tmp_path / "data"))
     copy.rename(tmp_path / "logs")
     assert rows(build("breakout_mixed_v0", tmp_path / "logs", tmp_path / "data"))

@@ -8,8 +8,9 @@ import sys
 import zipfile
 
 import pytest
+from helpers.datasets import DUMMY_DATA, ROOT
+from helpers.processes import run_python
 from tensorflow_datasets.core.download import checksums
-from truth import DUMMY_DATA, ROOT, run_python
 
 import tfds_atari_replay
 

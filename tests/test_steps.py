@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfds_atari_replay import blocks
 from tfds_atari_replay import steps as steps_lib
 
 FIELDS = {
@@ -132,12 +133,12 @@ def test_skipping_the_decoding_gives_what_is_stored() -> None:
     data = features().serialize_example({"steps": columns, "episode_id": 0})
     stored = features().deserialize_example(data, decoders={"steps": tfds.decode.SkipDecoding()})
     infos = features()["steps"].feature.get_tensor_info()
-    blocks = stored["steps"]["observation"]
-    assert blocks.shape == (3,)
-    frames = [steps_lib.decode_block(block, infos["observation"]) for block in blocks]
+    packed = stored["steps"]["observation"]
+    assert packed.shape == (3,)
+    frames = [blocks.unpack_frames(block, infos["observation"])[0] for block in packed]
     np.testing.assert_array_equal(tf.concat(frames, 0), columns["observation"])
     for name in ("action", "reward", "is_last"):
-        unpacked = steps_lib.decode_column(stored["steps"][name], infos[name])
+        unpacked = blocks.unpack_column(stored["steps"][name], infos[name])
         np.testing.assert_array_equal(unpacked, columns[name])
 
 

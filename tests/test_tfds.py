@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from truth import DUMMY_DATA, build
+from helpers.datasets import DUMMY_DATA, build
 
 DECODING: Any = {"steps": {"action", "reward"}, "episode_id": True}
 

@@ -1,6 +1,6 @@
 """Lets jobs run into a full disk, and looks at what is left.
 
-  PYTHONPATH=tests python tests/faults/disk.py [--times 20] [--seed 0]
+  PYTHONPATH=tests python -m faults.disk [--times 20] [--seed 0]
 
 Each time a job has a disk of its own, a tmpfs, with room for a random part of what it needs; where
 nothing may be mounted, no file of it may grow beyond a random part of the largest. It must fail, or
@@ -20,7 +20,8 @@ import tempfile
 from collections.abc import Iterator
 
 import tqdm
-from jobs import ABSENT, FILE_LIMIT, JOBS, WHOLE, Job, log_of, logs_for, run, start
+
+from faults.jobs import ABSENT, FILE_LIMIT, JOBS, WHOLE, Job, log_of, logs_for, run, start
 
 NAMES = (
     "tfds build",

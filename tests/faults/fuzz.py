@@ -1,6 +1,6 @@
 """Reads logs that are damaged at random, but with an eye for what the bytes mean.
 
-  PYTHONPATH=tests python tests/faults/fuzz.py [--inputs 100000] [--seed 0]
+  PYTHONPATH=tests python -m faults.fuzz [--inputs 100000] [--seed 0]
 
 Both readers are fed: npy in gzip as Dopamine writes them, and Examples with PNGs in TFRecord in
 gzip as RL Unplugged has them. Damage is done at each layer, and what lies above is packed again as
@@ -28,11 +28,11 @@ from typing import Any
 
 import cv2
 import tqdm
-from truth import log_folder, make_episodes, unplugged_example, write_log, write_records
+from helpers.logs import find_checkpoint, log_folder, make_episodes, write_log
+from helpers.unplugged import unplugged_example, write_records
 
-from tfds_atari_replay import ReplayLogError, episodes, inspection, layouts, unplugged
-from tfds_atari_replay.games import GAMES
-from tfds_atari_replay.replay_logs import open_checkpoint
+from tfds_atari_replay import ReplayLogError
+from tfds_atari_replay.logs import inspection
 
 SECONDS = 5.0  # of the processor, all threads together
 MEGABYTES = 300
@@ -126,11 +126,8 @@ class Logs:
 
     def read(self) -> None:
         """Reads what a build reads."""
-        from etils import epath
-
-        found = layouts.find_run(epath.Path(self.root), GAMES["Breakout"], 1)
         for number in (1, 2):
-            for episode in episodes.read_episodes(open_checkpoint(found[number])):
+            for episode in find_checkpoint(self.root, "Breakout", 1, number).open().episodes():
                 for frames in episode.frames:
                     assert frames.shape[1:] == (84, 84)
 
@@ -222,10 +219,7 @@ class Unplugged:
 
     def read(self) -> None:
         """Reads what a build reads."""
-        from etils import epath
-
-        found = layouts.find_run(epath.Path(self.root), GAMES["Breakout"], 1)
-        for episode in unplugged.read_episodes(found[1]):
+        for episode in find_checkpoint(self.root, "Breakout", 1, 1).open().episodes():
             for frames in episode.frames:
                 assert frames.shape[1:] == (84, 84)
 

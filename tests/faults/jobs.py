@@ -18,15 +18,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from server import Server
-from truth import DUMMY_DATA, ROOT
+from helpers.datasets import DUMMY_DATA, ROOT
+from helpers.server import Server
 
 NAME = "atari_replay/breakout_expert_v0"
 
 # The server that forks jobs is told in no other way, before Python 3.12, where modules are.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["jobs", "preloaded"])
+_processes.set_forkserver_preload(["faults.jobs", "faults.preloaded"])
 
 FILE_LIMIT = "FILE_LIMIT"
 """The variable that says how many bytes a job's files may have."""
@@ -117,10 +117,10 @@ def register(folder: pathlib.Path) -> None:
 
 def record(folder: pathlib.Path) -> None:
     """`record`, three dumps and a last one."""
-    from tfds_atari_replay import cli
+    from tfds_atari_replay.cli.main import main
 
     arguments = ["record", "pong", "--steps=700", "--capacity=200", f"--out={folder / 'logs'}"]
-    if status := cli.main(arguments):
+    if status := main(arguments):
         raise SystemExit(status)
 
 
@@ -181,7 +181,7 @@ def _look_at_registry(folder: pathlib.Path) -> tuple[str, str]:
 
 
 def _look_at_logs(folder: pathlib.Path) -> tuple[str, str]:
-    from tfds_atari_replay import inspection
+    from tfds_atari_replay.logs import inspection
 
     logs = folder / "logs" / "Pong" / "1" / "replay_logs"
     if not logs.exists():

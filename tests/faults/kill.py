@@ -1,6 +1,6 @@
 """Kills jobs at random moments, and looks at what is left.
 
-  PYTHONPATH=tests python tests/faults/kill.py [--times 100] [--seed 0] [--jobs NAME ...]
+  PYTHONPATH=tests python -m faults.kill [--times 100] [--seed 0] [--jobs NAME ...]
 
 Each time a job is started in a folder of its own and killed with SIGKILL after a random part of the
 time that it takes. Then what is there must be whole, byte for byte, or absent, and the job, begun
@@ -18,7 +18,8 @@ import tempfile
 import time
 
 import tqdm
-from jobs import ABSENT, JOBS, WHOLE, Job, logs_for, run, start
+
+from faults.jobs import ABSENT, JOBS, WHOLE, Job, logs_for, run, start
 
 
 def try_once(
@@ -58,21 +59,24 @@ def kill(job: Job, times: int, seed: int) -> collections.Counter[str]:
     """Kills a job many times; counts what was there then. An assertion names what was lost."""
     rng = random.Random(f"{seed} {job.name}")
     found: collections.Counter[str] = collections.Counter()
-    with tempfile.TemporaryDirectory() as top:
-        folder = pathlib.Path(top) / "undisturbed"
-        folder.mkdir()
-        with logs_for(job) as environment:
+    with tempfile.TemporaryDirectory() as top, logs_for(job) as environment:
+        durations = []
+        # The first starts the server that later ones fork from, which takes seconds.
+        for number in range(3):
+            folder = pathlib.Path(top) / f"undisturbed {number}"
+            folder.mkdir()
             job.prepare(folder)
             begin = time.perf_counter()
             run(job, folder, environment)
-            duration = time.perf_counter() - begin
+            durations.append(time.perf_counter() - begin)
             state, undisturbed = job.look(folder)
             assert state == WHOLE
-            for number in tqdm.trange(times, desc=job.name, unit=" kills", disable=None):
-                folder = pathlib.Path(top) / str(number)
-                folder.mkdir()
-                found[try_once(job, folder, environment, duration, undisturbed, rng)] += 1
-                shutil.rmtree(folder)
+        duration = min(durations)
+        for number in tqdm.trange(times, desc=job.name, unit=" kills", disable=None):
+            folder = pathlib.Path(top) / str(number)
+            folder.mkdir()
+            found[try_once(job, folder, environment, duration, undisturbed, rng)] += 1
+            shutil.rmtree(folder)
     return found
 
 

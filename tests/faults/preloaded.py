@@ -6,7 +6,9 @@ import tensorflow_datasets
 from tensorflow_datasets.scripts.cli import main
 
 import tfds_atari_replay
-from tfds_atari_replay import cli, inspection, recording
+from tfds_atari_replay.cli import main as cli
+from tfds_atari_replay.envs import recording
+from tfds_atari_replay.logs import inspection
 
 __all__ = [
     "ale_py",

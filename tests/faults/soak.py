@@ -1,6 +1,6 @@
 """Builds, reads and plays for an hour in one process, and watches what it holds.
 
-  PYTHONPATH=tests python tests/faults/soak.py [--minutes 60] [--picture FILE]
+  PYTHONPATH=tests python -m faults.soak [--minutes 60] [--picture FILE]
 
 Memory, threads and open files are noted after each round. They must not grow from the second
 tenth of the rounds to the last: memory by no more than 5%, threads and files not at all.
@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow_datasets as tfds
 import tqdm
-from truth import DUMMY_DATA, build
+from helpers.datasets import DUMMY_DATA, build
 
-from tfds_atari_replay import evaluate, frame_stack, inspection, transitions
+from tfds_atari_replay import evaluate, frame_stack, transitions
+from tfds_atari_replay.logs import inspection
 
 CONFIGS = ("breakout_expert_v0", "breakout_mixed_v4", "asterix_epoch_1_v0")
 

@@ -1,6 +1,6 @@
 """Reads logs while something writes there, and looks at what was read.
 
-  PYTHONPATH=tests python tests/faults/swap.py [--times 1000] [--seed 0]
+  PYTHONPATH=tests python -m faults.swap [--times 1000] [--seed 0]
 
 Two checkpoints take each other's place, file by file, while they are read. Each file is whole at
 all times; only together they are not. What is read must be one of the two, to the last step, or
@@ -18,9 +18,10 @@ import tempfile
 import threading
 
 import tqdm
-from truth import log_folder, make_episodes, open_log, write_log
+from helpers.logs import log_folder, make_episodes, open_log, write_log
 
-from tfds_atari_replay import ReplayLogError, episodes
+from tfds_atari_replay import ReplayLogError
+from tfds_atari_replay.logs.episodes import read_episodes
 
 _EIO = "/proc/self/mem"
 """A file that opens, and whose first byte nobody can read: an input/output error."""
@@ -29,7 +30,7 @@ _EIO = "/proc/self/mem"
 def read(root: pathlib.Path) -> str:
     """A digest of all that a checkpoint holds."""
     made = hashlib.sha256()
-    for episode in episodes.read_episodes(open_log(root, "Breakout", 1, 1)):
+    for episode in read_episodes(open_log(root, "Breakout", 1, 1)):
         for frames in episode.frames:
             made.update(frames.tobytes())
         made.update(episode.action.tobytes() + episode.reward.tobytes())

@@ -1,11 +1,12 @@
 """A short run of each kind of fault; `make faults` has the long ones."""
 
 import pytest
-from disk import fill
-from fuzz import READERS, fuzz
-from jobs import JOBS
-from kill import kill
-from swap import swap
+
+from faults.disk import fill
+from faults.fuzz import READERS, fuzz
+from faults.jobs import JOBS
+from faults.kill import kill
+from faults.swap import swap
 
 
 @pytest.mark.parametrize("reader", READERS)

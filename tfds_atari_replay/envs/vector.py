@@ -46,11 +46,11 @@ def make_games(
 ) -> Games:
     """Makes copies of a game in 'ale_py' or 'atari_py'; for the others see `Emulator`."""
     if emulator == "ale_py":
-        return _VectorGames(num_envs, rom, sticky_probability)
-    return _ThreadedGames(game, num_envs, rom, sticky_probability, emulator)
+        return VectorGames(num_envs, rom, sticky_probability)
+    return ThreadedGames(game, num_envs, rom, sticky_probability, emulator)
 
 
-class _ThreadedGames:
+class ThreadedGames:
     """Emulators in threads. atari_py releases the GIL while it plays; ale_py does not."""
 
     def __init__(
@@ -90,7 +90,7 @@ class _ThreadedGames:
         return emulator.step(action)
 
 
-class _VectorGames:
+class VectorGames:
     """ale-py's vector environment, set to play exactly as `Emulator` does."""
 
     def __init__(self, num_envs: int, rom: pathlib.Path, sticky_probability: float):

@@ -13,38 +13,24 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tensorflow_datasets as tfds
-from etils import epath
+from helpers.datasets import DUMMY_DATA, assert_no_dataset, build, columns, rows
+from helpers.logs import Truth, copy_to_cache, find_checkpoint, log_folder, make_episodes, write_log
+from helpers.unplugged import unplugged_example, write_records, write_unplugged
 from tensorflow_datasets.rl_unplugged import atari_utils
 from tensorflow_datasets.rl_unplugged.rlu_atari import rlu_atari
-from test_atari_replay import assert_no_dataset, columns, rows
-from truth import (
-    DUMMY_DATA,
-    Truth,
-    build,
-    copy_to_cache,
-    log_folder,
-    make_episodes,
-    open_log,
-    unplugged_example,
-    write_log,
-    write_records,
-    write_unplugged,
-)
 
 import tfds_atari_replay
-from tfds_atari_replay import GAMES, ReplayLogError, episodes, layouts, unplugged
+from tfds_atari_replay import GAMES, ReplayLogError
+from tfds_atari_replay.logs.records import Episode
 
 NAME = "run_1-00001-of-00050"
 FIELDS = ("action", "reward", "discount", "is_first", "is_last", "is_terminal")
 
 
-def read(
-    root: pathlib.Path, number: int = 1
-) -> list[tuple[episodes.Episode, npt.NDArray[np.uint8]]]:
+def read(root: pathlib.Path, number: int = 1) -> list[tuple[Episode, npt.NDArray[np.uint8]]]:
     """The episodes of a file, with all their frames."""
-    files = layouts.find_run(epath.Path(root), GAMES["Breakout"], 1)[number]
     found = []
-    for episode in unplugged.read_episodes(files):
+    for episode in find_checkpoint(root, "Breakout", 1, number).open().episodes():
         frames = list(episode.frames)
         assert all(len(piece) == 64 for piece in frames[:-1])
         found.append((episode, np.concatenate(frames)))
@@ -124,7 +110,7 @@ def test_three_copies_of_the_same_play(tmp_path: pathlib.Path, number: int) -> N
 def test_recorded_play(tmp_path: pathlib.Path) -> None:
     """Frames of a real game come back, pixel for pixel, with the terminal state's at the end."""
     truths = []
-    for episode in episodes.read_episodes(open_log(DUMMY_DATA, "Breakout", 1, 10)):
+    for episode in find_checkpoint(DUMMY_DATA, "Breakout", 1, 10).open().episodes():
         frames = np.concatenate(list(episode.frames))
         truths.append(Truth(frames, episode.action, episode.reward, episode.ends_in_terminal))
     write_unplugged(tmp_path / "Breakout" / NAME, truths)
@@ -283,11 +269,12 @@ def test_memory_stays_small(tmp_path: pathlib.Path) -> None:
     code = f"""
 import resource
 from etils import epath
-from tfds_atari_replay import GAMES, layouts, unplugged
-import cv2, tensorflow
-files = layouts.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)[1]
+from tfds_atari_replay import GAMES
+from tfds_atari_replay.logs import layouts
+import cv2
+(files,) = layouts.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-count = sum(len(piece) for e in unplugged.read_episodes(files) for piece in e.frames)
+count = sum(len(piece) for e in files.open().episodes() for piece in e.frames)
 print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     result = subprocess.run(

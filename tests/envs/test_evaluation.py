@@ -12,7 +12,7 @@ import pytest
 
 import tfds_atari_replay
 from tfds_atari_replay import GAMES, Evaluation, evaluate, make_env
-from tfds_atari_replay.envs import parallel, roms
+from tfds_atari_replay.envs import roms, vector
 
 
 class CountingPolicy:
@@ -112,11 +112,9 @@ def test_ale_pys_vector_environment_is_bit_exact(game: str, sticky: float) -> No
     arguments: Any = {
         "rom": roms.find_rom(found),
         "sticky_probability": sticky,
-        "emulator": "ale_py",
     }
-    plain, fast = (
-        kind(found, 3, **arguments) for kind in (parallel.ThreadedGames, parallel.VectorGames)
-    )
+    fast = vector.make_games(found, 3, emulator="ale_py", **arguments)
+    plain = vector.ThreadedGames(found, 3, emulator="ale_py", **arguments)
 
     def reset(chosen: list[int], seed: int) -> None:
         numbers, seeds = np.array(chosen), seed + np.array(chosen)
@@ -171,7 +169,7 @@ def test_what_the_policy_sees() -> None:
         shapes.append(observations.shape)
         return np.zeros(len(observations), np.int32)
 
-    evaluate(last_axis, "breakout", episodes=3, num_envs=3, max_steps=5, axis=-1, stack=2)
+    evaluate(last_axis, "breakout", episodes=3, num_envs=3, max_steps=5, axis=-1, stack_size=2)
     assert shapes == [(3, 84, 84, 2)] * 5
 
 

@@ -3,17 +3,18 @@
 import os
 import pathlib
 import subprocess
-import sys
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from truth import DUMMY_DATA, ROOT, Truth, build, make_episodes, read_gz, write_unplugged
+from helpers.datasets import DUMMY_DATA, ROOT, TFDS, build
+from helpers.logs import Truth, make_episodes, read_gz
+from helpers.unplugged import write_unplugged
 
-from tfds_atari_replay import cli, figures, inspection, sources
-
-TFDS = pathlib.Path(sys.executable).with_name("tfds")
+from tfds_atari_replay.cli import figures
+from tfds_atari_replay.cli.main import main
+from tfds_atari_replay.logs import inspection, sources
 
 
 def run_tfds(*arguments: Any, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
@@ -80,7 +81,7 @@ def test_tfds_build_says_what_is_wrong(
 def test_record(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Writes logs where it says."""
     arguments = ["record", "space-invaders", "--steps=50", "--capacity=30", f"--out={tmp_path}"]
-    assert cli.main([*arguments, "--run=3"]) == 0
+    assert main([*arguments, "--run=3"]) == 0
     out, err = capsys.readouterr()
     logs = tmp_path / "SpaceInvaders" / "3" / "replay_logs"
     assert out == f"Wrote {logs}\n"
@@ -97,7 +98,7 @@ def test_record_with_a_policy(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)  # as `python -m` does
     arguments = ["record", "breakout", "--steps=20", "--capacity=30", "--out=logs"]
-    assert cli.main([*arguments, "--policy=my_policy:left"]) == 0
+    assert main([*arguments, "--policy=my_policy:left"]) == 0
     action = read_gz(next(pathlib.Path("logs").rglob("*action*")))
     np.testing.assert_array_equal(action[:23], [0, 0, 0] + [3] * 20)
 
@@ -143,7 +144,7 @@ def test_errors_are_one_message(
 ) -> None:
     """Without a traceback; the exit status says so too."""
     monkeypatch.chdir(tmp_path)
-    assert cli.main(arguments) == 1
+    assert main(arguments) == 1
     assert message in capsys.readouterr().err
     assert not os.listdir(tmp_path)
 
@@ -153,14 +154,14 @@ def test_show(expert: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
     picture = tmp_path / "sub" / "episode.png"
     data_dir = expert.data_path.parents[2]
     arguments = ["show", "breakout_expert_v0", f"--data_dir={data_dir}", f"--out={picture}"]
-    assert cli.main(arguments) == 0
+    assert main(arguments) == 0
     out = capsys.readouterr().out
     assert "Breakout, run 1, checkpoint 50: 3 episodes, 1,493 steps" in out
     assert "         1    729      18  True" in out
     assert f"Episode 1 is drawn in {picture}" in out
     sheet: Any = cv2.imread(str(picture))
     assert sheet.shape == (862, 1416, 3)
-    assert cli.main([*arguments, "--episode=9"]) == 1
+    assert main([*arguments, "--episode=9"]) == 1
     assert "--episode must be one with steps: 0, 1, 2 (got 9)" in capsys.readouterr().err
 
 
@@ -187,7 +188,7 @@ def test_show_a_pinned_version(
     """For which TFDS makes a builder of its own."""
     data_dir = expert.data_path.parents[2]
     arguments = [f"--data_dir={data_dir}", f"--out={tmp_path / 'episode.png'}"]
-    assert cli.main(["show", "breakout_expert_v0:1.0.0", *arguments]) == 0
+    assert main(["show", "breakout_expert_v0:1.0.0", *arguments]) == 0
     assert "Breakout, run 1, checkpoint 50: 3 episodes, 1,493 steps" in capsys.readouterr().out
 
 
@@ -203,13 +204,13 @@ def test_show_episodes_without_steps(
     for config in ("breakout_mixed_v0", "breakout_medium_v0"):
         build(config, tmp_path, tmp_path / "data")
     arguments = [f"--data_dir={tmp_path / 'data'}", f"--out={tmp_path / 'episode.png'}"]
-    assert cli.main(["show", "breakout_mixed_v0", *arguments]) == 0
+    assert main(["show", "breakout_mixed_v0", *arguments]) == 0
     out = capsys.readouterr().out
     assert "         0      0       0  False\n         1      5" in out
     assert "Episode 1 is drawn" in out
-    assert cli.main(["show", "breakout_mixed_v0", *arguments, "--episode=0"]) == 1
+    assert main(["show", "breakout_mixed_v0", *arguments, "--episode=0"]) == 1
     assert "--episode must be one with steps: 1 (got 0)" in capsys.readouterr().err
-    assert cli.main(["show", "breakout_medium_v0", *arguments]) == 1
+    assert main(["show", "breakout_medium_v0", *arguments]) == 1
     assert "--episode must be one with steps: none (got None)" in capsys.readouterr().err
 
 
@@ -222,5 +223,5 @@ def test_an_interrupt_is_no_traceback(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(inspection, "inspect", interrupted)
-    assert cli.main(["inspect", str(DUMMY_DATA)]) == 130
+    assert main(["inspect", str(DUMMY_DATA)]) == 130
     assert capsys.readouterr().err == "interrupted\n"

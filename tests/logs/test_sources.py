@@ -15,29 +15,20 @@ import pytest
 import tensorflow_datasets as tfds
 from etils import epath
 from etils.epath import backend, gpath
-from server import CUT, OK, SHORT, SLOW, STALL, Server
-from test_atari_replay import assert_no_dataset, rows
-from test_cli import TFDS
-from truth import (
-    DUMMY_DATA,
-    Truth,
-    build,
-    copy_to_cache,
-    log_folder,
-    make_episodes,
-    unprivileged,
-    write_log,
-    write_unplugged,
-)
+from helpers.datasets import DUMMY_DATA, TFDS, assert_no_dataset, build, rows
+from helpers.logs import Truth, copy_to_cache, log_folder, make_episodes, write_log
+from helpers.processes import unprivileged
+from helpers.public import LOG_FILES, build_public, serve_logs
+from helpers.server import CUT, OK, SHORT, SLOW, STALL, Server
+from helpers.unplugged import write_unplugged
 
-from tfds_atari_replay import GAMES, ReplayLogError, cli, downloads, sources
-from tfds_atari_replay.envs import offline
+from tfds_atari_replay import GAMES, ReplayLogError, downloads
+from tfds_atari_replay.cli.main import main
+from tfds_atari_replay.configs import Source
+from tfds_atari_replay.d4rl_atari.dataset import read_dataset
+from tfds_atari_replay.logs import sources
 
 LOGS = DUMMY_DATA / "Breakout" / "1" / "replay_logs"
-LOG_FILES = {
-    *(f"$store$_{name}_ckpt.50.gz" for name in ("observation", "action", "reward", "terminal")),
-    "add_count_ckpt.50.gz",
-}
 UNPLUGGED = "Breakout/run_1-00049-of-00050"
 
 
@@ -46,18 +37,6 @@ def build_from(place: Any, data_dir: pathlib.Path, config: str = "breakout_exper
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(sources.SOURCE_VARIABLE, str(place))
         return build_public(data_dir, config)
-
-
-def build_public(data_dir: pathlib.Path, config: str = "breakout_expert_v0") -> Any:
-    """Builds from the public places."""
-    builder = tfds.builder(f"atari_replay/{config}", data_dir=str(data_dir))
-    builder.download_and_prepare()
-    return builder
-
-
-def serve_logs(folder: pathlib.Path) -> None:
-    """Puts dummy_data where the public logs are."""
-    shutil.copytree(DUMMY_DATA, folder / "public" / "logs" / "dqn")
 
 
 def serve_unplugged(folder: pathlib.Path, name: str = UNPLUGGED) -> None:
@@ -444,16 +423,12 @@ def test_find_says_what_it_found_and_why(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a line for people; a file of a folder is no download."""
-
-    def no_download(_: Any) -> Any:
-        raise AssertionError
-
-    found = sources.find(GAMES["Breakout"], 1, (10,), manual_dir=DUMMY_DATA, download=no_download)
+    found = sources.locate(GAMES["Breakout"], 1, (10,), manual_dir=DUMMY_DATA)
     assert found.why == f"Breakout run 1 checkpoint 10: read from {LOGS}, dopamine"
     assert not found.is_download
     monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
     assert not caplog.messages
-    found = sources.find(GAMES["Breakout"], 1, (10,), manual_dir=tmp_path, download=no_download)
+    found = sources.locate(GAMES["Breakout"], 1, (10,), manual_dir=tmp_path)
     assert found.why.endswith(f", since not in {tmp_path} (is empty)")
     # The user named a folder, and gets data from elsewhere.
     assert caplog.messages == [found.why]
@@ -465,7 +440,7 @@ def test_get_dataset_takes_downloads_and_rl_unplugged(
     """d4rl-atari downloaded too. Steps of RL Unplugged come in the order of time, no zero rows."""
     monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "data"))
     serve_logs(tmp_path)
-    dataset = offline.read_dataset(GAMES["Breakout"], 1, (50, 49), stack=False)
+    dataset = read_dataset(Source(GAMES["Breakout"], "expert", 1), stack=False)
     assert dataset["observations"].shape == (1499, 1, 84, 84)
     assert set(public.downloads) == LOG_FILES
     assert downloads.default_manager().download_dir == epath.Path(tmp_path / "data" / "downloads")
@@ -475,7 +450,7 @@ def test_get_dataset_takes_downloads_and_rl_unplugged(
     alone = Truth(truths[0].frames[:0], truths[0].action[:0], truths[0].reward[:0])
     folder = tmp_path / "public" / "unplugged" / "atari_episodes_ordered" / "Pong"
     write_unplugged(folder / "run_1-00010-of-00050", [alone, *truths])
-    dataset = offline.read_dataset(GAMES["Pong"], 1, (10,), stack=True)
+    dataset = read_dataset(Source(GAMES["Pong"], "medium", 1), stack=True)
     assert dataset["terminals"].tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
     assert dataset["actions"].tolist() == [*truths[0].action, *truths[1].action]
     assert dataset["rewards"].tolist() == [*truths[0].reward, *truths[1].reward]
@@ -510,11 +485,11 @@ def test_secrets_in_an_address_are_refused_and_never_shown(
     assert "hush" not in str(error.value)
     assert "hush" not in "".join(map(str, error.value.args))
     with pytest.raises(ValueError, match=rf"manual_dir {message}"):
-        sources.find(GAMES["Breakout"], 1, (1,), manual_dir=place, download=lambda _: {})
-    assert cli.main(["inspect", place]) == 1
+        sources.locate(GAMES["Breakout"], 1, (1,), manual_dir=place)
+    assert main(["inspect", place]) == 1
     monkeypatch.setenv(sources.SOURCE_VARIABLE, place)
     with pytest.raises(ValueError, match=message):
-        offline.read_dataset(GAMES["Breakout"], 1, (1,), stack=False)
+        read_dataset(Source(GAMES["Breakout"], "mixed", 1), stack=False)
     assert "hush" not in caplog.text
     assert "hush" not in "".join(capfd.readouterr())
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -573,24 +548,17 @@ def test_folders_that_may_not_be_listed(
     closed = tmp_path / "closed"
     closed.mkdir()
     monkeypatch.setenv(sources.CACHE_VARIABLE, str(closed))
-    downloaded = []
-
-    def download(urls: dict[str, str]) -> dict[str, epath.Path]:
-        downloaded.append(urls)
-        return dict.fromkeys(urls, epath.Path(tmp_path / "file"))
-
     closed.chmod(0)
     with unprivileged(closed):
-        found = sources.find(GAMES["Breakout"], 1, (1,), manual_dir=None, download=download)
+        found = sources.locate(GAMES["Breakout"], 1, (1,), manual_dir=None)
         assert found.is_download
         assert f"{closed} (cannot be listed: Permission denied)" in found.why
         with pytest.raises(
             FileNotFoundError,
             match=r"(?s)manual_dir: \S*closed \(cannot be listed: Permission.*public.*not asked",
         ):
-            sources.find(GAMES["Breakout"], 1, (1,), manual_dir=closed, download=download)
+            sources.locate(GAMES["Breakout"], 1, (1,), manual_dir=closed)
     closed.chmod(0o700)
-    assert len(downloaded) == 1
     assert public.asked
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,137 +10,28 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from dopamine.tf.replay_memory import circular_replay_buffer
+from helpers.datasets import DUMMY_DATA, build
+from helpers.logs import log_folder, make_episodes, open_log, write_log
+from helpers.steps import (
+    UNDECODED,
+    as_dataset,
+    as_tuple,
+    assert_equal,
+    by_number,
+    expected_transitions,
+    make_all,
+    make_steps,
+    stack_at,
+    unbatched,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from truth import DUMMY_DATA, build, log_folder, make_episodes, open_log, write_log
 
-from tfds_atari_replay import atari_replay, frame_stack, transitions
-
-FEATURES = atari_replay.features()
-UNDECODED = {"steps": tfds.decode.SkipDecoding()}
-
-Steps = dict[str, Any]
-Transition = Any
-
-
-def make_steps(
-    length: int, starts_at_reset: bool = True, ends_in_terminal: bool = True, first_id: int = 0
-) -> Steps:
-    """Columns of an episode of RLDS steps; frames and rewards carry the number of their step."""
-    ids = np.arange(first_id, first_id + length)
-    frames = np.full((length, 84, 84, 1), 9, np.uint8)
-    frames[:, 0, :4, 0] = (ids + 1).astype("<u4")[:, np.newaxis].view(np.uint8)
-    frames[:, 50, :, 0] = (ids % 251)[:, np.newaxis]
-    steps: Steps = {
-        "observation": frames,
-        "action": ids % 18,
-        "reward": (ids % 7 - 3).astype(np.float32),
-        "discount": np.ones(length, np.float32),
-        **{name: np.zeros(length, np.bool_) for name in ("is_first", "is_last", "is_terminal")},
-    }
-    steps["is_first"][0] = starts_at_reset
-    steps["is_last"][-1] = True
-    if ends_in_terminal:
-        for name in ("observation", "action", "reward"):
-            steps[name][-1] = 0
-        steps["is_terminal"][-1] = True
-        steps["discount"][-2:] = 0
-    return steps
-
-
-def as_dataset(episodes: list[Steps], decoders: Any = None) -> tf.data.Dataset:
-    """Episodes as tfds.load gives them."""
-    written = [
-        FEATURES.serialize_example(
-            {
-                "steps": steps,
-                "episode_id": number,
-                "checkpoint_id": 0,
-                "episode_return": 0.0,
-                "is_complete": False,
-            }
-        )
-        for number, steps in enumerate(episodes)
-    ]
-    dataset = tf.data.Dataset.from_tensor_slices(written)
-    return dataset.map(lambda data: FEATURES.deserialize_example(data, decoders=decoders))
-
-
-def stack_at(steps: Steps, step: int, size: int) -> Any:
-    """The frames up to a step, zeros before the first."""
-    zero = np.zeros((84, 84), np.uint8)
-    frames = steps["observation"][..., 0]
-    return np.stack([frames[i] if i >= 0 else zero for i in range(step - size + 1, step + 1)])
-
-
-def expected_transitions(
-    steps: Steps, size: int, n_step: int, gamma: float
-) -> Iterator[Transition]:
-    """The transitions of an episode, step by step."""
-    length = len(steps["action"])
-    ended = bool(steps["is_terminal"][-1])
-    for step in range(length):
-        if step - size + 1 < 0 and not steps["is_first"][0]:
-            continue
-        after = step + n_step
-        if steps["is_terminal"][step] or (after >= length and not ended):
-            continue
-        is_over = ended and after >= length - 1
-        after = min(after, length - 1)
-        rewards = [gamma**k * r for k, r in enumerate(steps["reward"][step:after])]
-        yield (
-            stack_at(steps, step, size),
-            int(steps["action"][step]),
-            np.float32(np.sum(rewards)),
-            np.float32(0 if is_over else gamma**n_step),
-            stack_at(steps, after, size),
-        )
-
-
-def as_tuple(transition: Any) -> Transition:
-    """The fields in the order of `expected_transitions`, after a look at their dtypes."""
-    dtypes = {name: value.dtype for name, value in transition.items()}
-    assert dtypes == {
-        "observation": np.uint8,
-        "action": np.int64,
-        "reward": np.float32,
-        "discount": np.float32,
-        "next_observation": np.uint8,
-    }
-    names = ("observation", "action", "reward", "discount", "next_observation")
-    return tuple(transition[name] for name in names)
-
-
-def unbatched(batches: Any) -> list[Transition]:
-    """Single transitions, of batches in NumPy."""
-    return [row for batch in batches for row in zip(*as_tuple(batch), strict=True)]
-
-
-def assert_equal(got: list[Transition], expected: list[Transition]) -> None:
-    """Compares transitions in their order."""
-    assert [row[1] for row in got] == [row[1] for row in expected]
-    for ours, theirs in zip(got, expected, strict=True):
-        np.testing.assert_array_equal(ours[0], theirs[0])
-        np.testing.assert_allclose(ours[2:4], theirs[2:4], rtol=1e-5, atol=1e-6)
-        np.testing.assert_array_equal(ours[4], theirs[4])
-
-
-def by_number(transitions: list[Transition]) -> list[Transition]:
-    """Sorted by the number in the newest frame."""
-    return sorted(transitions, key=lambda row: row[0][-1, 0, :4].tobytes()[::-1])
-
+from tfds_atari_replay import frame_stack, transitions
 
 # Around the ends of blocks, and short.
 lengths = st.one_of(st.integers(1, 12), st.integers(60, 70), st.integers(126, 131))
 episode_lists = st.lists(st.tuples(lengths, st.booleans(), st.booleans()), min_size=1, max_size=6)
-
-
-def make_all(shapes: list[tuple[int, bool, bool]]) -> list[Steps]:
-    """Episodes whose steps are numbered through."""
-    ends = np.cumsum([length for length, _, _ in shapes]).tolist()
-    return [
-        make_steps(*shape, first_id=end - shape[0]) for shape, end in zip(shapes, ends, strict=True)
-    ]
 
 
 @settings(max_examples=10, deadline=None)
@@ -161,7 +51,14 @@ def test_transitions_are_those_of_a_slow_loop(
     expected = [t for steps in episodes for t in expected_transitions(steps, size, n_step, gamma)]
     for shuffle in (False, True):
         dataset = as_dataset(episodes, decoders).apply(
-            transitions(size, n_step, gamma, batch_size=batch_size, shuffle=shuffle, seed=1)
+            transitions(
+                stack_size=size,
+                n_step=n_step,
+                gamma=gamma,
+                batch_size=batch_size,
+                shuffle=shuffle,
+                seed=1,
+            )
         )
         batches = list(dataset.as_numpy_iterator())
         assert [len(batch["action"]) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
@@ -179,10 +76,10 @@ def test_transitions_are_those_of_a_slow_loop(
 def test_frame_stack_is_a_slow_loop(shapes: Any, size: int, axis: int, decoders: Any) -> None:
     """Of episodes, and of their steps one after the other; all else stays as it was."""
     episodes = make_all(shapes)
-    stacked = list(as_dataset(episodes, decoders).apply(frame_stack(size, axis)))
+    stacked = list(as_dataset(episodes, decoders).apply(frame_stack(size, axis=axis)))
     assert len(stacked) == len(episodes)
     flat = as_dataset(episodes).flat_map(lambda episode: episode["steps"])
-    in_a_row = flat.apply(frame_stack(size, axis)).as_numpy_iterator()
+    in_a_row = flat.apply(frame_stack(size, axis=axis)).as_numpy_iterator()
     for number, (episode, steps) in enumerate(zip(stacked, episodes, strict=True)):
         assert int(episode["episode_id"]) == number
         got = list(tfds.as_numpy(episode["steps"]))
@@ -205,7 +102,9 @@ def test_the_worked_rows_of_the_docstrings() -> None:
     a, b, c, zero = steps["observation"][..., 0]
     ((obs, actions, rewards, discounts, following),) = map(
         as_tuple,
-        as_dataset([steps]).apply(transitions(2, 2, 0.5, batch_size=9)).as_numpy_iterator(),
+        as_dataset([steps])
+        .apply(transitions(stack_size=2, n_step=2, gamma=0.5, batch_size=9))
+        .as_numpy_iterator(),
     )
     np.testing.assert_array_equal(obs, [[zero, a], [a, b], [b, c]])
     np.testing.assert_array_equal(actions, steps["action"][:3])
@@ -225,7 +124,9 @@ def test_channels_last(stack_size: int, decoders: Any) -> None:
     steps = make_steps(90)
     steps["observation"] = rng.integers(0, 256, (90, 84, 84, 1), np.uint8)
     first, last = (
-        as_dataset([steps], decoders).apply(transitions(stack_size, batch_size=256, axis=axis))
+        as_dataset([steps], decoders).apply(
+            transitions(stack_size=stack_size, batch_size=256, axis=axis)
+        )
         for axis in (0, -1)
     )
     for name in ("observation", "next_observation"):

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 from dopamine.tf.replay_memory import circular_replay_buffer
-from truth import DUMMY_DATA, build, log_folder, make_episodes, open_log, read_gz, write_log
+from helpers.datasets import DUMMY_DATA, build
+from helpers.logs import log_folder, make_episodes, open_log, read_gz, write_log
 
 import tfds_atari_replay
-from tfds_atari_replay import episodes, inspection, recording
 from tfds_atari_replay.envs import emulator as emulator_lib
+from tfds_atari_replay.envs import recording
+from tfds_atari_replay.envs.policies import RandomPolicy
+from tfds_atari_replay.logs import inspection
+from tfds_atari_replay.logs.episodes import read_episodes
 
 
 class DopamineLogger(circular_replay_buffer.OutOfGraphReplayBuffer):
@@ -114,7 +118,7 @@ def test_recorded_play_comes_back_from_the_dataset(
     # The same play once more, written down the plainest way.
     found = tfds_atari_replay.GAMES[game]
     emulator = emulator_lib.Emulator(found, seed=5)
-    policy = recording.RandomPolicy(len(found.actions), 5)
+    policy = RandomPolicy(found, 5)
     rows: list[Any] = []  # by add: None in padding, else (frame, action, reward, terminal, first)
     dumps = []
     observation, first = emulator.reset(), True
@@ -174,11 +178,10 @@ def test_an_episode_is_cut_after_27000_steps(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With terminal set, as Dopamine does; the next row's episode starts at a reset."""
-    monkeypatch.setattr(emulator_lib, "MAX_STEPS", 20)
+    monkeypatch.setattr(recording, "MAX_STEPS", 20)
     logs = recording.record("Pong", tmp_path, steps=50, capacity=100)
     terminal = read_gz(logs / "$store$_terminal_ckpt.0.gz")
     np.testing.assert_array_equal(np.flatnonzero(terminal), [3 + 19, 3 + 20 + 3 + 19])
-    assert emulator_lib.MAX_STEPS == 20
     frames = read_gz(logs / "$store$_observation_ckpt.0.gz")
     np.testing.assert_array_equal(frames[3], frames[3 + 20 + 3])
 
@@ -246,7 +249,7 @@ def play(capacity: int, lengths: list[int], folder: pathlib.Path) -> list[str]:
     """Logs episodes, and reads every checkpoint back; the numbers of the dumps."""
     held = write_log(log_folder(folder), capacity, make_episodes(lengths, last_is_cut=True))
     for number, truth in enumerate(held):
-        found = episodes.read_episodes(open_log(folder, "Breakout", 1, number))
+        found = read_episodes(open_log(folder, "Breakout", 1, number))
         for one, other in zip(found, truth, strict=True):
             np.testing.assert_array_equal(np.concatenate(list(one.frames)), other.frames)
             np.testing.assert_array_equal(one.action, other.action)

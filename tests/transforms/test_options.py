@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_transforms import UNDECODED, as_dataset, make_all
+from helpers.steps import UNDECODED, as_dataset, make_all
 
 from tfds_atari_replay import frame_stack, transitions
 

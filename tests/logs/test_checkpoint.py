@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from truth import log_folder, make_episodes, open_log, read_gz, unprivileged, write_gz, write_log
+from helpers.logs import log_folder, make_episodes, open_log, read_gz, write_gz, write_log
+from helpers.processes import unprivileged
 
-from tfds_atari_replay import ReplayLogError, episodes
+from tfds_atari_replay import ReplayLogError
+from tfds_atari_replay.logs.episodes import read_episodes
+from tfds_atari_replay.logs.records import Episode
 
 CAPACITY = 40
 
@@ -31,10 +34,10 @@ def path_of(log: pathlib.Path, name: str) -> pathlib.Path:
 
 def read_all(log: pathlib.Path) -> None:
     """Reads checkpoint 1 to its end."""
-    take_all(episodes.read_episodes(open_log(log.parents[2], "Breakout", 1, 1)))
+    take_all(read_episodes(open_log(log.parents[2], "Breakout", 1, 1)))
 
 
-def take_all(found: Iterable[episodes.Episode]) -> None:
+def take_all(found: Iterable[Episode]) -> None:
     """Takes all frames of episodes."""
     for episode in found:
         for _ in episode.frames:
@@ -293,7 +296,7 @@ def test_a_full_lap_is_checked_to_its_end_before_its_first_step(log: pathlib.Pat
     """In a dump at the end of a lap no frame is given before the checksum was compared."""
     in_place("observation", flip(-5))(log)
     checkpoint = open_log(log.parents[2], "Breakout", 1, 1)
-    first = next(episodes.read_episodes(checkpoint))
+    first = next(read_episodes(checkpoint))
     with pytest.raises(ReplayLogError, match="CRC"):
         next(first.frames)
 
@@ -323,7 +326,7 @@ def test_a_file_of_somebody_elses_is_named(log: pathlib.Path) -> None:
 def test_a_change_while_it_is_read_is_refused(log: pathlib.Path, name: str, step: str) -> None:
     """Though each file is whole: those of checkpoint 2 are copied over those of checkpoint 1."""
     checkpoint = open_log(log.parents[2], "Breakout", 1, 1)
-    found = episodes.read_episodes(checkpoint)
+    found = read_episodes(checkpoint)
     if step == "reading":
         next(next(found).frames)
     path = path_of(log, name)

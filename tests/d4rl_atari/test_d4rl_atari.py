@@ -8,10 +8,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from truth import DUMMY_DATA, make_episodes, read_gz, run_python, write_log
+from helpers.datasets import DUMMY_DATA
+from helpers.logs import make_episodes, read_gz, write_log
+from helpers.processes import run_python
 
-from tfds_atari_replay import GAMES, sources
-from tfds_atari_replay.envs import offline, registration
+from tfds_atari_replay import GAMES
+from tfds_atari_replay.d4rl_atari import registration
+from tfds_atari_replay.d4rl_atari.stacked_frames import StackedFrames
+from tfds_atari_replay.logs import sources
 
 # gymnasium takes -v0 to -v4 for versions of one environment; here they are runs.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date")
@@ -67,7 +71,7 @@ def test_stacked_frames_are_a_sequence(length: int) -> None:
     rng: Any = np.random.default_rng(length)
     frames = rng.integers(1, 256, (length, 84, 84), np.uint8)
     terminals = (rng.random(length) < 0.3).astype(np.uint8)
-    stacks, expected = offline.StackedFrames(frames, terminals), slow_stacks(frames, terminals)
+    stacks, expected = StackedFrames(frames, terminals), slow_stacks(frames, terminals)
     assert len(stacks) == length
     np.testing.assert_array_equal(np.stack(list(stacks)), expected)
     np.testing.assert_array_equal(stacks[-1], expected[-1])
@@ -95,7 +99,7 @@ def test_stacked_frames_are_a_sequence(length: int) -> None:
 def test_stacks_share_the_frames_memory() -> None:
     """A stack with no zeros in it is a view."""
     frames = np.ones((10, 84, 84), np.uint8)
-    stacks = offline.StackedFrames(frames, np.zeros(10, np.uint8))
+    stacks = StackedFrames(frames, np.zeros(10, np.uint8))
     assert np.shares_memory(stacks[5], frames)
     assert not np.shares_memory(stacks[2], frames)
 

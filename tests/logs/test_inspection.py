@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from truth import (
-    DUMMY_DATA,
+from helpers.datasets import DUMMY_DATA
+from helpers.logs import (
     Truth,
     copy_to_cache,
     log_folder,
@@ -20,11 +20,14 @@ from truth import (
     open_log,
     write_gz,
     write_log,
-    write_unplugged,
 )
+from helpers.unplugged import write_unplugged
 
-from tfds_atari_replay import cli, episodes, inspection, replay_logs, threads
-from tfds_atari_replay.inspection import Report, inspect
+from tfds_atari_replay import threads
+from tfds_atari_replay.cli.main import main
+from tfds_atari_replay.logs import episodes, frames, inspection
+from tfds_atari_replay.logs.episodes import read_episodes
+from tfds_atari_replay.logs.inspection import Report, inspect
 
 
 def counts(report: Report) -> tuple[Any, ...]:
@@ -75,14 +78,14 @@ def test_dummy_data() -> None:
     reports = {(r.game, r.run, r.checkpoint): r for r in inspect(DUMMY_DATA, deep=True)}
     assert len(reports) == 10
     for (game, run, number), report in reports.items():
-        found = list(episodes.read_episodes(open_log(DUMMY_DATA, game, run, number)))
+        found = list(read_episodes(open_log(DUMMY_DATA, game, run, number)))
         assert report.steps_are_exact
         assert (report.steps, report.episodes, report.complete_episodes) == (
             sum(len(e.action) for e in found),
             len(found),
             sum(e.is_complete for e in found),
         )
-    assert reports["Breakout", 1, 10].missing_before == list(range(2, 10))
+    assert reports["Breakout", 1, 10].missing_before == tuple(range(2, 10))
     assert reports["Breakout", 1, 10].unwritten_laps == 0
     assert reports["Breakout", 5, 1].unwritten_laps == 1
     assert reports["Breakout", 1, 50].cursor == 809
@@ -99,7 +102,7 @@ def test_repeated_rows_are_those_of_the_play(tmp_path: pathlib.Path) -> None:
     repeated = reports[-1].repeated_rows
     assert repeated
     before, last = (open_log(tmp_path, "Breakout", 1, len(reports) - n) for n in (2, 1))
-    rows = [episodes.in_time_order(c, replay_logs.read_frames(c)) for c in (before, last)]
+    rows = [c.in_time_order(frames.read_frames(c)) for c in (before, last)]
     np.testing.assert_array_equal(rows[0][-repeated:], rows[1][:repeated])
     assert not (rows[0][-1] == rows[1][repeated]).all()
 
@@ -138,11 +141,11 @@ def test_damage(tmp_path: pathlib.Path) -> None:
     quick = {r.checkpoint: r for r in inspect(root) if r.run == 1}
     deep = {r.checkpoint: r for r in inspect(root, deep=True) if r.run == 1}
     for reports in (quick, deep):
-        assert reports[49].missing_files == ["action"]
+        assert reports[49].missing_files == ("action",)
         assert reports[0].damage is not None
         assert "terminal_ckpt.0.gz is damaged" in reports[0].damage
         assert reports[0].damage.endswith("it has 7 rows, 'observation' has 1,499.")
-        assert reports[50].missing_files == ["add_count"]
+        assert reports[50].missing_files == ("add_count",)
         assert not reports[50].is_usable
     assert quick[1].is_usable
     assert quick[10].is_usable
@@ -168,7 +171,7 @@ def test_other_layouts_beside_dopamines(
     path = tmp_path / "atari_episodes_ordered" / "Breakout" / "run_1-00003-of-00050"
     write_unplugged(path, truths)
     log, cache, other = inspect(tmp_path)
-    assert cli.main(["inspect", str(tmp_path)]) == 0
+    assert main(["inspect", str(tmp_path)]) == 0
     assert "no add_count: cursor assumed" in capsys.readouterr().out
     assert [r.layout for r in (log, cache, other)] == ["dopamine", "d4rl_atari", "rl_unplugged"]
     assert (log.cursor_is_assumed, cache.cursor_is_assumed) == (False, True)
@@ -204,7 +207,7 @@ def test_a_part_of_a_tree(
 
 def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A table for people, JSON for programs, a status for scripts."""
-    assert cli.main(["inspect", str(DUMMY_DATA)]) == 0
+    assert main(["inspect", str(DUMMY_DATA)]) == 0
     shown = capsys.readouterr().out
     assert "Breakout run 1: Dopamine's logs in" in shown
     assert "last dump: 689 of its rows are in 49 too" in shown
@@ -214,7 +217,7 @@ def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str])
     assert "~1,474" in shown
 
     root = damaged_copy(tmp_path)
-    assert cli.main(["inspect", str(root), "--deep"]) == 1
+    assert main(["inspect", str(root), "--deep"]) == 1
     shown = capsys.readouterr().out
     assert "no file for action" in shown
     assert "no file for add_count" in shown
@@ -223,7 +226,7 @@ def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str])
     assert f"in {root}/Breakout/1/replay_logs" in shown.replace("\n", "")
     assert f"{root}/Breakout/1/replay_logs/$" not in shown
 
-    assert cli.main(["inspect", str(root), "--deep", "--json"]) == 1
+    assert main(["inspect", str(root), "--deep", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert not found["is_usable"]
     assert [c["damage"] is None for c in found["checkpoints"]] == [
@@ -234,7 +237,7 @@ def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str])
         True,
     ]
     assert found["checkpoints"][4]["missing_files"] == ["add_count"]
-    assert cli.main(["inspect", str(DUMMY_DATA), "--json"]) == 0
+    assert main(["inspect", str(DUMMY_DATA), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["checkpoints"][7]["repeated_rows"] == 689
 
@@ -260,13 +263,13 @@ def test_what_is_no_folder_of_logs(
     if "file" in path:
         (tmp_path / path).touch()
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["inspect", path]) == 1
+    assert main(["inspect", path]) == 1
     assert re.search(message, capsys.readouterr().err)
 
 
 def test_frames_are_not_read_without_deep(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a folder of 50 checkpoints takes seconds."""
-    monkeypatch.setattr(replay_logs, "find_black_frames", None)
+    monkeypatch.setattr(episodes, "find_black_frames", None)
     assert len(inspection.inspect(DUMMY_DATA)) == 10
     with pytest.raises(TypeError):
         inspection.inspect(DUMMY_DATA, deep=True)
@@ -297,12 +300,12 @@ def test_one_odd_file_ends_nothing(tmp_path: pathlib.Path) -> None:
             damage = reports[number].damage
             assert damage is not None
             assert path.name in damage
-        assert reports[7].missing_files == [
+        assert reports[7].missing_files == (
             "observation",
             "action",
             "terminal",
             "add_count",
-        ]
+        )
         assert reports[50].is_usable
 
 
@@ -347,4 +350,4 @@ def test_an_interrupt_does_not_wait_for_what_has_not_begun() -> None:
     with pytest.raises(KeyboardInterrupt):
         results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
     time.sleep(0.5)
-    assert len(begun) == before < 2 * threads._THREADS + 2
+    assert len(begun) == before < 2 * threads.NUM_THREADS + 2

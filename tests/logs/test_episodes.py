@@ -7,20 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.datasets import DUMMY_DATA
+from helpers.logs import Truth, log_folder, make_episodes, open_log, read_gz, write_gz, write_log
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from truth import (
-    DUMMY_DATA,
-    Truth,
-    log_folder,
-    make_episodes,
-    open_log,
-    read_gz,
-    write_gz,
-    write_log,
-)
 
-from tfds_atari_replay import episodes
+from tfds_atari_replay.logs.episodes import read_episodes
 
 
 def read(root: pathlib.Path, number: int, frames_at_once: int = 64) -> list[Truth]:
@@ -34,7 +26,7 @@ def read(root: pathlib.Path, number: int, frames_at_once: int = 64) -> list[Trut
             episode.ends_in_terminal,
             episode.starts_at_reset,
         )
-        for episode in episodes.read_episodes(checkpoint, frames_at_once)
+        for episode in read_episodes(checkpoint, frames_at_once)
     ]
 
 
@@ -140,7 +132,7 @@ def test_frames_that_are_not_taken_are_skipped(tmp_path: pathlib.Path) -> None:
     """A caller may ask for the next episode early."""
     truth = write_log(log_folder(tmp_path), 100, make_episodes([30, 5, 40]))[0]
     checkpoint = open_log(tmp_path, "Breakout", 1, 0)
-    for index, episode in enumerate(episodes.read_episodes(checkpoint, frames_at_once=7)):
+    for index, episode in enumerate(read_episodes(checkpoint, frames_at_once=7)):
         first = next(episode.frames)
         np.testing.assert_array_equal(first, truth[index].frames[: len(first)])
 
@@ -171,11 +163,11 @@ def test_memory_does_not_grow_with_the_episode(tmp_path: pathlib.Path) -> None:
     write_log(log_folder(tmp_path), 14_004, [truth])
     del frames, truth
     tracemalloc.start()
-    (episode,) = episodes.read_episodes(open_log(tmp_path, "Breakout", 1, 0))
+    (episode,) = read_episodes(open_log(tmp_path, "Breakout", 1, 0))
     total = 0
     tracemalloc.stop()
     tracemalloc.start()
-    for episode in episodes.read_episodes(open_log(tmp_path, "Breakout", 1, 0)):
+    for episode in read_episodes(open_log(tmp_path, "Breakout", 1, 0)):
         total = sum(len(block) for block in episode.frames)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -199,6 +191,6 @@ def test_dummy_data_holds_what_was_played(
     """First and last episode of checkpoints of each kind."""
     found = [
         (len(e.action), int(e.reward.sum()), e.starts_at_reset, e.ends_in_terminal)
-        for e in episodes.read_episodes(open_log(DUMMY_DATA, game, run, number))
+        for e in read_episodes(open_log(DUMMY_DATA, game, run, number))
     ]
     assert [found[0], found[-1]] == expected
