@@ -17,7 +17,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 quickstart: $(VENV)/installed
 	@$(BIN)/tfds build atari_replay/$(CONFIG) --imports=tfds_atari_replay \
 		--manual_dir=dummy_data --data_dir=$(OUT)/data --overwrite
-	@$(BIN)/python -m tfds_atari_replay show $(CONFIG) --data_dir=$(OUT)/data --out=$(OUT)/episode.png
+	@$(BIN)/atari-replay show $(CONFIG) --data_dir=$(OUT)/data --out=$(OUT)/episode.png
 
 test: check
 	@$(BIN)/python -m pytest
@@ -50,12 +50,12 @@ $(VENV)/installed: setup.py
 	@echo "Installing into $(VENV); TensorFlow is large, this takes some minutes."
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module. On Debian: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/pip install -qq --upgrade pip setuptools
-	@$(BIN)/pip install -qq --editable .
+	@$(BIN)/pip install -qq --editable '.[all]'
 	@touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/installed
 	@echo "Installing what tests need."
-	@$(BIN)/pip install -qq --editable '.[test]'
+	@$(BIN)/pip install -qq --editable '.[all,test]'
 	@# The oracle. Its own requirements (JAX, Flax, old gym) are not needed for its replay buffer.
 	@$(BIN)/pip install -qq --no-deps dopamine-rl==4.1.2
 	@# The old emulator. Its last wheel is for Python 3.7, but works on any, unpacked; else build it.

@@ -9,6 +9,21 @@ ROOT = pathlib.Path(__file__).resolve().parent
 INIT = (ROOT / "tfds_atari_replay" / "__init__.py").read_text()
 (VERSION,) = re.findall(r'__version__ = "(.+)"', INIT)
 
+EXTRAS = {
+    # For tf.data, the transforms, and datasets stored as TFRecords, TFDS's default.
+    "tensorflow": ["tensorflow>=2.20"],
+    "envs": [
+        # ROMs come with it from 0.10 on; the vector environment waits for ever for a partial reset
+        # before 0.12.1. (0.10.0 and 0.10.1 play other games than their neighbours.)
+        "ale-py>=0.12.1",
+        # ale-py leaves its vector environment out, without a word, if gymnasium is older.
+        "gymnasium>=1.1",
+    ],
+    # The `tfds` command imports these two when it starts, whatever it does, and TFDS does not ask
+    # for them. tfds.load does without.
+    "build": ["apache-beam>=2.69", "mlcroissant>=1.0.9"],
+}
+
 setuptools.setup(
     name="tfds-atari-replay",
     version=VERSION,
@@ -20,10 +35,9 @@ setuptools.setup(
     # TFDS and its tests expect dummy_data and checksums beside the builder, so an installed package
     # has them inside; package_data below finds its files by these names.
     packages=[
-        "tfds_atari_replay",
+        *setuptools.find_packages(str(ROOT), include=["tfds_atari_replay*"]),
         "tfds_atari_replay.checksums",
         "tfds_atari_replay.dummy_data",
-        "tfds_atari_replay.envs",
     ],
     package_dir={
         "tfds_atari_replay.checksums": "checksums",
@@ -34,29 +48,22 @@ setuptools.setup(
         "tfds_atari_replay.checksums": ["*.tsv"],
         "tfds_atari_replay.dummy_data": ["*/*/replay_logs/*.gz"],
     },
+    entry_points={"console_scripts": ["atari-replay = tfds_atari_replay.cli.main:main"]},
+    # What reading needs: logs, datasets, NumPy. The rest is in the extras.
     install_requires=[
-        # ROMs come with it from 0.10 on; the vector environment waits for ever for a partial reset
-        # before 0.12.1. (0.10.0 and 0.10.1 play other games than their neighbours.)
-        "ale-py>=0.12.1",
-        # The `tfds` command imports these two at its start, whatever it does, and TFDS does not ask
-        # for them. tfds.load does without.
-        "apache-beam>=2.69",
-        "mlcroissant>=1.0.9",
         "etils[epath]>=1.9.1",
         "filelock>=3.12",
-        # ale-py leaves its vector environment out, without a word, if gymnasium is older.
-        "gymnasium>=1.1",
         # TFDS imports it for every builder outside its own package, and forgets to ask for it.
         "importlib-resources>=6.0",
         "isal>=1.6.1",
         "numpy>=1.26",
+        # RL Unplugged, the only public copy that is still open, stores frames as PNGs.
         "opencv-python-headless>=4.8.1",
         # TFDS takes any tensorflow-metadata, which takes any protobuf, but its generated code needs
-        # this one; without the two bounds a resolver may choose versions that do not import.
+        # this one. Without the two bounds a resolver may choose versions that do not import.
         "protobuf>=6.31.1",
         "requests>=2.32",
         "rich>=13.0",
-        "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.7",
         "tensorflow-metadata>=1.21",
         "tqdm>=4.66",
@@ -65,8 +72,10 @@ setuptools.setup(
         "zlib-ng>=0.5.1",
     ],
     extras_require={
+        **EXTRAS,
+        "all": [requirement for extra in EXTRAS.values() for requirement in extra],
         "benchmarks": ["matplotlib>=3.8"],
-        # The last one of the old API's package.
+        # The last gym, for code that was never moved to gymnasium.
         "gym": ["gym==0.26.2"],
         # The emulator and the ROMs that recorded the logs. Without a wheel for today's Python, it
         # is built with cmake and a C++ compiler; the README has a way without.
@@ -75,7 +84,7 @@ setuptools.setup(
         # beside these without its own dependencies.
         "test": [
             *("absl-py", "dill", "gin-config", "gym==0.26.2", "hypothesis", "mypy", "pytest"),
-            *("ruff", "six"),
+            *("pytest-xdist", "ruff", "six"),
         ],
     },
 )

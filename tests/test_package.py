@@ -27,40 +27,16 @@ def test_public_names() -> None:
     assert public == set(tfds_atari_replay.__all__)
 
 
-def test_importing_is_cheap() -> None:
-    """Under 0.2 s beyond TFDS, at the best of three; neither TensorFlow nor an emulator."""
+def test_importing_brings_nothing_heavy() -> None:
+    """Beyond TFDS: neither TensorFlow nor OpenCV nor an emulator."""
     code = """
-import sys, time, tensorflow_datasets
+import sys, tensorflow_datasets
 before = set(sys.modules)
-start = time.perf_counter()
 import tfds_atari_replay
-print(time.perf_counter() - start)
-heavy = {"tensorflow", "cv2", "ale_py", "gymnasium", "apache_beam", "mlcroissant"}
+heavy = {"tensorflow", "cv2", "ale_py", "gymnasium", "gym", "apache_beam", "mlcroissant"}
 print(*heavy & (set(sys.modules) - before))
 """
-    results = [run_python(code).splitlines() for _ in range(3)]
-    assert min(float(seconds) for seconds, _ in results) < 0.2
-    assert {heavy for _, heavy in results} == {""}
-
-
-def test_logs_are_read_without_tensorflow() -> None:
-    """The modules left of the builder know nothing of it, but for the package they lie in."""
-    for module in (
-        *(
-            "games",
-            "replay_logs",
-            "layouts",
-            "sources",
-            "episodes",
-            "threads",
-            "recording",
-            "figures",
-        ),
-    ):
-        source = (ROOT / "tfds_atari_replay" / f"{module}.py").read_text()
-        assert not re.search(
-            r"^\s*(import|from) (tensorflow|tfds_atari_replay\.atari)", source, re.M
-        )
+    assert run_python(code) == "\n"
 
 
 def test_a_wheel_holds_dummy_data_and_checksums(tmp_path: pathlib.Path) -> None:

@@ -64,7 +64,7 @@ def test_what_is_read_does_not_depend_on_blocks(length: int, block: int, chunk: 
     frames = columns["observation"]
     chunks = (frames[i : i + chunk] for i in range(0, length, chunk))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps_lib, "BLOCK_LENGTH", block)
+        patch.setattr(blocks, "BLOCK_LENGTH", block)
         data = features().serialize_example(
             {"steps": {**columns, "observation": chunks}, "episode_id": 0}
         )

@@ -265,4 +265,5 @@ def _read_header(stored: tf.Tensor) -> tf.Tensor:
 
 
 def _is_old(header: tf.Tensor) -> tf.Tensor:
-    return header[0] % 256 == _ZLIB
+    # Not `==`, which compares objects in graphs of TensorFlow 1.
+    return tf.equal(header[0] % 256, _ZLIB)

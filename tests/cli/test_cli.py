@@ -118,7 +118,7 @@ def test_record_with_a_policy(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
         (["show", "breakout_expert_v0", "--data_dir=x"], "holds no dataset. Build it first:"),
         (
             ["show", "breakout_expert_v0", "--data_dir=x", "--out=x.txt"],
-            "error: --out must be a picture's name, such as episode.png (got 'x.txt')",
+            "error: --out must be the name of a picture, such as episode.png (got 'x.txt')",
         ),
         (
             ["record", "pong", "--steps=1", "--out=x", "--run=0"],
@@ -158,7 +158,7 @@ def test_show(expert: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert "Breakout, run 1, checkpoint 50: 3 episodes, 1,493 steps" in out
     assert "         1    729      18  True" in out
-    assert f"Episode 1 is drawn in {picture}" in out
+    assert f"Drew episode 1 in {picture}" in out
     sheet: Any = cv2.imread(str(picture))
     assert sheet.shape == (862, 1416, 3)
     assert main([*arguments, "--episode=9"]) == 1
@@ -207,7 +207,7 @@ def test_show_episodes_without_steps(
     assert main(["show", "breakout_mixed_v0", *arguments]) == 0
     out = capsys.readouterr().out
     assert "         0      0       0  False\n         1      5" in out
-    assert "Episode 1 is drawn" in out
+    assert "Drew episode 1 in" in out
     assert main(["show", "breakout_mixed_v0", *arguments, "--episode=0"]) == 1
     assert "--episode must be one with steps: 1 (got 0)" in capsys.readouterr().err
     assert main(["show", "breakout_medium_v0", *arguments]) == 1

@@ -24,7 +24,6 @@ from gymnasium.utils import env_checker
 
 import tfds_atari_replay
 from tfds_atari_replay import GAMES, find_game, make_env
-from tfds_atari_replay.envs import emulator as emulator_lib
 from tfds_atari_replay.envs import roms as roms_lib
 
 # Observations, rewards and ends that dopamine-rl 4.1.2's AtariPreprocessing gives over ale-py; the
@@ -226,7 +225,7 @@ def test_rewards_lives_and_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         env.step(1)
     assert env.reset()[1]["lives"] == 5
 
-    monkeypatch.setattr(emulator_lib, "MAX_STEPS", 5)
+    monkeypatch.setattr("tfds_atari_replay.envs.env.MAX_STEPS", 5)
     env = make_env("pong")
     env.reset(seed=0)
     ends = [env.step(0)[2:4] for _ in range(5)]
@@ -267,7 +266,7 @@ def test_renders_in_colour() -> None:
         (
             {"render_mode": "human", "emulator": "atari_py"},
             ValueError,
-            "has no window: use render_mode='rgb_array'",
+            "atari_py cannot open a window. Use render_mode='rgb_array'",
         ),
         ({"stak": True}, TypeError, "unexpected keyword argument 'stak'"),
     ],

@@ -190,7 +190,7 @@ def test_a_policy_sees_the_stack_that_dopamines_agents_saw(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four frames, oldest first, zeros before each reset."""
-    monkeypatch.setattr(emulator_lib, "MAX_STEPS", 6)
+    monkeypatch.setattr(recording, "MAX_STEPS", 6)
     seen = []
 
     def policy(observations: Any) -> list[int]:
@@ -217,12 +217,12 @@ def test_a_policy_sees_the_stack_that_dopamines_agents_saw(
         ({"seed": -1}, r"seed must be at least 0 \(got -1\)"),
         (
             {"seed": 2**33},
-            r"seed must be below 2\*\*31, as the emulator takes it \(got 8589934592\)",
+            r"seed must be below 2\*\*31, the emulator's limit \(got 8589934592\)",
         ),
         ({"policy": 3}, r"policy must be a callable from observations, .* \(got 3\)"),
         ({"policy": lambda _: 1}, r"integers \(1,\), got int64 \(\)"),
         ({"policy": lambda _: [0.5]}, r"got float64 \(1,\)"),
-        ({"policy": lambda _: [6]}, r"action must be 0 to 5, got 6"),
+        ({"policy": lambda _: [6]}, r"Actions in Pong are 0 to 5; the policy gave \[6\]"),
     ],
 )
 def test_bad_arguments_are_refused(
@@ -240,7 +240,7 @@ def test_logs_are_never_overwritten(tmp_path: pathlib.Path) -> None:
     """A second recording of a run is refused and leaves the first as it was."""
     logs = recording.record("Pong", tmp_path, steps=5, capacity=20)
     before = {path: path.read_bytes() for path in logs.iterdir()}
-    with pytest.raises(FileExistsError, match="holds logs already"):
+    with pytest.raises(FileExistsError, match="already holds logs"):
         recording.record("Pong", tmp_path, steps=5, capacity=20, seed=1)
     assert {path: path.read_bytes() for path in logs.iterdir()} == before
 
@@ -308,9 +308,9 @@ def test_of_two_at_once_the_second_to_finish_is_told(tmp_path: pathlib.Path) -> 
             recording.record("Pong", tmp_path, steps=100, capacity=30, seed=1)
         return [0]
 
-    with pytest.raises(FileExistsError, match="replay_logs was written meanwhile") as error:
+    with pytest.raises(FileExistsError, match="replay_logs was created in the meantime") as error:
         recording.record("Pong", tmp_path, steps=60, capacity=30, policy=policy)
-    ours = pathlib.Path(str(error.value).rpartition(": ")[2])
+    ours = pathlib.Path(str(error.value).rpartition(", in ")[2])
     first = recording.record(
         "Pong", tmp_path / "alone", steps=60, capacity=30, policy=lambda _: [0]
     )
@@ -329,6 +329,6 @@ def test_a_folder_with_anything_in_it_is_refused_before_play(tmp_path: pathlib.P
     def policy(_: Any) -> Any:
         raise AssertionError
 
-    with pytest.raises(FileExistsError, match="holds logs already"):
+    with pytest.raises(FileExistsError, match="already holds logs"):
         recording.record("Pong", tmp_path, steps=5, capacity=20, policy=policy)
     assert [path.name for path in folder.parent.iterdir()] == ["replay_logs"]

@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.logs import log_folder, make_episodes, open_log, read_gz, write_gz, write_log
+from helpers.logs import (
+    find_checkpoint,
+    log_folder,
+    make_episodes,
+    open_log,
+    read_gz,
+    write_gz,
+    write_log,
+)
 from helpers.processes import unprivileged
 
 from tfds_atari_replay import ReplayLogError
@@ -340,7 +348,7 @@ def test_a_missing_file_is_named(log: pathlib.Path, name: str) -> None:
     """And a checkpoint that lacks one is not passed over."""
     path_of(log, name).unlink()
     with pytest.raises(FileNotFoundError, match=f"checkpoint 1: no file for '{name}' in {log}"):
-        open_log(log.parents[2], "Breakout", 1, 1)
+        find_checkpoint(log.parents[2], "Breakout", 1, 1).open()
 
 
 def test_an_empty_first_checkpoint_is_refused(log: pathlib.Path) -> None:

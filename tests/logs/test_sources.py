@@ -563,7 +563,9 @@ def test_folders_that_may_not_be_listed(
 
 
 @pytest.mark.parametrize(
-    "damage", [b"not gzip at all", gzip.compress(b"\x93NUMPY\x01\x00\x08\x00(1, [{}((")]
+    "damage",
+    [b"not gzip at all", gzip.compress(b"\x93NUMPY\x01\x00\x08\x00(1, [{}((")],
+    ids=["no gzip", "no header"],
 )
 def test_a_broken_download_is_deleted_whatever_is_wrong_with_it(
     tmp_path: pathlib.Path, public: Server, damage: bytes

@@ -1,0 +1,102 @@
+"""Imports run one way, and each room keeps out what it must not know."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+from helpers.datasets import ROOT
+
+PACKAGE = ROOT / "tfds_atari_replay"
+
+MAY_IMPORT = {
+    "_extras": "",
+    "threads": "",
+    "games": "",
+    "configs": "games",
+    "logs": "games configs threads",
+    "blocks": "_extras",
+    "_tfds": "",
+    "steps": "blocks _tfds _extras threads",
+    "schema": "steps blocks logs",
+    "downloads": "_tfds logs",
+    "transforms": "schema steps blocks _tfds _extras",
+    "envs": "games logs _extras",
+    "atari_replay": "games configs logs blocks schema downloads _tfds _extras",
+    "d4rl_atari": "games configs logs downloads envs _extras",
+    "cli": "logs blocks envs",
+    "__init__": "atari_replay envs games logs transforms",
+    "__main__": "cli",
+}
+"""Which rooms each room may import from, beside its own modules."""
+
+MUST_NOT_IMPORT = {
+    "logs": {"tensorflow", "tensorflow_datasets", "gymnasium", "ale_py"},
+    "games": {"tensorflow", "tensorflow_datasets"},
+    "configs": {"tensorflow", "tensorflow_datasets"},
+    "envs": {"tensorflow", "tensorflow_datasets"},
+}
+
+
+def modules(room: str) -> list[pathlib.Path]:
+    """The files of a room."""
+    folder = PACKAGE / room
+    return sorted(folder.glob("**/*.py")) if folder.is_dir() else [PACKAGE / f"{room}.py"]
+
+
+def imports(path: pathlib.Path) -> Iterator[str]:
+    """Full names of all that a module imports anywhere, as `package.module.name`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_room_is_listed() -> None:
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py"}
+    rooms |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert rooms == set(MAY_IMPORT)
+
+
+def test_the_list_has_no_arrow_back() -> None:
+    done: set[str] = set()
+    for room, others in MAY_IMPORT.items():
+        missing = set(others.split()) - done
+        assert not missing or room.startswith("__"), f"{room} comes before {missing}"
+        done.add(room)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_run_one_way(room: str) -> None:
+    for path in modules(room):
+        for name in imports(path):
+            package, _, rest = name.partition(".")
+            if package == "tfds_atari_replay":
+                other = rest.partition(".")[0]
+                allowed = {*MAY_IMPORT[room].split(), room}
+                assert other in allowed, f"{path.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("room", MUST_NOT_IMPORT)
+def test_what_a_room_must_not_know(room: str) -> None:
+    for path in modules(room):
+        for name in imports(path):
+            package = name.partition(".")[0]
+            assert package not in MUST_NOT_IMPORT[room], f"{path.relative_to(ROOT)}: {name}"
+
+
+def test_only_one_module_takes_more_of_tfds_than_its_public_names() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "_tfds.py":
+            taken = [name for name in imports(path) if name.startswith("tensorflow_datasets.")]
+            assert not taken, f"{path.relative_to(ROOT)} imports {taken}"
+
+
+def test_modules_are_small() -> None:
+    """A module above 300 lines has two jobs."""
+    lengths = {path: len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert not {path.name: length for path, length in lengths.items() if length > 300}
