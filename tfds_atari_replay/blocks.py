@@ -213,19 +213,15 @@ def unpack_column(stored: tf.Tensor, field: Field) -> tf.Tensor:
 def unpack_blocks(stored: tf.Tensor, field: Field) -> Blocks:
     """Unpacks blocks of one geometry, bytes (blocks,), without making their frames."""
     header = _read_header(stored)
-
-    def old() -> Any:
-        packed = tf.io.decode_compressed(stored, "ZLIB")
-        sizes = tf.io.decode_raw(tf.strings.substr(packed, 0, 8), tf.int32)
-        room, count = sizes[0, 0], sizes[:, 1]
-        return tf.strings.substr(packed, 8, -1), room, tf.constant(_OLD_LEAD), count - _OLD_LEAD
-
-    def new() -> Any:
-        packed = tf.strings.substr(stored, _HEADER_BYTES, -1)
-        room = header[0, 1] + header[0, 2]
-        return tf.io.decode_compressed(packed, "ZLIB"), room, header[0, 2], header[:, 3]
-
-    packed, room, lead, length = tf.cond(_is_old(header[0]), old, new)
+    is_old = _is_old(header[0])
+    packed = tf.strings.substr(stored, tf.where(is_old, 0, _HEADER_BYTES), -1)
+    packed = tf.io.decode_compressed(packed, "ZLIB")
+    # Chosen by `where`, not `cond`: a branch costs more than these few numbers.
+    sizes = tf.io.decode_raw(tf.strings.substr(packed, 0, 8), tf.int32)
+    lead = tf.where(is_old, _OLD_LEAD, header[0, 2])
+    room = tf.where(is_old, sizes[0, 0], header[0, 1] + header[0, 2])
+    length = tf.where(is_old, sizes[:, 1] - _OLD_LEAD, header[:, 3])
+    packed = tf.strings.substr(packed, tf.where(is_old, 8, 0), -1)
     size = tf.reduce_max(tf.strings.length(packed))
     raw = tf.io.decode_raw(packed, tf.uint8, fixed_length=size)
     count, height = tf.shape(raw)[0], field.shape[0]

@@ -245,7 +245,7 @@ def zeros(observations: Any) -> Any:
         ({"roms": "x"}, "roms must be one of"),
         (
             {"policy": lambda o: np.zeros((len(o), 4))},
-            r"for uint8 \(8, 4, 84, 84\) integers \(8,\), got float64 \(8, 4\)\. If it gives action values",
+            r"for uint8 \(8, 4, 84, 84\) integers \(8,\), got float64 \(8, 4\)\. If it",
         ),
         ({"policy": lambda o: zeros(o).astype(float)}, r"integers \(8,\), got float64 \(8,\)"),
         ({"policy": lambda _: 1}, r"integers \(8,\), got int64 \(\)"),
