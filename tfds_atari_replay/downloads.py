@@ -12,6 +12,7 @@ leaves half a file, and of two processes one loses its entries. So it gets a fil
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +25,7 @@ from etils import epath
 from tfds_atari_replay import _tfds
 from tfds_atari_replay.logs.errors import ReplayLogError, UnreadableLogError
 from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
+from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.logs.sources import Located
 
 _Item = TypeVar("_Item")
@@ -58,17 +60,29 @@ def open_located(
 def download(manager: tfds.download.DownloadManager, urls: dict[str, str]) -> dict[str, epath.Path]:
     """Downloads files into TFDS's cache, or takes them from there.
 
+    Waits while another process downloads the same files: TFDS would download them once more, and
+    replace those that the other is reading.
+
     Raises:
       OSError: a download failed or broke off. Files that arrived whole stay in the cache.
     """
     try:
-        paths: dict[str, epath.Path] = manager.download(urls)
+        with _lock(manager.download_dir, urls):
+            paths: dict[str, epath.Path] = manager.download(urls)
     except (OSError, _tfds.DownloadError) as error:
         raise OSError(
             f"A download failed: {error}\nWanted were {', '.join(urls.values())}. Run again to go "
             "on: whole files are kept, the rest is downloaded anew."
         ) from error
     return paths
+
+
+def _lock(cache: epath.Path, urls: Mapping[str, str]) -> contextlib.AbstractContextManager[Any]:
+    if is_remote(cache):
+        return contextlib.nullcontext()
+    cache.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256("\n".join(urls.values()).encode()).hexdigest()
+    return filelock.FileLock(cache / f"{_NAME}-{digest[:16]}.lock")
 
 
 def default_manager() -> tfds.download.DownloadManager:

@@ -374,6 +374,8 @@ def test_builds_at_the_same_time_share_downloads(tmp_path: pathlib.Path, public:
         assert len(rows(tfds.builder(f"atari_replay/{config}", data_dir=tmp_path / "data"))) == 3
     cached = (tmp_path / "data" / "downloads" / "atari_replay").iterdir()
     assert len([path for path in cached if path.suffix == ".gz"]) == 5
+    arrays = LOG_FILES - {"add_count_ckpt.50.gz"}  # which is how a server is asked
+    assert {name: public.downloads[name] for name in arrays} == dict.fromkeys(arrays, 1)
 
 
 def test_the_message_when_nothing_is_found(tmp_path: pathlib.Path, public: Server) -> None:
