@@ -1,18 +1,21 @@
 # Two commands do everything:
 #   make quickstart   builds a dataset from dummy_data and draws an episode of it
 #   make test         checks and tests
-# Longer ones: make test-slow (minutes), make faults (hours; see docs/reliability.md).
-# Both make the environment they need, in .venv, with the python3 on the PATH (or PYTHON=...).
+# Longer ones: make test-slow, test-minimal, test-lowest (minutes), make faults (hours; see
+# docs/reliability.md). All make the environment they need, in .venv, with the python3 on the PATH
+# (or PYTHON=...).
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG := breakout_expert_v0
 OUT := quickstart
+MINIMAL := $(VENV)-minimal
+LOWEST := $(VENV)-lowest
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: quickstart test test-slow faults check format clean
+.PHONY: quickstart test test-slow test-minimal test-lowest faults check format clean
 
 quickstart: $(VENV)/installed
 	@$(BIN)/tfds build atari_replay/$(CONFIG) --imports=tfds_atari_replay \
@@ -24,6 +27,20 @@ test: check
 
 test-slow: $(VENV)/installed-for-tests
 	@$(BIN)/python -m pytest -m slow
+
+# In environments of their own: one with nothing but what reading needs, one with the lowest versions
+# of all dependencies that setup.py allows (which needs uv).
+test-minimal:
+	@rm -rf $(MINIMAL) && $(PYTHON) -m venv $(MINIMAL)
+	@$(MINIMAL)/bin/pip install -qq .
+	@$(MINIMAL)/bin/python tests/minimal.py $(MINIMAL)/data
+
+test-lowest:
+	@uv venv -q --clear $(LOWEST)
+	@uv pip install -q --python $(LOWEST) --resolution=lowest-direct '.[all]'
+	@$(LOWEST)/bin/tfds build atari_replay/$(CONFIG) --imports=tfds_atari_replay \
+		--manual_dir=dummy_data --data_dir=$(LOWEST)/data
+	@$(LOWEST)/bin/atari-replay show $(CONFIG) --data_dir=$(LOWEST)/data --out=$(LOWEST)/episode.png
 
 faults: $(VENV)/installed-for-tests
 	PYTHONPATH=tests $(BIN)/python -m faults.fuzz
@@ -42,7 +59,7 @@ format: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(OUT) build *.egg-info
+	rm -rf $(VENV) $(MINIMAL) $(LOWEST) $(OUT) build *.egg-info
 
 $(VENV)/installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \

@@ -12,10 +12,9 @@ so that code written for d4rl-atari runs unchanged; `tfds.load` gives cleaner da
 """
 
 from tfds_atari_replay._extras import required_for
+from tfds_atari_replay.d4rl_atari import registration
 
 with required_for("tfds_atari_replay.d4rl_atari", "envs"):
-    from tfds_atari_replay.d4rl_atari import registration
-
-registration.register("gymnasium")
+    registration.register("gymnasium")
 if registration.has_gym():
     registration.register("gym")

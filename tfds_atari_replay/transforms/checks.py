@@ -38,6 +38,19 @@ def check_axis(axis: int) -> None:
         raise ValueError(f"axis must be 0, frames first, or -1, frames last (got {axis!r})")
 
 
+def element_spec(dataset: Any) -> Any:
+    """Returns what a dataset's elements are.
+
+    Raises:
+      ValueError: it is not a tf.data.Dataset.
+    """
+    if not isinstance(dataset, tf.data.Dataset):
+        raise ValueError(
+            f"Expected a tf.data.Dataset, as tfds.load returns it, got {type(dataset).__name__}."
+        )
+    return dataset.element_spec
+
+
 def has_episodes(spec: Any) -> bool:
     """Whether a dataset's elements have steps, and so are episodes."""
     return isinstance(spec, Mapping) and "steps" in spec

@@ -46,7 +46,7 @@ def frame_stack(
     checks.check_axis(axis)
 
     def apply(dataset: tf.data.Dataset) -> tf.data.Dataset:
-        spec = dataset.element_spec
+        spec = checks.element_spec(dataset)
         if not checks.has_episodes(spec):
             checks.check_steps(spec, _NEEDED, spec)
             return _stack_steps(dataset, stack_size, axis)

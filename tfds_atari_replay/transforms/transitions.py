@@ -73,7 +73,7 @@ def transitions(
     window = Window(stack_size, n_step, gamma)
 
     def apply(dataset: tf.data.Dataset) -> tf.data.Dataset:
-        is_stored = checks.check_episodes(dataset.element_spec, NEEDED)
+        is_stored = checks.check_episodes(checks.element_spec(dataset), NEEDED)
         make_pools: Any = pools_of_stored_steps if is_stored else pools_of_decoded_steps
         pools = make_pools(dataset, window, shuffle, seed)
         batches = cut_into_batches(pools, stack_size, batch_size or STEPS_PER_CHUNK, axis)

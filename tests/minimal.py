@@ -1,0 +1,70 @@
+"""Builds and reads a dataset without TensorFlow, gymnasium or an emulator.
+
+  python tests/minimal.py FOLDER
+
+Run in an environment that has only what `pip install tfds-atari-replay` brings; see `make
+test-minimal`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import importlib.util
+import pathlib
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+import tfds_atari_replay
+from tfds_atari_replay.logs import inspection
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+LOGS = ROOT / "dummy_data"
+
+
+def expect_pip_line(extra: str, feature: Callable[[], object]) -> None:
+    """What is missing is answered with the line that installs it."""
+    try:
+        feature()
+    except ImportError as error:
+        assert f"pip install 'tfds-atari-replay[{extra}]'" in str(error), error  # noqa: PT017, no pytest here
+    else:
+        raise AssertionError(f"{feature} worked without [{extra}]")
+
+
+def main(folder: str) -> None:
+    """Compares every reward and the last frame of each episode with the log."""
+    for package in ("tensorflow", "gymnasium", "gym", "ale_py", "apache_beam", "mlcroissant"):
+        assert importlib.util.find_spec(package) is None, f"{package} is installed"
+    assert all(report.is_usable for report in inspection.inspect(LOGS, deep=True))
+    builder = tfds.builder(
+        "atari_replay/breakout_epoch_1_v0", data_dir=folder, file_format="array_record"
+    )
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(LOGS)))
+    source = tfds.data_source("atari_replay/breakout_epoch_1_v0", split="train", data_dir=folder)
+    episodes = sorted(source, key=lambda episode: int(episode["episode_id"]))
+    steps = [step for episode in episodes for step in episode["steps"] if not step["is_terminal"]]
+    arrays = {}
+    for name in ("observation", "reward", "terminal"):
+        path = LOGS / "Breakout" / "1" / "replay_logs" / f"$store$_{name}_ckpt.1.gz"
+        with gzip.open(path) as file:
+            # A dump at the end of a lap: the last row is the oldest.
+            arrays[name] = np.roll(np.load(file), 1, axis=0)
+    # What the log has beside the steps is three zero rows before each episode.
+    is_step = arrays["observation"].any(axis=(1, 2)) | (arrays["terminal"] == 1)
+    frames = np.array([step["observation"][..., 0] for step in steps])
+    np.testing.assert_array_equal(frames, arrays["observation"][is_step])
+    np.testing.assert_array_equal([s["reward"] for s in steps], arrays["reward"][is_step])
+    expect_pip_line("envs", lambda: tfds_atari_replay.make_env("pong"))
+    expect_pip_line("envs", lambda: tfds_atari_replay.evaluate(lambda _: [0], "pong"))
+    expect_pip_line("envs", lambda: importlib.import_module("tfds_atari_replay.d4rl_atari"))
+    expect_pip_line("tensorflow", lambda: tfds_atari_replay.transitions()(None))
+    assert "tensorflow" not in sys.modules
+    print(f"{len(episodes)} episodes, {len(steps)} steps, without TensorFlow")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
