@@ -26,7 +26,7 @@ test: check
 	@$(BIN)/python -m pytest
 
 test-slow: $(VENV)/installed-for-tests
-	@$(BIN)/python -m pytest -m slow
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m 'slow or hypothesis'
 
 # In environments of their own: one with nothing but what reading needs, one with the lowest versions
 # of all dependencies that setup.py allows (which needs uv).

@@ -10,11 +10,17 @@ from typing import Any
 # Its start-up lines say nothing about a test.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import hypothesis
 import pytest
 from helpers.datasets import DUMMY_DATA, build
 from helpers.server import Server
 
 from tfds_atari_replay.logs import sources
+
+# For tests that do not say how many examples they try.
+hypothesis.settings.register_profile("short", max_examples=5)
+hypothesis.settings.register_profile("long", max_examples=40)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,9 @@ def run_tfds(*arguments: Any, cwd: pathlib.Path) -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+@pytest.mark.parametrize(
+    "file_format", ["tfrecord", pytest.param("array_record", marks=pytest.mark.slow)]
+)
 def test_tfds_build_by_name(tmp_path: pathlib.Path, file_format: str) -> None:
     """From anywhere, with --imports."""
     result = run_tfds(

@@ -47,7 +47,7 @@ def play_alone(seed: int, count: int, max_steps: int) -> list[tuple[float, int]]
 
 
 @pytest.mark.parametrize("max_steps", [27_000, 60])
-@pytest.mark.parametrize("num_envs", [1, 2, 5])
+@pytest.mark.parametrize("num_envs", [pytest.param(1, marks=pytest.mark.slow), 2, 5])
 def test_plays_what_the_environment_plays(max_steps: int, num_envs: int) -> None:
     """Each game is one of make_env's, bit for bit, whatever plays beside it, cut ones too."""
     result = evaluate(
@@ -105,7 +105,7 @@ def test_more_episodes_begin_with_the_same(emulator: str) -> None:
 
 
 @pytest.mark.parametrize("game", ["Breakout", "Freeway", "Amidar"])
-@pytest.mark.parametrize("sticky", [0.0, 0.25])
+@pytest.mark.parametrize("sticky", [pytest.param(0.0, marks=pytest.mark.slow), 0.25])
 def test_ale_pys_vector_environment_is_bit_exact(game: str, sticky: float) -> None:
     """Frames, rewards and ends of the fast way are those of the plain way, resets included."""
     found = GAMES[game]
@@ -216,6 +216,7 @@ def test_human_normalised() -> None:
     assert sum(game.random_score is None for game in GAMES.values()) == 5
 
 
+@pytest.mark.slow
 def test_random_play_scores_what_was_published() -> None:
     """In games with few random events, within a few standard errors."""
     for name in ("Pong", "Freeway"):

@@ -106,7 +106,7 @@ def test_dopamine_samples_from_dummy_data() -> None:
     [
         ("Pong", 500, 1400),
         ("Asterix", 337, 1300),
-        ("SpaceInvaders", 250, 1100),
+        pytest.param("SpaceInvaders", 250, 1100, marks=pytest.mark.slow),
         ("Freeway", 99, 420),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfds_atari_replay.logs.errors import DamageError
@@ -19,6 +19,7 @@ values = st.one_of(
 )
 
 
+@settings(max_examples=100)
 @given(st.dictionaries(st.text(), values))
 def test_every_value_is_tensorflows(features: dict[str, tf.train.Feature]) -> None:
     example = tf.train.Example(features=tf.train.Features(feature=features))

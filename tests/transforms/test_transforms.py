@@ -29,12 +29,14 @@ from hypothesis import strategies as st
 
 from tfds_atari_replay import frame_stack, transitions
 
+SLOW = pytest.mark.slow
+
 # Around the ends of blocks, and short.
 lengths = st.one_of(st.integers(1, 12), st.integers(60, 70), st.integers(126, 131))
 episode_lists = st.lists(st.tuples(lengths, st.booleans(), st.booleans()), min_size=1, max_size=6)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(deadline=None)
 @given(
     shapes=episode_lists,
     size=st.integers(1, 6),
@@ -66,7 +68,7 @@ def test_transitions_are_those_of_a_slow_loop(
         assert_equal(by_number(got) if shuffle else got, expected)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(deadline=None)
 @given(
     shapes=episode_lists,
     size=st.integers(1, 6),
@@ -117,7 +119,9 @@ def test_the_worked_rows_of_the_docstrings() -> None:
 
 
 @pytest.mark.parametrize("decoders", [None, UNDECODED])
-@pytest.mark.parametrize("stack_size", [1, 2, 4, 5])
+@pytest.mark.parametrize(
+    "stack_size", [1, pytest.param(2, marks=SLOW), 4, pytest.param(5, marks=SLOW)]
+)
 def test_channels_last(stack_size: int, decoders: Any) -> None:
     """axis=-1 gives the same frames, as the last dimension; the shapes are known beforehand."""
     rng: Any = np.random.default_rng(0)
@@ -217,7 +221,10 @@ def compare_with_dopamine(
     return matched, len(extras)
 
 
-@pytest.mark.parametrize("decoders", [None, UNDECODED], ids=["decoded", "undecoded"])
+@pytest.mark.parametrize(
+    "decoders",
+    [pytest.param(None, id="decoded", marks=SLOW), pytest.param(UNDECODED, id="undecoded")],
+)
 @pytest.mark.parametrize(
     ("game", "run", "split", "number"),
     [
@@ -249,7 +256,12 @@ def test_gives_the_transitions_of_dopamine(
 
 @pytest.mark.parametrize(
     ("length", "padding_rows", "expected"),
-    [(40, 0, 1), (39, 1, 3), (38, 2, 2), (37, 3, 1)],
+    [
+        (40, 0, 1),
+        pytest.param(39, 1, 3, marks=SLOW),
+        (38, 2, 2),
+        pytest.param(37, 3, 1, marks=SLOW),
+    ],
 )
 @pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "terminal"])
 def test_what_dopamine_drops_at_the_cursor(
