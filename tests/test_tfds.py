@@ -3,6 +3,7 @@
 If a test here fails after an upgrade of TFDS, look at the function of `_tfds.py` that it names.
 """
 
+import hashlib
 import pathlib
 import pickle
 from typing import Any
@@ -10,7 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from etils import epath
 from helpers.datasets import DUMMY_DATA, build
+from helpers.server import Server
+
+from tfds_atari_replay import _tfds
 
 DECODING: Any = {"steps": {"action", "reward"}, "episode_id": True}
 
@@ -93,3 +98,93 @@ def test_partial_decoding_of_other_datasets_is_tfdss_own() -> None:
         tfds.decode.PartialDecoding({"x": True}).extract_features(features)
     with pytest.raises(ValueError, match="Unexpected structure"):
         tfds.decode.PartialDecoding({"d": {"e"}}).extract_features(features)
+
+
+def test_python_data_sources_index_and_pickle() -> None:
+    """`PythonDataSource`: what `Steps` returns without TensorFlow; workers get it pickled."""
+    source = _tfds.PythonDataSource(length=3, getitem=str)
+    assert [source[0], source[2]] == ["0", "2"]
+    assert len(source) == 3
+    assert pickle.loads(pickle.dumps(source))[1] == "1"
+
+
+def test_checksums_are_written_and_read(tmp_path: pathlib.Path) -> None:
+    """`UrlInfo`, `compute_url_info`, `save_url_infos`, `load_url_infos`: the registry's format."""
+    file = epath.Path(tmp_path / "some file.gz")
+    file.write_bytes(b"abc")
+    info = _tfds.compute_url_info(file)
+    digest = hashlib.sha256(b"abc").hexdigest()
+    assert info == _tfds.UrlInfo(size=3, checksum=digest, filename="some file.gz")
+    registry = epath.Path(tmp_path / "registry.tsv")
+    _tfds.save_url_infos(registry, {"https://host/b": info, "https://host/a": info})
+    # Sorted, and without losing what was there.
+    _tfds.save_url_infos(registry, {"https://host/c": info})
+    lines = [f"https://host/{name}\t3\t{digest}\tsome file.gz" for name in "abc"]
+    assert registry.read_text().splitlines() == lines
+    assert _tfds.load_url_infos(registry) == dict.fromkeys(
+        ("https://host/a", "https://host/b", "https://host/c"), info
+    )
+
+
+@pytest.mark.parametrize("line", ["one column", "https://host/a\t3\tno digest\tname\tmore"])
+def test_a_damaged_registry_raises_what_we_catch(tmp_path: pathlib.Path, line: str) -> None:
+    """`load_url_infos`: `downloads` names the file for AssertionError and ValueError."""
+    registry = epath.Path(tmp_path / "registry.tsv")
+    registry.write_text(f"{line}\n")
+    with pytest.raises((AssertionError, ValueError)):
+        _tfds.load_url_infos(registry)
+
+
+def download(url: str, cache: pathlib.Path) -> epath.Path:
+    """As a new process does."""
+    manager = tfds.download.DownloadManager(download_dir=cache, dataset_name="atari_replay")
+    path: epath.Path = manager.download(url)
+    return path
+
+
+def test_a_download_has_a_second_file(public: Server, tmp_path: pathlib.Path) -> None:
+    """`get_info_path`: without both, TFDS downloads anew; that is how a damaged one is deleted."""
+    (public.folder / "file.gz").write_bytes(b"abc")
+    url, cache = f"{public.url}/file.gz", tmp_path / "cache"
+    path = download(url, cache)
+    assert download(url, cache) == path
+    assert public.downloads["file.gz"] == 1
+    _tfds.get_info_path(path).unlink()
+    path.unlink()
+    assert download(url, cache).read_bytes() == b"abc"
+    assert public.downloads["file.gz"] == 2
+
+
+def test_a_refused_download_raises_what_we_catch(public: Server, tmp_path: pathlib.Path) -> None:
+    """`DownloadError`: else a user gets TFDS's traceback in place of our message."""
+    with pytest.raises(_tfds.DownloadError):
+        download(f"{public.url}/nothing.gz", tmp_path / "cache")
+
+
+def test_manual_dir_is_what_the_user_named(tmp_path: pathlib.Path) -> None:
+    """`manual_dir_of`: also a folder that is missing, which TFDS's own property refuses."""
+
+    def manual_dir(folder: pathlib.Path | None) -> epath.Path | None:
+        return _tfds.manual_dir_of(
+            tfds.download.DownloadManager(
+                download_dir=tmp_path / "cache", manual_dir=folder, manual_dir_instructions="any"
+            )
+        )
+
+    assert manual_dir(tmp_path) == epath.Path(tmp_path)
+    assert manual_dir(tmp_path / "missing") == epath.Path(tmp_path / "missing")
+    assert manual_dir(None) is None
+
+
+def test_the_default_data_dir_is_tfds_loads() -> None:
+    """`default_data_dir`: where `get_dataset` shares downloads with `tfds.load`."""
+    builder = tfds.builder("atari_replay/breakout_expert_v0")
+    assert epath.Path(builder.data_path).parents[2] == _tfds.default_data_dir()
+
+
+def test_the_builders_private_methods_exist() -> None:
+    """What `AtariReplay` overrides: under another name, it would no longer be called."""
+    for name in ("_create_builder_config", "_make_download_manager"):
+        assert callable(getattr(tfds.core.DatasetBuilder, name))
+    for name in ("url_infos", "_checksums_path"):
+        assert hasattr(tfds.core.DatasetBuilder, name)
