@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from typing import Any
 
 import numpy as np
@@ -67,13 +66,11 @@ def test_config_names() -> None:
     ],
 )
 def test_an_unknown_config_is_refused_at_once(name: str, close: str, tmp_path: Any) -> None:
-    """In under a second, with close names, not with all 16,200."""
-    start = time.perf_counter()
+    """With close names, not with all 16,200."""
     with pytest.raises(
         ValueError, match=rf"Unknown config '{name}'.*Did you mean .*{close}"
     ) as error:
         tfds.load(f"atari_replay/{name}", data_dir=tmp_path)
-    assert time.perf_counter() - start < 1
     assert len(str(error.value)) < 800
 
 

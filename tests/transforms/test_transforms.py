@@ -375,46 +375,92 @@ def test_a_batch_is_from_many_places(decoders: Any) -> None:
     assert mean > 0.6 * uniform
 
 
-@pytest.mark.parametrize("decoders", [None, UNDECODED], ids=["decoded", "undecoded"])
-def test_is_an_ordinary_transform(decoders: Any) -> None:
-    """Works in graph mode, and with the other transforms of tf.data, before and after it."""
-    episodes = make_all([(70, True, True), (50, True, False), (90, True, True)])
-    expected = [t for e in episodes for t in expected_transitions(e, 4, 1, 0.99)]
-    dataset = as_dataset(episodes, decoders)
-    batches = dataset.apply(transitions(batch_size=50))
+@pytest.fixture(params=[None, UNDECODED], ids=["decoded", "undecoded"])
+def decoders(request: pytest.FixtureRequest) -> Any:
+    """Both ways in which steps come to a transform."""
+    return request.param
 
-    def count(dataset: tf.data.Dataset) -> tf.Tensor:
-        total = tf.constant(0)
-        for batch in dataset:
-            total += tf.size(batch["action"])
-        return total
 
-    assert int(tf.function(count)(batches)) == len(expected)
+SHAPES = [(70, True, True), (50, True, False), (90, True, True)]
+
+
+def expected_of(*numbers: int) -> list[Any]:
+    """The transitions of some of the episodes."""
+    episodes = make_all(SHAPES)
+    return [t for n in numbers for t in expected_transitions(episodes[n], 4, 1, 0.99)]
+
+
+def got_from(dataset: tf.data.Dataset) -> list[Any]:
+    """All transitions of a dataset of batches."""
+    return unbatched(dataset.as_numpy_iterator())
+
+
+def test_works_in_functions(decoders: Any) -> None:
+    batches = as_dataset(make_all(SHAPES), decoders).apply(transitions(batch_size=50))
+
+    def join() -> tf.Tensor:
+        actions = tf.zeros(0, tf.int64)
+        for batch in batches:
+            tf.autograph.experimental.set_loop_options(
+                shape_invariants=[(actions, tf.TensorShape([None]))]
+            )
+            actions = tf.concat([actions, batch["action"]], 0)
+        return actions
+
+    expected = [row[1] for row in expected_of(0, 1, 2)]
+    assert tf.function(join)().numpy().tolist() == expected
+
+
+def test_works_in_graphs_of_tensorflow_1(decoders: Any) -> None:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        rebuilt = as_dataset(episodes, decoders).apply(transitions(batch_size=50))
-        element = tf.compat.v1.data.make_one_shot_iterator(rebuilt).get_next()
-        assert_equal(unbatched([session.run(element)]), expected[:50])
-    assert len(in_the_order_of(batches.repeat(2))) == 2 * len(expected)
-    shards = [
-        in_the_order_of(dataset.shard(3, i).apply(transitions(batch_size=50))) for i in range(3)
-    ]
-    assert [a for shard in shards for a in shard] == [row[1] for row in expected]
+        batches = as_dataset(make_all(SHAPES), decoders).apply(transitions(batch_size=50))
+        element = tf.compat.v1.data.make_one_shot_iterator(batches).get_next()
+        assert_equal(unbatched([session.run(element)]), expected_of(0, 1, 2)[:50])
+
+
+def test_can_be_repeated_and_cut(decoders: Any) -> None:
+    batches = as_dataset(make_all(SHAPES), decoders).apply(transitions(batch_size=50))
+    expected = expected_of(0, 1, 2)
+    assert_equal(got_from(batches.repeat(2)), expected + expected)
+    assert_equal(got_from(batches.take(1)), expected[:50])
+
+
+def test_episodes_can_be_sharded(decoders: Any) -> None:
+    dataset = as_dataset(make_all(SHAPES), decoders)
+    for index in range(3):
+        shard = dataset.shard(3, index).apply(transitions(batch_size=50))
+        assert_equal(got_from(shard), expected_of(index))
+
+
+def test_batches_can_be_cached(decoders: Any) -> None:
+    batches = as_dataset(make_all(SHAPES), decoders).apply(transitions(batch_size=50))
     cached = batches.cache().prefetch(1)
-    assert in_the_order_of(cached) == in_the_order_of(cached) == in_the_order_of(batches)
-    assert_equal(unbatched(batches.take(1).as_numpy_iterator()), expected[:50])
-    options = tf.data.Options()
-    options.deterministic = False
-    options.autotune.enabled = False
-    assert len(in_the_order_of(batches.with_options(options))) == len(expected)
-    again = dataset.cache().repeat(2).shuffle(10).apply(transitions(batch_size=50))
-    assert len(in_the_order_of(again)) == 2 * len(expected)
-    stacked = dataset.apply(frame_stack()).filter(lambda episode: episode["episode_id"] == 1)
-    (episode,) = stacked
-    assert sum(1 for _ in episode["steps"]) == 50
-    # Stacked or not, episodes of decoded steps are episodes.
-    in_a_distribution = tf.distribute.OneDeviceStrategy("/cpu:0")
-    distributed = in_a_distribution.experimental_distribute_dataset(batches)
-    assert sum(len(batch["action"]) for batch in distributed) == len(expected)
+    for _ in range(2):
+        assert_equal(got_from(cached), expected_of(0, 1, 2))
+
+
+def test_episodes_can_be_cached_and_shuffled(decoders: Any) -> None:
+    shuffled = as_dataset(make_all(SHAPES), decoders).cache().repeat(2).shuffle(10)
+    got = got_from(shuffled.apply(transitions(batch_size=50)))
+    assert_equal(by_number(got), by_number(expected_of(0, 1, 2) * 2))
+
+
+def test_stacked_episodes_can_be_filtered(decoders: Any) -> None:
+    stacked = as_dataset(make_all(SHAPES), decoders).apply(frame_stack())
+    (episode,) = stacked.filter(lambda episode: episode["episode_id"] == 1)
+    steps = make_all(SHAPES)[1]
+    for number, step in enumerate(tfds.as_numpy(episode["steps"])):
+        np.testing.assert_array_equal(step["observation"], stack_at(steps, number, 4))
+        assert step["action"] == steps["action"][number]
+    assert number == 49
+
+
+def test_batches_can_be_distributed(decoders: Any) -> None:
+    batches = as_dataset(make_all(SHAPES), decoders).apply(transitions(batch_size=50))
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    distributed = strategy.experimental_distribute_dataset(batches)
+    got = [int(action) for batch in distributed for action in batch["action"]]
+    assert got == [row[1] for row in expected_of(0, 1, 2)]
 
 
 def test_feeds_a_keras_model(expert: Any) -> None:
