@@ -14,6 +14,7 @@ import os
 import pathlib
 import resource
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -54,11 +55,15 @@ def _in_child(
     work: Callable[[pathlib.Path], None], folder: pathlib.Path, environment: Mapping[str, str]
 ) -> None:
     os.environ.update(environment)
+    with open(log_of(folder), "ab") as log:
+        # Written by another process, since a limit on files holds for the log too, and tqdm waits
+        # for ever after a write that failed.
+        writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
+    assert writer.stdin
+    for output in (1, 2):
+        os.dup2(writer.stdin.fileno(), output)
     if limit := environment.get(FILE_LIMIT):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
-    with open(log_of(folder), "a") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
     work(folder)
 
 
