@@ -103,6 +103,7 @@ def test_a_read_only_package(
         build_public(tmp_path / "data", "breakout_epoch_50_v0")
 
 
+@pytest.mark.slow
 def test_the_command_records_and_compares(tmp_path: pathlib.Path, public: Server) -> None:
     """`tfds build` with both flags, on a copy of the clone."""
     serve_logs(tmp_path)
@@ -158,6 +159,7 @@ def test_dummy_data_is_compared_when_it_is_read(
     assert registry.exists()
 
 
+@pytest.mark.slow
 def test_downloads_of_the_registry_alone(tmp_path: pathlib.Path) -> None:
     """`tfds build --download_only` fetches what the registry names by URL: as yet, nothing."""
     result = subprocess.run(

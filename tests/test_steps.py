@@ -56,7 +56,7 @@ def assert_steps(got: Any, columns: dict[str, Any]) -> None:
             np.testing.assert_array_equal(value, expected)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(deadline=None)
 @given(length=st.integers(0, 150), block=st.integers(1, 80), chunk=st.integers(1, 90))
 def test_what_is_read_does_not_depend_on_blocks(length: int, block: int, chunk: int) -> None:
     """Any block length when writing, any chunks given, in TensorFlow and NumPy."""

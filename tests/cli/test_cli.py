@@ -42,6 +42,7 @@ def test_tfds_build_by_name(tmp_path: pathlib.Path, file_format: str) -> None:
     assert list(built.glob(f"*.{file_format}*"))
 
 
+@pytest.mark.slow
 def test_tfds_build_by_path(tmp_path: pathlib.Path) -> None:
     """From the clone, with --config, twice, with --overwrite."""
     arguments = (

@@ -18,7 +18,10 @@ def test_damage_is_refused_by_name(reader: str) -> None:
     assert found["inspected"] == 15
 
 
-@pytest.mark.parametrize("name", ["tfds build", "--register_checksums", "two of record"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("tfds build", marks=pytest.mark.slow), "--register_checksums", "two of record"],
+)
 def test_what_is_killed_leaves_what_is_whole_or_nothing(name: str) -> None:
     """And the next run ends well."""
     assert kill(JOBS[name], times=2, seed=1).total() == 2

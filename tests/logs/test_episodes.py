@@ -40,7 +40,7 @@ def assert_same(got: list[Truth], expected: list[Truth]) -> None:
             )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=10 * settings().max_examples, deadline=None)
 @given(
     capacity=st.integers(5, 40),
     lengths=st.lists(st.integers(1, 50), min_size=1, max_size=10),
@@ -58,7 +58,7 @@ def test_every_step_of_every_checkpoint_comes_back_once(
             assert_same(read(root, number, frames_at_once), expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=10 * settings().max_examples, deadline=None)
 @given(
     capacity=st.integers(30, 60),
     lengths=st.lists(st.integers(5, 12), min_size=8, max_size=12),

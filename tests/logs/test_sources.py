@@ -319,6 +319,7 @@ def test_a_server_that_sends_less_than_the_file(
     assert rows(build_public(tmp_path / "data"))
 
 
+@pytest.mark.slow
 def test_a_build_that_is_killed_while_it_downloads(tmp_path: pathlib.Path, public: Server) -> None:
     """What came is not taken for the file by the next build."""
     serve_logs(tmp_path)
@@ -349,6 +350,7 @@ def test_a_file_that_is_missing_on_the_server(tmp_path: pathlib.Path, public: Se
         build_public(tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_builds_at_the_same_time_share_downloads(tmp_path: pathlib.Path, public: Server) -> None:
     """Two processes, two configs of one checkpoint, one cache."""
     serve_logs(tmp_path)

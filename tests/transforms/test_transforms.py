@@ -321,7 +321,7 @@ def in_the_order_of(dataset: tf.data.Dataset) -> list[int]:
     return [int(a) for batch in dataset.as_numpy_iterator() for a in batch["action"]]
 
 
-@pytest.mark.parametrize("decoders", [None, UNDECODED])
+@pytest.mark.parametrize("decoders", [pytest.param(None, marks=SLOW), UNDECODED])
 def test_shuffling_is_reproducible_and_reshuffles(decoders: Any) -> None:
     """The same seed gives the same order, each iteration another, another seed others."""
     episodes = make_all([(100, True, True)] * 30)
@@ -351,7 +351,7 @@ def test_shuffling_is_reproducible_and_reshuffles(decoders: Any) -> None:
     assert len({tuple(order) for order in orders}) == len(orders)
 
 
-@pytest.mark.parametrize("decoders", [None, UNDECODED])
+@pytest.mark.parametrize("decoders", [pytest.param(None, marks=SLOW), UNDECODED])
 def test_a_batch_is_from_many_places(decoders: Any) -> None:
     """More than 100 different blocks of 64 steps in each batch of 256, from all of the data."""
     count, length = 300, 256
