@@ -51,8 +51,11 @@ setuptools.setup(
     entry_points={"console_scripts": ["atari-replay = tfds_atari_replay.cli.main:main"]},
     # What reading needs: logs, datasets, NumPy. The rest is in the extras.
     install_requires=[
+        "array-api-compat>=1.9",
         "etils[epath]>=1.9.1",
         "filelock>=3.12",
+        # TFRecords' checksums; what reads them without TensorFlow has to compare them itself.
+        "google-crc32c>=1.5",
         # TFDS imports it for every builder outside its own package, and forgets to ask for it.
         "importlib-resources>=6.0",
         "isal>=1.6.1",

@@ -5,6 +5,7 @@ from tfds_atari_replay.envs import make_env
 from tfds_atari_replay.envs.evaluation import Evaluation, evaluate
 from tfds_atari_replay.games import GAMES, find_game
 from tfds_atari_replay.logs.errors import ReplayLogError
+from tfds_atari_replay.replay import Replay, load_replay
 from tfds_atari_replay.transforms import frame_stack, transitions
 
 __version__ = "0.1.0"
@@ -14,10 +15,12 @@ __all__ = [
     "AtariReplay",
     "AtariReplayConfig",
     "Evaluation",
+    "Replay",
     "ReplayLogError",
     "evaluate",
     "find_game",
     "frame_stack",
+    "load_replay",
     "make_env",
     "transitions",
 ]

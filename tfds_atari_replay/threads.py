@@ -1,9 +1,11 @@
-"""A thread-pool helper for functions that release the GIL."""
+"""Thread pools for functions that release the GIL."""
 
 from __future__ import annotations
 
 import collections
 import concurrent.futures
+import functools
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -11,7 +13,8 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-NUM_THREADS = os.cpu_count() or 1
+# Not os.cpu_count(): on a shared machine a process may have been given fewer.
+NUM_THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
@@ -32,3 +35,30 @@ def map_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> I
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def map_slices(function: Callable[[slice], object], length: int, least: int) -> None:
+    """Cuts a range into a slice per thread, and calls a function with each of them.
+
+    Args:
+      function: what to call; one slice runs in the caller's thread.
+      length: of the range.
+      least: how long a slice must be to get a thread of its own.
+    """
+    parts = max(1, min(NUM_THREADS, length // least))
+    stops = [length * number // parts for number in range(parts + 1)]
+    first, *others = (slice(*ends) for ends in itertools.pairwise(stops))
+    running = [_slices_pool().submit(function, part) for part in others]
+    function(first)
+    for future in running:
+        future.result()
+
+
+@functools.cache
+def _slices_pool() -> concurrent.futures.ThreadPoolExecutor:
+    return concurrent.futures.ThreadPoolExecutor(NUM_THREADS)
+
+
+# A forked process inherits the pool, but not its threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_slices_pool.cache_clear)

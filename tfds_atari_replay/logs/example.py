@@ -1,4 +1,4 @@
-"""`tf.train.Example`, parsed without TensorFlow.
+"""TFRecords of `tf.train.Example`, read without TensorFlow.
 
 The message is public and frozen (tensorflow/core/example/{example,feature}.proto); it is declared
 here once more, in a descriptor pool of its own, so that it never meets TensorFlow's.
@@ -6,12 +6,20 @@ here once more, in a descriptor pool of its own, so that it never meets TensorFl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
 
+import google_crc32c
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
 from tfds_atari_replay.logs.errors import DamageError
+from tfds_atari_replay.logs.npy import read_exactly
+
+# A record is its length (uint64), the checksum of that (uint32), the data, and the checksum of the
+# data (uint32).
+_LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
+# An episode has at most 27,001 frames, and a PNG of one is hardly longer than the frame itself.
+_MAX_RECORD = 2**28
 
 _PACKAGE = "tensorflow"
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -78,3 +86,28 @@ def parse_example(record: bytes) -> Mapping[str, Any]:
     except message.DecodeError as error:
         raise DamageError(f"expected a tf.train.Example in each record: {error}") from error
     return features
+
+
+def read_records(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yields the records of a TFRecord file, and compares their checksums.
+
+    Raises:
+      DamageError: it is not a TFRecord file, is cut short, or is damaged.
+    """
+    while start := stream.read(1):
+        length_bytes = start + read_exactly(stream, _LENGTH_BYTES - 1)
+        _compare_checksum(length_bytes, read_exactly(stream, _CHECKSUM_BYTES))
+        length = int.from_bytes(length_bytes, "little")
+        if length > _MAX_RECORD:
+            raise DamageError(f"expected a TFRecord file, got a record of {length:,} bytes")
+        data = read_exactly(stream, length)
+        _compare_checksum(data, read_exactly(stream, _CHECKSUM_BYTES))
+        yield data
+
+
+def _compare_checksum(data: bytes, stored: bytes) -> None:
+    # CRC-32C, rotated and offset (tensorflow/tsl, lib/hash/crc32c.h).
+    crc = google_crc32c.value(data)
+    masked = (((crc >> 15) | (crc << 17)) + 0xA282EAD8) % 2**32
+    if int.from_bytes(stored, "little") != masked:
+        raise DamageError("expected a TFRecord file; a record's checksum differs")

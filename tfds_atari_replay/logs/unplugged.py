@@ -9,27 +9,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from etils import epy
 
 from tfds_atari_replay.logs.errors import DamageError, reporting_damage
-from tfds_atari_replay.logs.example import parse_example
+from tfds_atari_replay.logs.example import parse_example, read_records
 from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
-from tfds_atari_replay.logs.npy import open_gzip, read_exactly
+from tfds_atari_replay.logs.npy import open_gzip
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode, Frames, Outline, Rows
 from tfds_atari_replay.threads import map_ahead
 
 # Only this layout holds pictures, and importing OpenCV takes as long as all the rest.
 with epy.lazy_imports():
     import cv2
-
-# A record is its length (uint64), a checksum of that (uint32), the data, and a checksum of the data
-# (uint32). gzip's own checksum covers all of it, so that one is compared instead.
-_HEAD, _FOOT = 12, 4
-# An episode has at most 27,001 frames, and a PNG of one is hardly longer than the frame itself.
-_MAX_RECORD = 2**28
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -60,7 +54,7 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
         files = self.files
         with reporting_damage(files, "episodes"), open_gzip(files.paths["episodes"]) as stream:
             count = 0
-            for record in _read_records(stream):
+            for record in read_records(stream):
                 features = parse_example(record)
                 if not count:
                     self._note_other_number(_read_integer(features, "checkpoint_idx"))
@@ -106,17 +100,6 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
                 self.files.paths["episodes"],
                 number,
             )
-
-
-def _read_records(stream: IO[bytes]) -> Iterator[bytes]:
-    while start := stream.read(1):
-        head = start + read_exactly(stream, _HEAD - 1)
-        length = int.from_bytes(head[:8], "little")
-        if length > _MAX_RECORD:
-            raise DamageError(f"expected a TFRecord file, got a record of {length:,} bytes")
-        data = read_exactly(stream, length)
-        read_exactly(stream, _FOOT)
-        yield data
 
 
 def _read_integer(features: Mapping[str, Any], name: str) -> int:

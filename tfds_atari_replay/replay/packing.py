@@ -1,0 +1,214 @@
+"""Packs the episodes of a dataset: from stored blocks to files of units."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay import blocks, schema
+from tfds_atari_replay.replay.packed import (
+    BYTES_PER_UNIT,
+    EPISODE,
+    PLACE,
+    UNITS_PER_FRAME,
+)
+from tfds_atari_replay.replay.table import ArrayFile, HashCollisionError, Table, UnitHash
+from tfds_atari_replay.threads import map_ahead
+
+# Blocks whose units are looked up together: more of them take more memory and less time.
+_BLOCKS_AT_ONCE = 24
+
+# A collision among a million units has a probability of 10**-7 per seed.
+_SEEDS = 3
+
+_FIELDS = schema.features()["steps"].feature.get_tensor_info()
+
+Array = npt.NDArray[Any]
+
+
+class StoredEpisode(NamedTuple):
+    """An episode as a dataset stores it.
+
+    Attributes:
+      episode_id: its place in time.
+      checkpoint_id: number of the checkpoint.
+      episode_return: sum of the clipped rewards.
+      is_complete: whether it goes from a reset to a terminal.
+      columns: the stored scalar fields of its steps.
+      frames: the stored blocks.
+      shard: number of the shard that it was read from.
+      record: its place there.
+    """
+
+    episode_id: int
+    checkpoint_id: int
+    episode_return: float
+    is_complete: bool
+    columns: dict[str, bytes]
+    frames: list[bytes]
+    shard: int
+    record: int
+
+
+class _Changes(NamedTuple):
+    """The units of a block that change.
+
+    Attributes:
+      units: uint8 (C, 168), unit by unit of a frame, and of each frame by frame.
+      hashes: uint64 (C,).
+      is_new: bool (42, frames), where they are; C are True.
+    """
+
+    units: Array
+    hashes: Array
+    is_new: Array
+
+
+def pack(episodes: Callable[[], Iterable[StoredEpisode]], folder: pathlib.Path) -> None:
+    """Packs episodes into .npy files, one for each array of `Packed`.
+
+    Args:
+      episodes: reads them, in any order.
+      folder: where to write.
+
+    Raises:
+      ValueError: an episode is damaged.
+      OSError: the files cannot be written.
+    """
+    for seed in range(_SEEDS):
+        try:
+            return pack_with(UnitHash(seed), episodes(), folder)
+        except HashCollisionError:
+            continue
+    raise AssertionError(f"Units collide under {_SEEDS} independent hashes.")
+
+
+def pack_with(
+    hash_units: UnitHash, episodes: Iterable[StoredEpisode], folder: pathlib.Path
+) -> None:
+    """Like `pack`, with a given hash.
+
+    Raises:
+      HashCollisionError: the hash gives two different units the same number.
+    """
+    rows: list[tuple[Any, ...]] = []
+    places: list[tuple[Any, ...]] = []
+    with contextlib.ExitStack() as stack:
+
+        def array_file(name: str, row_shape: tuple[int, ...], dtype: Any) -> ArrayFile:
+            file = ArrayFile(folder / f"{name}.npy", row_shape, dtype)
+            stack.callback(file.close)
+            return file
+
+        table = Table(array_file("units", (BYTES_PER_UNIT,), np.uint8), hash_units)
+        index = array_file("index", (UNITS_PER_FRAME,), np.int32)
+        action = array_file("action", (), np.uint8)
+        reward = array_file("reward", (), np.float32)
+
+        def blocks_of(episodes: Iterable[StoredEpisode]) -> Iterator[bytes | None]:
+            for episode in episodes:
+                columns = _unpack_columns(episode)
+                rows.append(_describe(episode, columns))
+                places.append(_locate(episode, columns, start=len(action) + 1))
+                action.append(np.pad(columns["action"], (1, 0)))
+                reward.append(np.pad(columns["reward"], (1, 0)))
+                yield None
+                yield from episode.frames
+
+        starts, count = [], 0
+        pending: list[_Changes] = []
+        for changes in map_ahead(lambda b: _find_changes(b, hash_units), blocks_of(episodes)):
+            count += changes.is_new.shape[1]
+            if not len(changes.units):
+                starts.append(count)
+            pending.append(changes)
+            if len(pending) == _BLOCKS_AT_ONCE:
+                index.append(_number_units(table, pending))
+                pending = []
+        if pending:
+            index.append(_number_units(table, pending))
+        if starts != [place[0] for place in places] or count != len(action):
+            raise ValueError("expected as many frames as actions in each episode")
+    order = np.argsort(np.array([row[0] for row in rows], np.int64), kind="stable")
+    np.save(folder / "episodes.npy", np.array(rows, EPISODE)[order])
+    np.save(folder / "places.npy", np.array(places, PLACE)[order])
+
+
+def _unpack_columns(episode: StoredEpisode) -> dict[str, Array]:
+    columns = {
+        name: blocks.unpack_column_np(episode.columns[name], _FIELDS[name])
+        for name in ("action", "reward", "is_first", "is_terminal")
+    }
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) != 1 or not lengths["action"]:
+        raise ValueError(
+            f"episode {episode.episode_id}: expected fields of one length, at least 1, got {lengths}"
+        )
+    return columns
+
+
+def _describe(episode: StoredEpisode, columns: dict[str, Array]) -> tuple[Any, ...]:
+    """A row of `EPISODE`."""
+    return (
+        episode.episode_id,
+        episode.checkpoint_id,
+        len(columns["action"]) - int(columns["is_terminal"][-1]),
+        episode.episode_return,
+        episode.is_complete,
+    )
+
+
+def _locate(episode: StoredEpisode, columns: dict[str, Array], start: int) -> tuple[Any, ...]:
+    """A row of `PLACE`."""
+    return (
+        start,
+        len(columns["action"]),
+        bool(columns["is_first"][0]),
+        bool(columns["is_terminal"][-1]),
+        episode.shard,
+        episode.record,
+    )
+
+
+def _find_changes(stored: bytes | None, hash_units: UnitHash) -> _Changes:
+    """Cuts a block into units, and keeps those that differ from the frame before.
+
+    Args:
+      stored: the block; None for a frame of zeros.
+      hash_units: hashes them.
+    """
+    if stored is None:
+        is_new = np.zeros((UNITS_PER_FRAME, 1), np.bool_)
+        return _Changes(np.zeros((0, BYTES_PER_UNIT), np.uint8), np.zeros(0, np.uint64), is_new)
+    block = blocks.unpack_block_np(stored, _FIELDS["observation"])
+    rows = block.index[block.lead :].T  # (84, frames)
+    upper, lower = rows[0::2], rows[1::2]
+    is_new = np.ones(upper.shape, np.bool_)
+    is_new[:, 1:] = (upper[:, 1:] != upper[:, :-1]) | (lower[:, 1:] != lower[:, :-1])
+    pairs = np.stack([upper[is_new], lower[is_new]], axis=1)
+    units = np.take(block.rows, pairs, axis=0).reshape(-1, BYTES_PER_UNIT)
+    return _Changes(units, hash_units(units), is_new)
+
+
+def _number_units(table: Table, pending: list[_Changes]) -> Array:
+    """Returns the numbers of all units of some blocks, int32 (frames, 42)."""
+    numbers = table.number(
+        np.concatenate([changes.units for changes in pending]),
+        np.concatenate([changes.hashes for changes in pending]),
+    )
+    found, start = [], 0
+    for changes in pending:
+        stop = start + len(changes.units)
+        if start == stop:  # a frame of zeros
+            found.append(np.zeros(changes.is_new.T.shape, np.int32))
+            continue
+        # Each unit begins with a new one, so one that did not change is the one last counted.
+        last = np.cumsum(changes.is_new, dtype=np.int32).reshape(changes.is_new.shape) - 1
+        found.append(numbers[start:stop][last].T)
+        start = stop
+    return np.concatenate(found)

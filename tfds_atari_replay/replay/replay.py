@@ -1,0 +1,135 @@
+"""Episodes that can be selected, and read at random as transitions or sequences."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import recfunctions
+
+from tfds_atari_replay.replay.packed import Packed
+from tfds_atari_replay.replay.sequences import SequenceSource, make_sequences
+from tfds_atari_replay.replay.transitions import TransitionSource, make_transitions
+from tfds_atari_replay.transforms.checks import check_axis, check_gamma, check_sizes
+
+Array = npt.NDArray[Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Replay:
+    """Episodes of one or several datasets, as `load_replay` returns them.
+
+    Attributes:
+      names: of the datasets.
+      packed: the episodes of all of them.
+      dataset: int64, the number in `names` of each episode of `packed`.
+      chosen: int64 (E,), the episodes of `packed` that this replay has.
+    """
+
+    names: tuple[str, ...]
+    packed: Packed = dataclasses.field(repr=False)
+    dataset: Array = dataclasses.field(repr=False)
+    chosen: Array = dataclasses.field(repr=False)
+
+    @property
+    def episodes(self) -> Array:
+        """The episodes in time order, dataset after dataset: a structured array (E,) with
+
+          episode_id: int64, place in time within its dataset.
+          checkpoint_id: int64, number of the checkpoint.
+          length: int64, logged steps, without the terminal state.
+          episode_return: float32, sum of clipped rewards, of those in the dataset.
+          is_complete: bool, whether it goes from a reset to a terminal.
+          dataset: int64, index into `names`.
+
+        `pandas.DataFrame(replay.episodes)` makes it a table.
+        """  # noqa: D415, D400, the first line leads to the list
+        episodes: Array = recfunctions.append_fields(
+            self.packed.episodes, "dataset", self.dataset, usemask=False
+        )
+        return episodes[self.chosen]
+
+    def select(self, episode_ids_or_mask: npt.ArrayLike) -> Replay:
+        """Returns a replay of some of the episodes; nothing is copied.
+
+        Args:
+          episode_ids_or_mask: the `episode_id` of each, in any order; or booleans (E,), one for
+            each of `episodes`. Ids need a replay of a single dataset.
+
+        Raises:
+          ValueError: an id is unknown, repeated or ambiguous, a mask has the wrong length, or
+            nothing is selected.
+        """
+        wanted = np.asarray(episode_ids_or_mask)
+        if wanted.dtype == np.bool_:
+            if wanted.shape != self.chosen.shape:
+                raise ValueError(
+                    f"Expected a mask of the shape {self.chosen.shape}, one value for each of "
+                    f"replay.episodes, got {wanted.shape}."
+                )
+            is_wanted = wanted
+        else:
+            is_wanted = self._find(wanted)
+        if not is_wanted.any():
+            raise ValueError(f"No episode is selected; this replay has {len(self.chosen):,}.")
+        return dataclasses.replace(self, chosen=self.chosen[is_wanted])
+
+    def transitions(
+        self, *, stack_size: int = 4, n_step: int = 1, gamma: float = 0.99, axis: int = 0
+    ) -> TransitionSource:
+        """Returns all transitions, to be read in any order: exactly those of the transform.
+
+        Args:
+          stack_size: frames per observation, at least 1.
+          n_step: steps from observation to next_observation, at least 1.
+          gamma: discount per step, 0 to 1.
+          axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
+
+        Raises:
+          ValueError: an argument is out of range.
+        """
+        check_sizes(stack_size=stack_size, n_step=n_step)
+        check_gamma(gamma)
+        check_axis(axis)
+        return make_transitions(
+            self.packed, self.chosen, stack_size=stack_size, n_step=n_step, gamma=gamma, axis=axis
+        )
+
+    def sequences(self, length: int, *, stack_size: int = 4, axis: int = 0) -> SequenceSource:
+        """Returns all sequences of steps, to be read in any order.
+
+        Args:
+          length: steps per sequence, at least 1; shorter ones are padded.
+          stack_size: frames per observation, at least 1.
+          axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
+
+        Raises:
+          ValueError: an argument is out of range.
+        """
+        check_sizes(length=length, stack_size=stack_size)
+        check_axis(axis)
+        return make_sequences(
+            self.packed, self.chosen, length=length, stack_size=stack_size, axis=axis
+        )
+
+    def _find(self, ids: Array) -> Array:
+        """Returns a mask of the episodes with these ids."""
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise ValueError(
+                "Expected episode ids, integers (N,), or a mask, booleans "
+                f"{self.chosen.shape}, got {ids.dtype} {ids.shape}."
+            )
+        if len(set(self.dataset[self.chosen].tolist())) > 1:
+            raise ValueError(
+                "Episode ids are ambiguous in a replay of several datasets. Give a mask, such as "
+                'replay.episodes["dataset"] == 0.'
+            )
+        own = self.packed.episodes["episode_id"][self.chosen]
+        distinct, counts = np.unique(ids, return_counts=True)
+        unknown, repeated = np.setdiff1d(distinct, own), distinct[counts > 1]
+        if len(unknown) or len(repeated):
+            what, some = ("unknown", unknown) if len(unknown) else ("repeated", repeated)
+            raise ValueError(f"These episode ids are {what}: {some[:5].tolist()}.")
+        return np.isin(own, ids)

@@ -1,0 +1,151 @@
+"""Sequences at random, for models such as Decision Transformers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import array_api_compat
+import numpy as np
+
+from tfds_atari_replay.replay.gathering import gather_frames
+from tfds_atari_replay.replay.packed import Packed
+from tfds_atari_replay.replay.source import Array, Arrays, Batch, Source, default_integer
+
+UNKNOWN_TIME = -1
+"""The timestep where a checkpoint cut off the episode's beginning."""
+
+
+class SequenceColumns(NamedTuple):
+    """Where N sequences are, and what is known of all F frames.
+
+    Attributes:
+      frame: int32 (N,), the first step's frame.
+      size: int32 (N,), steps that are no padding.
+      back: int32 (N,), how far before the first step the episode's frame of zeros lies, or further
+        than needed.
+      timestep: int32 (N,), of the first step; -1 if unknown.
+      action: uint8 (F,).
+      reward: float32 (F,).
+      return_to_go: float32 (F,), NaN where it is unknown.
+      place: int32 (length,), 0, 1, 2 ...
+      offset: int32 (stack_size,), ... -2, -1, 0.
+    """
+
+    frame: Array
+    size: Array
+    back: Array
+    timestep: Array
+    action: Array
+    reward: Array
+    return_to_go: Array
+    place: Array
+    offset: Array
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SequenceSource(Source):
+    """Sequences of a replay: item i starts at the i-th step whose stack is fully known.
+
+    Every step starts a sequence, as in Decision Transformer (Chen et al., 2021), whose padding this
+    follows: sequences that reach the episode's end early are padded with zeros on the left, so
+    their last step is always the last column, and `mask` is False there. An item is a dict; in a
+    batch (N,) comes first:
+
+      observation: uint8 (length, stack_size, 84, 84), oldest frame first, zeros before a reset.
+      action: int64 (length,).
+      reward: float32 (length,), clipped.
+      return_to_go: float32 (length,), sum of rewards from this step to the episode's end. NaN where
+        the checkpoint cut off that end, since the future return is unknown.
+      timestep: int64 (length,), steps since the reset. -1 where the checkpoint cut off the reset.
+      mask: bool (length,), False for padding.
+
+    With axis=-1 observations are (length, 84, 84, stack_size), a transposed view. Terminal states
+    are no steps here, since no action was taken in them.
+
+    Attributes:
+      stack_size: frames per observation.
+      axis: of the frames in an observation, 0 or -1.
+    """
+
+    stack_size: int
+    axis: int
+
+    def gather(self, arrays: Arrays, indices: Array) -> Batch:
+        columns: SequenceColumns = arrays.columns
+        xp = array_api_compat.array_namespace(columns.frame)
+
+        def take(column: Array) -> Array:
+            return xp.take(column, indices, axis=0)[:, None]
+
+        # Steps since the sequence's first; negative in the padding.
+        step = columns.place - (columns.place.shape[0] - take(columns.size))
+        mask = step >= 0
+        # Frame 0 is a frame of zeros, without action and reward.
+        frame = xp.where(mask, take(columns.frame) + step, 0)
+        reach = xp.where(mask, take(columns.back) + step, 0)
+        frames = frame[..., None] + xp.maximum(columns.offset, -reach[..., None])
+        observation = gather_frames(arrays.units, arrays.index, xp.where(mask[..., None], frames, 0))
+        if self.axis == -1:
+            observation = xp.permute_dims(observation, (0, 1, 3, 4, 2))
+        first = take(columns.timestep)
+        timestep = xp.where(first == UNKNOWN_TIME, UNKNOWN_TIME, first + step)
+        steps = xp.reshape(frame, (-1,))
+
+        def of_steps(column: Array) -> Array:
+            return xp.reshape(xp.take(column, steps, axis=0), frame.shape)
+
+        return {
+            "observation": observation,
+            "action": xp.astype(of_steps(columns.action), default_integer(xp)),
+            "reward": of_steps(columns.reward),
+            "return_to_go": of_steps(columns.return_to_go),
+            "timestep": xp.astype(xp.where(mask, timestep, 0), default_integer(xp)),
+            "mask": mask,
+        }
+
+
+def make_sequences(
+    packed: Packed, chosen: Array, *, length: int, stack_size: int, axis: int
+) -> SequenceSource:
+    """Lists the sequences of some episodes.
+
+    Args:
+      packed: the episodes.
+      chosen: integers (E,), which of them.
+      length: steps in a sequence.
+      stack_size: frames per observation.
+      axis: of the frames in an observation.
+    """
+    places = packed.places[chosen]
+    # Without the terminal state.
+    steps = places["steps"] - places["ends_in_terminal"]
+    owner = np.repeat(np.arange(len(places)), steps)
+    within = np.arange(len(owner)) - np.repeat(steps.cumsum() - steps, steps)
+    starts_at_reset = places["starts_at_reset"][owner]
+    is_start = starts_at_reset | (within >= stack_size - 1)
+    owner, within, starts_at_reset = owner[is_start], within[is_start], starts_at_reset[is_start]
+    columns = SequenceColumns(
+        frame=(places["start"][owner] + within).astype(np.int32),
+        size=np.minimum(steps[owner] - within, length).astype(np.int32),
+        back=np.minimum(within + 1, stack_size).astype(np.int32),
+        timestep=np.where(starts_at_reset, within, UNKNOWN_TIME).astype(np.int32),
+        action=packed.action,
+        reward=packed.reward,
+        return_to_go=_returns_to_go(packed),
+        place=np.arange(length, dtype=np.int32),
+        offset=np.arange(1 - stack_size, 1, dtype=np.int32),
+    )
+    return SequenceSource(packed, columns, len(owner), stack_size, axis)
+
+
+def _returns_to_go(packed: Packed) -> Array:
+    """Sums up the rewards from each frame on to its episode's end, float32 (F,)."""
+    return_to_go = np.zeros(len(packed.reward), np.float32)
+    for place in packed.places:
+        steps = slice(place["start"], place["start"] + place["steps"])
+        if place["ends_in_terminal"]:
+            return_to_go[steps] = packed.reward[steps][::-1].cumsum(dtype=np.float64)[::-1]
+        else:
+            return_to_go[steps] = np.nan
+    return return_to_go
