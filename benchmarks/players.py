@@ -21,7 +21,7 @@ class BallFollower:
         ball = frame[38:74, 5:79].any(axis=0).nonzero()[0]
         paddle = frame[75:77, 5:79].any(axis=0).nonzero()[0]
         if self._rng.random() < 0.1 or not len(paddle):
-            action = self._rng.integers(4)
+            action: Any = self._rng.integers(4)
         elif not len(ball):
             action = _FIRE
         else:

@@ -15,6 +15,7 @@ import pytest
 from helpers.datasets import DUMMY_DATA, build
 from helpers.server import Server
 
+import tfds_atari_replay
 from tfds_atari_replay.logs import sources
 
 # For tests that do not say how many examples they try.
@@ -37,6 +38,13 @@ def no_source_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def expert(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The builder of breakout_expert_v0, built from dummy_data."""
     return build("breakout_expert_v0", DUMMY_DATA, tmp_path_factory.mktemp("expert"))
+
+
+@pytest.fixture(scope="session")
+def expert_replay(expert: Any) -> Any:
+    """The replay of that dataset."""
+    data_dir = expert.data_path.parents[2]
+    return tfds_atari_replay.load_replay("atari_replay/breakout_expert_v0", data_dir=data_dir)
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 # Not os.cpu_count(): on a shared machine a process may have been given fewer.
-NUM_THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+NUM_THREADS = (
+    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+)
 
 
 def map_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:

@@ -144,15 +144,17 @@ def map_folder(folder: pathlib.Path, meta: str) -> Packed:
 
 def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed:
     """Maps what another process has mapped; the files were checked there."""
-    parts = []
-    for folder, meta in folders:
-        try:
-            if (folder / META).read_text() != meta:
-                raise ValueError("it was packed again")
-            parts.append(map_folder(folder, meta))
-        except (OSError, ValueError) as error:
-            raise FileNotFoundError(
-                f"{folder} is no longer what this replay was loaded from ({error}). Call "
-                "load_replay again."
-            ) from error
-    return join(parts)
+
+    def map_one(folder: pathlib.Path, meta: str) -> Packed:
+        if (folder / META).read_text() != meta:
+            raise ValueError("it was packed again")
+        return map_folder(folder, meta)
+
+    try:
+        return join([map_one(*folder) for folder in folders])
+    except (OSError, ValueError) as error:
+        paths = ", ".join(str(folder) for folder, _ in folders)
+        raise FileNotFoundError(
+            f"{paths}: no longer what this replay was loaded from ({error}). Call load_replay "
+            "again."
+        ) from error

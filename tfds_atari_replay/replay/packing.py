@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -22,9 +23,6 @@ from tfds_atari_replay.threads import map_ahead
 
 # Blocks whose units are looked up together: more of them take more memory and less time.
 _BLOCKS_AT_ONCE = 24
-
-# A collision among a million units has a probability of 10**-7 per seed.
-_SEEDS = 3
 
 _FIELDS = schema.features()["steps"].feature.get_tensor_info()
 
@@ -80,12 +78,10 @@ def pack(episodes: Callable[[], Iterable[StoredEpisode]], folder: pathlib.Path) 
       ValueError: an episode is damaged.
       OSError: the files cannot be written.
     """
-    for seed in range(_SEEDS):
-        try:
-            return pack_with(UnitHash(seed), episodes(), folder)
-        except HashCollisionError:
-            continue
-    raise AssertionError(f"Units collide under {_SEEDS} independent hashes.")
+    for seed in itertools.count():
+        with contextlib.suppress(HashCollisionError):
+            pack_with(UnitHash(seed), episodes(), folder)
+            return
 
 
 def pack_with(
@@ -147,7 +143,8 @@ def _unpack_columns(episode: StoredEpisode) -> dict[str, Array]:
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) != 1 or not lengths["action"]:
         raise ValueError(
-            f"episode {episode.episode_id}: expected fields of one length, at least 1, got {lengths}"
+            f"episode {episode.episode_id}: expected fields of one length, at least 1, "
+            f"got {lengths}"
         )
     return columns
 

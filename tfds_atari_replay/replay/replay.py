@@ -35,7 +35,9 @@ class Replay:
 
     @property
     def episodes(self) -> Array:
-        """The episodes in time order, dataset after dataset: a structured array (E,) with
+        """The episodes in time order, dataset after dataset, as a structured array (E,).
+
+        Its fields:
 
           episode_id: int64, place in time within its dataset.
           checkpoint_id: int64, number of the checkpoint.
@@ -45,7 +47,7 @@ class Replay:
           dataset: int64, index into `names`.
 
         `pandas.DataFrame(replay.episodes)` makes it a table.
-        """  # noqa: D415, D400, the first line leads to the list
+        """
         episodes: Array = recfunctions.append_fields(
             self.packed.episodes, "dataset", self.dataset, usemask=False
         )

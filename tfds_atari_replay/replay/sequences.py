@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import array_api_compat
 import numpy as np
@@ -12,7 +12,7 @@ from tfds_atari_replay.replay.gathering import gather_frames
 from tfds_atari_replay.replay.packed import Packed
 from tfds_atari_replay.replay.source import Array, Arrays, Batch, Source, default_integer
 
-UNKNOWN_TIME = -1
+UNKNOWN_TIME = np.int32(-1)
 """The timestep where a checkpoint cut off the episode's beginning."""
 
 
@@ -73,7 +73,7 @@ class SequenceSource(Source):
 
     def gather(self, arrays: Arrays, indices: Array) -> Batch:
         columns: SequenceColumns = arrays.columns
-        xp = array_api_compat.array_namespace(columns.frame)
+        xp: Any = array_api_compat.array_namespace(columns.frame)
 
         def take(column: Array) -> Array:
             return xp.take(column, indices, axis=0)[:, None]
@@ -85,7 +85,9 @@ class SequenceSource(Source):
         frame = xp.where(mask, take(columns.frame) + step, 0)
         reach = xp.where(mask, take(columns.back) + step, 0)
         frames = frame[..., None] + xp.maximum(columns.offset, -reach[..., None])
-        observation = gather_frames(arrays.units, arrays.index, xp.where(mask[..., None], frames, 0))
+        observation = gather_frames(
+            arrays.units, arrays.index, xp.where(mask[..., None], frames, 0)
+        )
         if self.axis == -1:
             observation = xp.permute_dims(observation, (0, 1, 3, 4, 2))
         first = take(columns.timestep)
@@ -127,9 +129,9 @@ def make_sequences(
     owner, within, starts_at_reset = owner[is_start], within[is_start], starts_at_reset[is_start]
     columns = SequenceColumns(
         frame=(places["start"][owner] + within).astype(np.int32),
-        size=np.minimum(steps[owner] - within, length).astype(np.int32),
-        back=np.minimum(within + 1, stack_size).astype(np.int32),
-        timestep=np.where(starts_at_reset, within, UNKNOWN_TIME).astype(np.int32),
+        size=(steps[owner] - within).clip(max=length).astype(np.int32),
+        back=(within + 1).clip(max=stack_size).astype(np.int32),
+        timestep=np.where(starts_at_reset, within.astype(np.int32), UNKNOWN_TIME),
         action=packed.action,
         reward=packed.reward,
         return_to_go=_returns_to_go(packed),

@@ -121,6 +121,8 @@ def _check_index(index: Any, length: int) -> tuple[np.ndarray[Any, np.dtype[np.i
         )
     if indices.ndim > 1 or not indices.size:
         raise IndexError(f"Expected one index, or indices of the shape (N,), got {indices.shape}.")
+    if not length:
+        raise IndexError(f"Got the index {index!r}, but there is no item.")
     low, high = indices.min(), indices.max()
     if low < 0 or high >= length:
         raise IndexError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import array_api_compat
 import numpy as np
@@ -71,12 +71,14 @@ class TransitionSource(Source):
 
     def gather(self, arrays: Arrays, indices: Array) -> Batch:
         columns: TransitionColumns = arrays.columns
-        xp = array_api_compat.array_namespace(columns.frame)
+        xp: Any = array_api_compat.array_namespace(columns.frame)
 
         def take(column: Array) -> Array:
             return xp.take(column, indices, axis=0)
 
-        frame, back, ahead = (take(c)[:, None] for c in (columns.frame, columns.back, columns.ahead))
+        frame, back, ahead = (
+            take(c)[:, None] for c in (columns.frame, columns.back, columns.ahead)
+        )
         frames = frame + xp.maximum(columns.offset + ahead * columns.is_next, -back)
         windows = gather_frames(arrays.units, arrays.index, frames)
         if self.axis == -1:
@@ -113,11 +115,10 @@ def make_transitions(
     # share fewer, or none next to a terminal state, so both have all of their own.
     own = np.arange(1 - stack_size, 1, dtype=np.int32)
     others = own[-1:] if n_step == 1 else own
-    is_next = np.repeat([0, 1], [len(own), len(others)]).astype(np.int32)
     columns = TransitionColumns(
         *(np.concatenate(column) for column in zip(*parts, strict=True)),
-        offset=np.concatenate([own, others]),
-        is_next=is_next,
+        np.concatenate([own, others]),
+        np.repeat(np.int32([0, 1]), [len(own), len(others)]),
     )
     return TransitionSource(packed, columns, len(columns.frame), stack_size, axis)
 
@@ -158,15 +159,15 @@ def _list_transitions(packed: Packed, places: Array, window: Window) -> tuple[Ar
         room - gap,
         NUMPY_OPS,
     )
-    # The rule's first step is the one that the first stack can end at.
-    valid = starts.is_valid[place - (window.stack_size - 1)]
-    at = (place - (window.stack_size - 1))[valid]
-    to_end = (steps[owner] - 1 - within)[valid]
+    # The rule begins with the step at which the first stack can end.
+    place -= window.stack_size - 1
+    valid = starts.is_valid[place]
+    place, frame, within, owner = place[valid], frame[valid], within[valid], owner[valid]
     return (
-        frame[valid].astype(np.int32),
-        np.minimum(within[valid] + 1, window.length).astype(np.int32),
-        np.minimum(to_end, window.n_step).astype(np.int32),
-        starts.action[at],
-        starts.reward[at],
-        starts.discount[at],
+        frame.astype(np.int32),
+        (within + 1).clip(max=window.length).astype(np.int32),
+        (steps[owner] - 1 - within).clip(max=window.n_step).astype(np.int32),
+        starts.action[place],
+        starts.reward[place],
+        starts.discount[place],
     )

@@ -1,0 +1,238 @@
+"""What is packed beside a dataset is whole and of that dataset, or packed again."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import pickle
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.replays import count_transitions, in_batches, pack_steps, write_shard
+from helpers.steps import make_all
+
+from tfds_atari_replay import Replay
+from tfds_atari_replay.replay import cache, packing, table
+from tfds_atari_replay.replay.packed import STORED, Packed, join
+from tfds_atari_replay.replay.reading import read_shard
+
+EPISODES = make_all([(70, True, True), (3, True, True), (200, True, False)])
+ARRAYS = [f"{name}.npy" for name in STORED]
+
+
+class Dataset:
+    """A shard, packed in a folder beside it; counts how often."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.shard = folder / "shard"
+        self.folder = folder / "replay"
+        self.times = 0
+        write_shard(self.shard, EPISODES)
+        self.open()
+        assert self.times == 1
+
+    def _read(self) -> Any:
+        self.times += 1
+        return read_shard(self.shard, 0, "tfrecord")
+
+    def open(self) -> Packed:
+        """What load_replay does."""
+        return cache.open_or_pack(self.folder, cache.stamp_of([self.shard]), self._read)
+
+
+@pytest.fixture
+def dataset(tmp_path: pathlib.Path) -> Dataset:
+    """Packed once."""
+    return Dataset(tmp_path)
+
+
+def transitions_of(packed: Packed) -> Any:
+    """All transitions, counted."""
+    count = len(packed.episodes)
+    replay = Replay(("made",), packed, np.zeros(count, np.int64), np.arange(count))
+    return count_transitions(in_batches(replay.transitions()))
+
+
+def test_the_next_process_maps_what_is_there(dataset: Dataset) -> None:
+    dataset.open()
+    assert dataset.times == 1
+
+
+def _cut(path: pathlib.Path) -> None:
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def _flip(path: pathlib.Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[random.Random(0).randrange(len(data))] ^= 16
+    path.write_bytes(data)
+
+
+def _replace_with_foreign(path: pathlib.Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.arange(9))
+
+
+@pytest.mark.parametrize("damage", [_cut, _flip, _replace_with_foreign, pathlib.Path.unlink])
+@pytest.mark.parametrize("name", [*ARRAYS, "meta.json"])
+def test_damage_is_noticed(dataset: Dataset, name: str, damage: Any) -> None:
+    expected = transitions_of(dataset.open())
+    damage(dataset.folder / name)
+    assert transitions_of(dataset.open()) == expected
+    assert dataset.times == 2
+
+
+@pytest.mark.parametrize(
+    "meta", ["", "[]", "{}", '{"format": 1}', '{"format": 0, "dataset": [], "files": {}}', "\0"]
+)
+def test_foreign_descriptions_are_noticed(dataset: Dataset, meta: str) -> None:
+    (dataset.folder / "meta.json").write_text(meta)
+    dataset.open()
+    assert dataset.times == 2
+
+
+def test_files_of_another_dataset_are_noticed(dataset: Dataset, tmp_path: pathlib.Path) -> None:
+    """Whole files with a whole description, but of another dataset."""
+    (tmp_path / "other").mkdir()
+    other = Dataset(tmp_path / "other")
+    write_shard(other.shard, EPISODES[:1])
+    expected = transitions_of(other.open())
+    shutil.rmtree(dataset.folder)
+    shutil.copytree(other.folder, dataset.folder)
+    assert transitions_of(dataset.open()) != expected
+    assert dataset.times == 2
+
+
+def test_a_dataset_that_changed_is_packed_again(dataset: Dataset) -> None:
+    """Even if its size stays."""
+    data = dataset.shard.read_bytes()
+    time.sleep(0.01)
+    dataset.shard.write_bytes(data)
+    dataset.open()
+    assert dataset.times == 2
+
+
+def test_users_cannot_change_the_files(dataset: Dataset) -> None:
+    packed = dataset.open()
+    packed.units[:] = 9
+    packed.reward[:] = 9
+    assert transitions_of(dataset.open()) == transitions_of(dataset.open())
+    assert dataset.times == 1
+
+
+def test_a_copy_in_another_process_notices_that_it_was_packed_again(dataset: Dataset) -> None:
+    data = pickle.dumps(dataset.open())
+    pickle.loads(data)
+    meta = json.loads((dataset.folder / "meta.json").read_text())
+    (dataset.folder / "meta.json").write_text(json.dumps({**meta, "dataset": []}))
+    with pytest.raises(FileNotFoundError, match=r"packed again.*Call load_replay again"):
+        pickle.loads(data)
+    shutil.rmtree(dataset.folder)
+    with pytest.raises(FileNotFoundError, match=r"no longer what this replay was loaded from"):
+        pickle.loads(data)
+
+
+def test_a_failed_packing_leaves_nothing(dataset: Dataset) -> None:
+    shutil.rmtree(dataset.folder)
+    write_shard(dataset.shard, EPISODES)
+    data = dataset.shard.read_bytes()
+    dataset.shard.write_bytes(data[:-1])
+    with pytest.raises(Exception, match="missing"):
+        dataset.open()
+    assert {path.name for path in dataset.shard.parent.iterdir()} <= {"shard", "replay.lock"}
+
+
+PACK = """
+import pathlib, sys
+from tfds_atari_replay.replay import cache
+from tfds_atari_replay.replay.reading import read_shard
+shard = pathlib.Path(sys.argv[1])
+print("ready", flush=True)
+cache.open_or_pack(
+    shard.with_name("replay"),
+    cache.stamp_of([shard]),
+    lambda: (print("packing"), read_shard(shard, 0, "tfrecord"))[1],
+)
+"""
+
+
+def start_packing(dataset: Dataset) -> subprocess.Popen[str]:
+    """Packs in another process, which is about to begin."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PACK, str(dataset.shard)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_killed_while_packing(dataset: Dataset) -> None:
+    """Whatever is left is whole, or packed again and then removed."""
+    expected = transitions_of(dataset.open())
+    rng = random.Random(0)
+    for _ in range(6):
+        shutil.rmtree(dataset.folder)
+        process = start_packing(dataset)
+        time.sleep(rng.random() * 0.03)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert transitions_of(dataset.open()) == expected
+        left = {path.name for path in dataset.shard.parent.iterdir()}
+        assert left <= {"shard", "replay", "replay.lock"} | {
+            name for name in left if name.startswith("incomplete.")
+        }
+    shutil.rmtree(dataset.folder)
+    dataset.open()
+    left = {path.name for path in dataset.shard.parent.iterdir()}
+    assert left == {"shard", "replay", "replay.lock"}
+
+
+def test_several_processes_pack_once(dataset: Dataset) -> None:
+    shutil.rmtree(dataset.folder)
+    outputs = [process.communicate()[0] for process in [start_packing(dataset) for _ in range(3)]]
+    assert sorted(outputs) == ["", "", "packing\n"]
+
+
+class _WeakHash:
+    """Like the real one, but units with the same first byte collide."""
+
+    def __call__(self, units: Any) -> Any:
+        return units[:, 0].astype(np.uint64)
+
+
+def test_collisions_do_not_pass(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every unit is compared; with a different hash it goes on."""
+    shard = tmp_path / "shard"
+    write_shard(shard, EPISODES)
+
+    def read() -> Any:
+        return read_shard(shard, 0, "tfrecord")
+
+    with pytest.raises(table.HashCollisionError):
+        packing.pack_with(_WeakHash(), read(), tmp_path)  # type: ignore[arg-type]
+    real, seeds = table.UnitHash, []
+
+    def hash_of(seed: int) -> Any:
+        seeds.append(seed)
+        return _WeakHash() if seed == 0 else real(seed)
+
+    monkeypatch.setattr(packing, "UnitHash", hash_of)
+    packing.pack(read, tmp_path)
+    assert seeds == [0, 1]
+
+
+def test_joined_parts_are_their_sum(tmp_path: pathlib.Path) -> None:
+    parts = []
+    for number, episodes in enumerate((EPISODES[:1], EPISODES[1:])):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        parts.append(pack_steps(episodes, folder))
+    assert transitions_of(join(parts)) == transitions_of(parts[0]) + transitions_of(parts[1])

@@ -1,0 +1,231 @@
+"""What load_replay takes, and what it refuses."""
+
+from __future__ import annotations
+
+import logging
+import pathlib
+import shutil
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from helpers.datasets import DUMMY_DATA, build
+from helpers.processes import run_python, unprivileged
+from helpers.replays import FIELDS, count_transitions, in_batches
+from helpers.steps import UNDECODED
+
+from tfds_atari_replay import load_replay, schema, transitions
+from tfds_atari_replay.replay import cache
+from tfds_atari_replay.steps import Steps
+
+EXPERT, MIXED = "atari_replay/breakout_expert_v0", "atari_replay/breakout_mixed_v0"
+MANUAL = {"download_config": tfds.download.DownloadConfig(manual_dir=str(DUMMY_DATA))}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder with two datasets, one of which has several shards."""
+    folder = tmp_path_factory.mktemp("two")
+    build("breakout_expert_v0", DUMMY_DATA, folder)
+    builder = tfds.builder(MIXED, data_dir=str(folder))
+    config = tfds.download.DownloadConfig(manual_dir=str(DUMMY_DATA), num_shards=3)
+    builder.download_and_prepare(download_config=config)
+    return folder
+
+
+def of_the_transform(name: str, data_dir: pathlib.Path, split: str = "train") -> Any:
+    """The transitions of the tf.data lane, counted."""
+    dataset = tfds.load(name, split=split, data_dir=data_dir, decoders=UNDECODED)
+    return count_transitions(tfds.as_numpy(dataset.apply(transitions(batch_size=256))))
+
+
+@pytest.mark.parametrize(
+    "split", ["train", "train[:3]", "train[50%:]", "train[1shard]", "train[:2]+train[9:]"]
+)
+def test_slices_are_those_of_tfds(data_dir: pathlib.Path, split: str) -> None:
+    source = load_replay(MIXED, split=split, data_dir=data_dir, download=False).transitions()
+    assert count_transitions(in_batches(source)) == of_the_transform(MIXED, data_dir, split)
+
+
+def test_several_datasets(data_dir: pathlib.Path) -> None:
+    """One after the other; where they are from is in `episodes`."""
+    replay = load_replay([MIXED, EXPERT], data_dir=data_dir)
+    both = of_the_transform(MIXED, data_dir) + of_the_transform(EXPERT, data_dir)
+    assert count_transitions(in_batches(replay.transitions())) == both
+    alone = load_replay(EXPERT, data_dir=data_dir)
+    selected = replay.select(replay.episodes["dataset"] == 1)
+    last, expected = selected.transitions()[:], alone.transitions()[:]
+    for name in FIELDS:
+        np.testing.assert_array_equal(last[name], expected[name])
+    with pytest.raises(ValueError, match=r"ids are ambiguous in a replay of several datasets"):
+        replay.select([0])
+
+
+def test_array_record_holds_the_same(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """What is not prepared is prepared, with tfds.load's keywords."""
+    replay = load_replay(
+        EXPERT,
+        data_dir=tmp_path,
+        builder_kwargs={"file_format": "array_record"},
+        download_and_prepare_kwargs=MANUAL,
+    )
+    assert list(tmp_path.rglob("*.array_record*"))
+    expected = load_replay(EXPERT, data_dir=data_dir)
+    got, wanted = (r.transitions()[:] for r in (replay, expected))
+    for name in FIELDS:
+        np.testing.assert_array_equal(got[name], wanted[name])
+
+
+def test_a_pinned_version(data_dir: pathlib.Path) -> None:
+    """TFDS then makes a builder that knows nothing of ours."""
+    replay = load_replay(f"{EXPERT}:1.0.0", data_dir=data_dir)
+    assert len(replay.transitions()) == len(load_replay(EXPERT, data_dir=data_dir).transitions())
+
+
+def test_no_tensorflow(data_dir: pathlib.Path) -> None:
+    code = f"""
+import sys
+from tfds_atari_replay import load_replay
+replay = load_replay("{MIXED}", data_dir="{data_dir}")
+replay.transitions()[[3, 4]], replay.sequences(5)[[3, 4]]
+print("tensorflow" in sys.modules)
+"""
+    assert run_python(code) == "False\n"
+
+
+def test_a_build_again_is_packed_again(tmp_path: pathlib.Path) -> None:
+    """With other logs under the same name, nothing old is left."""
+    build("breakout_mixed_v0", DUMMY_DATA, tmp_path)
+    before = len(load_replay(MIXED, data_dir=tmp_path).transitions())
+    logs = tmp_path / "logs" / "Breakout" / "1" / "replay_logs"
+    shutil.copytree(DUMMY_DATA / "Breakout" / "5" / "replay_logs", logs)
+    config = tfds.download.DownloadConfig(
+        manual_dir=str(tmp_path / "logs"), download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS
+    )
+    tfds.builder(MIXED, data_dir=str(tmp_path)).download_and_prepare(download_config=config)
+    source = load_replay(MIXED, data_dir=tmp_path).transitions()
+    assert len(source) != before
+    assert count_transitions(in_batches(source)) == of_the_transform(MIXED, tmp_path)
+
+
+def test_not_prepared(tmp_path: pathlib.Path) -> None:
+    """The line to paste is in the message."""
+    line = (
+        f"tfds build {EXPERT} --imports=tfds_atari_replay --manual_dir=LOGS --data_dir={tmp_path}"
+    )
+    with pytest.raises(FileNotFoundError) as error:
+        load_replay(EXPERT, data_dir=tmp_path, download=False)
+    assert line in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": []}, r"Expected the name of a dataset, or several, got \[\]"),
+        ({"name": [EXPERT, 3]}, r"got \[.*, 3\]"),
+        ({"name": "atari_replay/breakot_expert_v0"}, r"Did you mean breakout_expert_v0"),
+        ({"name": EXPERT, "split": "test"}, r"test"),
+        ({"name": EXPERT, "split": "train[:0]"}, r"no episode is in the split 'train\[:0\]'"),
+    ],
+)
+def test_bad_arguments(data_dir: pathlib.Path, arguments: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_replay(**arguments, data_dir=data_dir)
+
+
+class Other(tfds.core.GeneratorBasedBuilder):
+    """Not one of ours."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self) -> Any:
+        features = tfds.features.FeaturesDict({"steps": tfds.features.Text()})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, dl_manager: Any) -> Any:
+        return {"train": [(0, {"steps": "none"})]}
+
+    def _generate_examples(self) -> Any:
+        raise NotImplementedError
+
+
+class SmallFrames(Other):
+    """Steps, but of smaller frames."""
+
+    def _info(self) -> Any:
+        fields = dict(schema.features()["steps"].feature)
+        fields["observation"] = tfds.features.Tensor(shape=(10, 10, 1), dtype=np.uint8)
+        steps = Steps(fields)
+        return tfds.core.DatasetInfo(
+            builder=self, features=tfds.features.FeaturesDict({"steps": steps})
+        )
+
+    def _split_generators(self, dl_manager: Any) -> Any:
+        step = {"observation": np.zeros((10, 10, 1), np.uint8), "action": 0, "reward": 0.0}
+        flags = {"discount": 1.0, "is_first": True, "is_last": True, "is_terminal": False}
+        return {"train": [(0, {"steps": [{**step, **flags}]})]}
+
+
+@pytest.mark.parametrize(
+    ("builder", "message"),
+    [
+        (Other, r"Expected a dataset of atari_replay, got other"),
+        (SmallFrames, r"small_frames: expected steps with .*84, 84, 1.*got .*10, 10, 1"),
+    ],
+)
+def test_datasets_of_a_different_kind(builder: Any, message: str, tmp_path: pathlib.Path) -> None:
+    builder(data_dir=str(tmp_path)).download_and_prepare()
+    with pytest.raises(ValueError, match=message):
+        load_replay(builder.name, data_dir=tmp_path)
+
+
+def test_datasets_of_different_versions(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "atari_replay" / "breakout_expert_v0"
+    shutil.copytree(data_dir / "atari_replay" / "breakout_expert_v0" / "1.0.0", folder / "2.0.0")
+    info = folder / "2.0.0" / "dataset_info.json"
+    info.write_text(info.read_text().replace('"1.0.0"', '"2.0.0"'))
+    shutil.copytree(data_dir / "atari_replay" / "breakout_expert_v0" / "1.0.0", folder / "1.0.0")
+    with pytest.raises(ValueError, match=r"datasets of one version, got .*1\.0\.0.*2\.0\.0"):
+        load_replay([f"{EXPERT}:1.0.0", f"{EXPERT}:2.0.0"], data_dir=tmp_path)
+
+
+def test_damaged_datasets(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """Every bit counts, in whatever part of a shard."""
+    shutil.copytree(data_dir / "atari_replay", tmp_path / "atari_replay")
+    (shard,) = tmp_path.rglob("*expert*/*/*train.tfrecord*")
+    whole = shard.read_bytes()
+    for place in [*range(12), *np.random.default_rng(0).integers(len(whole), size=40).tolist()]:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        shard.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"The dataset in .* is damaged: .*--overwrite"):
+            load_replay(EXPERT, data_dir=tmp_path)
+    for length in (len(whole) - 1, len(whole) // 2, 5):
+        shard.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"is damaged: .*missing"):
+            load_replay(EXPERT, data_dir=tmp_path)
+    shard.write_bytes(whole)
+    assert len(load_replay(EXPERT, data_dir=tmp_path).transitions()) == 1489
+
+
+def test_a_folder_that_cannot_be_written(
+    data_dir: pathlib.Path, tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Works all the same, and says so once."""
+    shutil.copytree(data_dir / "atari_replay", tmp_path / "atari_replay")
+    for folder in list(tmp_path.rglob("replay")):
+        shutil.rmtree(folder)
+        folder.with_name("replay.lock").unlink()
+    for path in tmp_path.rglob("*"):
+        path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
+    expected = count_transitions(in_batches(load_replay(EXPERT, data_dir=data_dir).transitions()))
+    cache._warn_unwritable.cache_clear()
+    with unprivileged(tmp_path), caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            source = load_replay(EXPERT, data_dir=tmp_path).transitions()
+            assert count_transitions(in_batches(source)) == expected
+    said = [record for record in caplog.records if "cannot be written" in record.message]
+    assert len(said) == 1
+    assert not list(tmp_path.rglob("replay*"))

@@ -1,0 +1,205 @@
+"""Transitions at random are those of the tf.data lane and of a slow loop over the steps."""
+
+from __future__ import annotations
+
+import itertools
+import pathlib
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from helpers.datasets import DUMMY_DATA, build
+from helpers.replays import FIELDS, count_transitions, in_batches, make_replay
+from helpers.steps import (
+    UNDECODED,
+    assert_equal,
+    expected_transitions,
+    make_all,
+    make_steps,
+    unbatched,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfds_atari_replay import load_replay, transitions
+
+LOGS = (
+    *(f"breakout_epoch_{number}_v0" for number in (0, 1, 10, 49, 50)),
+    *(f"breakout_epoch_{number}_v4" for number in (1, 49)),
+    *(f"asterix_epoch_{number}_v0" for number in (0, 1, 2)),
+)
+WINDOWS = list(itertools.product((1, 2, 4), (1, 3, 5)))
+
+# Around the ends of blocks, and short.
+lengths = st.one_of(st.integers(1, 12), st.integers(62, 66), st.integers(126, 130))
+episode_lists = st.lists(st.tuples(lengths, st.booleans(), st.booleans()), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize("config", LOGS)
+@pytest.mark.parametrize(
+    "windows", [WINDOWS[4::4], pytest.param(WINDOWS, marks=pytest.mark.slow)], ids=["some", "all"]
+)
+def test_they_are_those_of_the_transform(config: str, windows: Any, tmp_path: pathlib.Path) -> None:
+    """As multisets, byte for byte, also of what means nothing after an episode's end."""
+    builder = build(config, DUMMY_DATA, tmp_path)
+    episodes = builder.as_dataset(split="train", decoders=UNDECODED)
+    replay = load_replay(f"atari_replay/{config}", data_dir=tmp_path, download=False)
+    for stack_size, n_step in windows:
+        window = {"stack_size": stack_size, "n_step": n_step}
+        theirs = count_transitions(
+            tfds.as_numpy(episodes.apply(transitions(batch_size=256, **window)))
+        )
+        source = replay.transitions(**window)
+        assert count_transitions(in_batches(source)) == theirs, window
+        assert len(source) == theirs.total()
+
+
+@settings(deadline=None)
+@given(
+    shapes=episode_lists,
+    stack_size=st.integers(1, 6),
+    n_step=st.sampled_from([1, 1, 2, 3, 5, 20]),
+    gamma=st.sampled_from([0.0, 0.5, 0.99, 1.0]),
+)
+def test_they_are_those_of_a_slow_loop(
+    shapes: Any, stack_size: int, n_step: int, gamma: float
+) -> None:
+    """In the order of episodes and time."""
+    episodes = make_all(shapes)
+    expected = [
+        t for steps in episodes for t in expected_transitions(steps, stack_size, n_step, gamma)
+    ]
+    source = make_replay(episodes).transitions(stack_size=stack_size, n_step=n_step, gamma=gamma)
+    assert len(source) == len(expected)
+    got = unbatched(source[start : start + 100] for start in range(0, len(source), 100))
+    assert_equal(got, expected)
+
+
+def test_the_rule_is_the_same_in_groups_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps are looked at a million at a time; here, a hundred."""
+    replay = make_replay(make_all([(70, True, True), (3, False, True), (130, True, False)] * 3))
+    whole = count_transitions(in_batches(replay.transitions(n_step=3)))
+    monkeypatch.setattr("tfds_atari_replay.replay.transitions._STEPS_AT_ONCE", 100)
+    assert count_transitions(in_batches(replay.transitions(n_step=3))) == whole
+
+
+@pytest.fixture(scope="module")
+def source() -> Any:
+    """What there is to index: 150 transitions of numbered steps."""
+    return make_replay([make_steps(151)]).transitions()
+
+
+def test_any_order_any_number_of_times(source: Any) -> None:
+    indices = np.random.default_rng(0).integers(len(source), size=1000)
+    batch = source[indices]
+    in_order = source[np.arange(len(source))]
+    for name in FIELDS:
+        np.testing.assert_array_equal(batch[name], in_order[name][indices])
+
+
+@pytest.mark.parametrize(
+    "index", [7, np.int64(7), np.array(7), np.uint8(7)], ids=["int", "int64", "array", "uint8"]
+)
+def test_one_is_a_row_of_a_batch(source: Any, index: Any) -> None:
+    one, batch = source[index], source[[7]]
+    for name in FIELDS:
+        assert one[name].dtype == batch[name].dtype
+        np.testing.assert_array_equal(one[name], batch[name][0], strict=True)
+
+
+@pytest.mark.parametrize(
+    "indices",
+    [
+        [3, 5, 149],
+        (3, 5, 149),
+        np.array([3, 5, 149], np.int32),
+        np.array([3, 5, 149], np.uint64),
+        range(3, 150, 73),
+        slice(3, None, 73),
+    ],
+    ids=["list", "tuple", "int32", "uint64", "range", "slice"],
+)
+def test_batches_by_whatever_holds_integers(source: Any, indices: Any) -> None:
+    listed = list(range(150))[indices] if isinstance(indices, slice) else list(indices)
+    batch = source[indices]
+    # Actions are numbered through, modulo the 18 there are.
+    np.testing.assert_array_equal(batch["action"], np.array(listed) % 18)
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (150, r"from 0 to 149, got 150"),
+        ([3, 150], r"from 0 to 149, got 150"),
+        (-1, r"from 0 to 149, got -1. Negative ones do not count from the end"),
+        ([3, -150], r"got -150"),
+        (2.0, r"integer indices, got float64: 2.0"),
+        ([0.5], r"integer indices, got float64"),
+        (True, r"integer indices, got bool: True"),
+        (np.ones(150, np.bool_), r"got bool. For a mask, give its np.flatnonzero"),
+        ([], r"one index, or indices of the shape \(N,\), got \(0,\)"),
+        (slice(9, 9), r"got \(0,\)"),
+        ([[1, 2]], r"got \(1, 2\)"),
+        (None, r"integer indices, got object: None"),
+        ("7", r"integer indices, got <U1: '7'"),
+    ],
+)
+def test_bad_indices(source: Any, index: Any, message: str) -> None:
+    with pytest.raises(IndexError, match=message):
+        source[index]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"stack_size": 0}, r"stack_size must be a whole number, at least 1 \(got 0\)"),
+        ({"n_step": 0}, r"n_step must be a whole number, at least 1 \(got 0\)"),
+        ({"n_step": 1.5}, r"n_step .*got 1.5"),
+        ({"gamma": 2}, r"gamma must be from 0 to 1 \(got 2\)"),
+        ({"axis": 1}, r"axis must be 0.*got 1"),
+    ],
+)
+def test_bad_arguments(expert_replay: Any, arguments: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        expert_replay.transitions(**arguments)
+
+
+@pytest.mark.parametrize("n_step", [1, 3])
+def test_frames_last(expert_replay: Any, n_step: int) -> None:
+    first, last = (expert_replay.transitions(axis=axis, n_step=n_step)[40:60] for axis in (0, -1))
+    for name in ("observation", "next_observation"):
+        assert last[name].shape == (20, 84, 84, 4)
+        np.testing.assert_array_equal(np.moveaxis(first[name], 1, -1), last[name])
+
+
+def test_state_and_next_state_are_one_window(source: Any) -> None:
+    """Together they take five frames, not eight."""
+    batch = source[[3, 80, 9]]
+    assert np.shares_memory(batch["observation"], batch["next_observation"])
+    assert batch["observation"].base is batch["next_observation"].base
+    assert batch["observation"].base.size == 3 * 5 * 84 * 84
+
+
+def test_batches_do_not_share_memory(source: Any) -> None:
+    first = source[[3]]
+    before = {name: first[name].copy() for name in FIELDS}
+    source[[3]]["observation"][:] = 1
+    for name in FIELDS:
+        np.testing.assert_array_equal(first[name], before[name])
+        np.testing.assert_array_equal(source[[3]][name], before[name])
+
+
+def test_pickled_sources_map_the_same_files(expert_replay: Any) -> None:
+    """What is in files is not copied: 32 bytes a transition are, of 200."""
+    source = expert_replay.transitions(n_step=3)
+    data = pickle.dumps(source)
+    assert len(data) < 32 * len(source)
+    copy = pickle.loads(data)
+    assert count_transitions(in_batches(copy)) == count_transitions(in_batches(source))
+
+
+def test_sources_without_files_are_pickled_whole(source: Any) -> None:
+    copy = pickle.loads(pickle.dumps(source))
+    assert count_transitions(in_batches(copy)) == count_transitions(in_batches(source))
