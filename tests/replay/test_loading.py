@@ -144,7 +144,7 @@ class Other(tfds.core.GeneratorBasedBuilder):
         features = tfds.features.FeaturesDict({"steps": tfds.features.Text()})
         return tfds.core.DatasetInfo(builder=self, features=features)
 
-    def _split_generators(self, dl_manager: Any) -> Any:
+    def _split_generators(self, _: Any) -> Any:
         return {"train": [(0, {"steps": "none"})]}
 
     def _generate_examples(self) -> Any:
@@ -162,7 +162,7 @@ class SmallFrames(Other):
             builder=self, features=tfds.features.FeaturesDict({"steps": steps})
         )
 
-    def _split_generators(self, dl_manager: Any) -> Any:
+    def _split_generators(self, _: Any) -> Any:
         step = {"observation": np.zeros((10, 10, 1), np.uint8), "action": 0, "reward": 0.0}
         flags = {"discount": 1.0, "is_first": True, "is_last": True, "is_terminal": False}
         return {"train": [(0, {"steps": [{**step, **flags}]})]}
@@ -222,7 +222,7 @@ def test_a_folder_that_cannot_be_written(
         path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
     expected = count_transitions(in_batches(load_replay(EXPERT, data_dir=data_dir).transitions()))
     cache._warn_unwritable.cache_clear()
-    with unprivileged(tmp_path), caplog.at_level(logging.WARNING):
+    with unprivileged(tmp_path / "atari_replay"), caplog.at_level(logging.WARNING):
         for _ in range(2):
             source = load_replay(EXPERT, data_dir=tmp_path).transitions()
             assert count_transitions(in_batches(source)) == expected

@@ -1,9 +1,9 @@
 """Frames as rows of a shared table: what random access gathers from.
 
-A frame is cut into units of two rows of pixels. The table keeps each distinct unit once, and a frame
-is the numbers of its 42 units. Few rows change from frame to frame, and those that change come back
-again and again, so real play takes 180 to 500 bytes a frame instead of 7,056. The table fits into
-the processor's caches, so gathering from it is faster than copying raw frames.
+A frame is cut into units of two rows of pixels. The table keeps each distinct unit once, and a
+frame is the numbers of its 42 units. Few rows change from frame to frame, and those that change
+come back again and again, so real play takes 180 to 500 bytes a frame instead of 7,056. The table
+fits into the processor's caches, so gathering from it is faster than copying raw frames.
 
 Each episode is preceded by one frame of zeros, which is what a stack holds before a reset.
 """

@@ -111,14 +111,17 @@ def make_transitions(
     group = places["steps"].cumsum() // _STEPS_AT_ONCE
     cuts = np.flatnonzero(np.diff(group)) + 1
     parts = [_list_transitions(packed, part, window) for part in np.split(places, cuts)]
+    frame, back, ahead, action, reward, discount = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     # The next state of one step ahead shares all frames but one with the state. Further ahead they
     # share fewer, or none next to a terminal state, so both have all of their own.
     own = np.arange(1 - stack_size, 1, dtype=np.int32)
     others = own[-1:] if n_step == 1 else own
+    is_next = np.repeat(np.arange(2, dtype=np.int32), [len(own), len(others)])
+    offset = np.concatenate([own, others])
     columns = TransitionColumns(
-        *(np.concatenate(column) for column in zip(*parts, strict=True)),
-        np.concatenate([own, others]),
-        np.repeat(np.int32([0, 1]), [len(own), len(others)]),
+        frame, back, ahead, action, reward, discount, offset=offset, is_next=is_next
     )
     return TransitionSource(packed, columns, len(columns.frame), stack_size, axis)
 

@@ -1,0 +1,48 @@
+"""Running the code in the docs."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from typing import Any
+
+import pytest
+
+from helpers.datasets import DUMMY_DATA, ROOT
+from helpers.processes import run_python
+
+_FIRST = """
+import os
+import tensorflow_datasets as tfds
+import tfds_atari_replay
+os.environ["TQDM_DISABLE"] = "1"
+"""
+
+
+def run_section(section: str, expert: Any, folder: pathlib.Path) -> None:
+    """Runs a section of docs/random_access.md after the page's first block.
+
+    What its code prints must be what its comments say.
+
+    Args:
+      section: its heading.
+      expert: builder of the dataset that the code reads.
+      folder: an empty one to run it in.
+    """
+    text = (ROOT / "docs" / "random_access.md").read_text()
+    intro, *sections = re.split(r"^## ", text, flags=re.M)
+    by_name = {part.partition("\n")[0]: part for part in sections}
+    blocks = [block for part in (intro, by_name[section]) for block in _python_blocks(part)]
+    (folder / "dummy_data").symlink_to(DUMMY_DATA)
+    (folder / "quickstart").mkdir()
+    (folder / "quickstart" / "data").symlink_to(expert.data_path.parents[2])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        printed = run_python(_FIRST + "\n".join(blocks)).splitlines()
+    shown = re.findall(r"^print\(.*\)\n?(?:  )?# (.*)$", "\n".join(blocks), re.M)
+    assert shown
+    assert [line for line in printed if line in shown] == shown, printed
+
+
+def _python_blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.S)

@@ -1,0 +1,124 @@
+"""Random access in JAX and Grain themselves, and the examples of the docs."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from helpers.datasets import ROOT
+from helpers.docs import run_section
+from helpers.replays import FIELDS, count_transitions, in_batches
+
+SECTIONS = ("JAX", "Grain", "Sequences", "Episodes, and some of them")
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_examples_run(section: str, expert: Any, tmp_path: pathlib.Path) -> None:
+    run_section(section, expert, tmp_path)
+
+
+def test_each_framework_takes_less_than_30_lines() -> None:
+    text = (ROOT / "docs" / "random_access.md").read_text()
+    for block in re.findall(r"```python\n(.*?)```", text, re.S):
+        assert len(block.splitlines()) < 30
+
+
+@pytest.mark.parametrize("compile_it", [False, True], ids=["op by op", "jit"])
+def test_jax_gathers_the_same(expert_replay: Any, compile_it: bool) -> None:
+    """Where the arrays are, for any number of steps, and sequences too."""
+    import jax
+    import jax.numpy as jnp
+
+    indices = np.random.default_rng(0).integers(1400, size=100)
+    for source in (
+        expert_replay.transitions(),
+        expert_replay.transitions(n_step=3, axis=-1),
+        expert_replay.sequences(7),
+        expert_replay.sequences(3, stack_size=1, axis=-1),
+    ):
+        there = source.put(jax.device_put)
+        gather = jax.jit(there.gather) if compile_it else there.gather
+        batch, expected = gather(there.arrays, jnp.asarray(indices)), source[indices]
+        assert set(batch) == set(expected)
+        for name, array in expected.items():
+            assert isinstance(batch[name], jax.Array)
+            np.testing.assert_array_equal(batch[name], array, err_msg=name)
+
+
+def test_jax_marks_what_is_out_of_range(expert_replay: Any) -> None:
+    import jax
+    import jax.numpy as jnp
+
+    there = expert_replay.transitions().put(jax.device_put)
+    batch = there[jnp.asarray([len(there)])]
+    assert np.isnan(batch["reward"]).all()
+
+
+def test_grain_gives_every_transition_once(expert_replay: Any) -> None:
+    """One by one, and in batches of indices."""
+    import grain
+
+    source = expert_replay.transitions()
+    expected = count_transitions(in_batches(source))
+    single = grain.MapDataset.source(source).shuffle(seed=3).batch(100)
+    assert count_transitions(single) == expected
+    batches = grain.MapDataset.range(len(source)).shuffle(seed=3).batch(100)
+    batched = batches.map(source.__getitem__)
+    assert count_transitions(batched) == expected
+    for name in FIELDS:
+        np.testing.assert_array_equal(single[2][name], batched[2][name])
+
+
+WORKERS = """
+import sys
+import absl.flags
+import grain
+from helpers.replays import count_transitions, in_batches
+from tfds_atari_replay import load_replay
+
+if __name__ == "__main__":
+    absl.flags.FLAGS.mark_as_parsed()
+    source = load_replay("atari_replay/breakout_expert_v0", data_dir=sys.argv[1]).transitions()
+    dataset = grain.MapDataset.source(source).shuffle(seed=3).batch(100)
+    dataset = dataset.to_iter_dataset().mp_prefetch(grain.MultiprocessingOptions(num_workers=2))
+    print(count_transitions(dataset) == count_transitions(in_batches(source)))
+"""
+
+
+def test_grain_in_worker_processes(expert: Any, tmp_path: pathlib.Path) -> None:
+    script = tmp_path / "workers.py"
+    script.write_text(WORKERS)
+    data_dir = expert.data_path.parents[2]
+    path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
+    output = subprocess.run(
+        [sys.executable, script, data_dir],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert output.splitlines()[-1] == "True"
+
+
+def test_a_source_can_be_batched_by_tf_data(expert_replay: Any) -> None:
+    """With its cardinality known, as Keras likes it."""
+    import tensorflow as tf
+
+    source = expert_replay.transitions()
+    order = tf.data.Dataset.range(len(source)).shuffle(len(source), seed=1).batch(128)
+
+    def gather(indices: Any) -> Any:
+        return [source[indices][name] for name in FIELDS]
+
+    dtypes = [tf.as_dtype(source[0][name].dtype) for name in FIELDS]
+    dataset = order.map(lambda indices: tf.numpy_function(gather, [indices], dtypes))
+    batches = (dict(zip(FIELDS, b, strict=True)) for b in tfds.as_numpy(dataset))
+    assert count_transitions(batches) == count_transitions(in_batches(source))
+    assert len(dataset) == -(-len(source) // 128)
