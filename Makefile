@@ -1,7 +1,7 @@
 # Two commands do everything:
 #   make quickstart   builds a dataset from dummy_data and draws an episode of it
 #   make test         checks and tests
-# Longer ones: make test-slow, test-minimal, test-lowest (minutes), make faults (hours; see
+# Longer ones: make test-slow, test-minimal, test-torch, test-lowest (minutes), make faults (hours; see
 # docs/reliability.md). All make the environment they need, in .venv, with the python3 on the PATH
 # (or PYTHON=...).
 
@@ -12,10 +12,11 @@ CONFIG := breakout_expert_v0
 OUT := quickstart
 MINIMAL := $(VENV)-minimal
 LOWEST := $(VENV)-lowest
+TORCH := $(VENV)-torch
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: quickstart test test-slow test-minimal test-lowest faults check format clean
+.PHONY: quickstart test test-slow test-minimal test-torch test-lowest faults check format clean
 
 quickstart: $(VENV)/installed
 	@$(BIN)/tfds build atari_replay/$(CONFIG) --imports=tfds_atari_replay \
@@ -34,6 +35,10 @@ test-minimal:
 	@rm -rf $(MINIMAL) && $(PYTHON) -m venv $(MINIMAL)
 	@$(MINIMAL)/bin/pip install -qq .
 	@$(MINIMAL)/bin/python tests/minimal.py $(MINIMAL)/data
+
+# PyTorch's wheels are large, so it has an environment of its own, without TensorFlow.
+test-torch: $(TORCH)/installed
+	@$(TORCH)/bin/python -m pytest -n 0 tests/replay/test_torch.py
 
 test-lowest:
 	@uv venv -q --clear $(LOWEST)
@@ -59,7 +64,7 @@ format: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(MINIMAL) $(LOWEST) $(OUT) build *.egg-info
+	rm -rf $(VENV) $(MINIMAL) $(LOWEST) $(TORCH) $(OUT) build *.egg-info
 
 $(VENV)/installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
@@ -80,4 +85,10 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 		--platform manylinux1_x86_64 --target $$($(BIN)/python -c \
 		'import sysconfig; print(sysconfig.get_path("platlib"))') --upgrade atari-py==0.2.5 || \
 		$(BIN)/pip install -qq '.[legacy]'
+	@touch $@
+
+$(TORCH)/installed: setup.py
+	@$(PYTHON) -m venv $(TORCH)
+	@$(TORCH)/bin/pip install -qq --upgrade pip setuptools
+	@$(TORCH)/bin/pip install -qq --editable . torch==2.13.0 pytest pytest-xdist hypothesis
 	@touch $@

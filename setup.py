@@ -88,6 +88,8 @@ setuptools.setup(
         "test": [
             *("absl-py", "dill", "gin-config", "gym==0.26.2", "hypothesis", "mypy", "pytest"),
             *("pytest-xdist", "ruff", "six"),
+            # Users of random access; neither has wheels for Python 3.10 any more.
+            *(f"{name}; python_version >= '3.11'" for name in ("grain", "jax")),
         ],
     },
 )

@@ -23,11 +23,12 @@ MAY_IMPORT = {
     "schema": "steps blocks logs",
     "downloads": "_tfds logs",
     "transforms": "schema steps blocks _tfds _extras",
+    "replay": "logs schema steps blocks threads transforms",
     "envs": "games logs _extras",
     "atari_replay": "games configs logs blocks schema downloads _tfds _extras",
     "d4rl_atari": "games configs logs downloads envs _extras",
     "cli": "logs blocks envs",
-    "__init__": "atari_replay envs games logs transforms",
+    "__init__": "atari_replay envs games logs replay transforms",
     "__main__": "cli",
 }
 """Which rooms each room may import from, beside its own modules."""
@@ -37,6 +38,7 @@ MUST_NOT_IMPORT = {
     "games": {"tensorflow", "tensorflow_datasets"},
     "configs": {"tensorflow", "tensorflow_datasets"},
     "envs": {"tensorflow", "tensorflow_datasets"},
+    "replay": {"tensorflow"},
 }
 
 

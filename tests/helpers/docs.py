@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pathlib
 import re
-from typing import Any
 
 import pytest
 
@@ -19,23 +18,25 @@ os.environ["TQDM_DISABLE"] = "1"
 """
 
 
-def run_section(section: str, expert: Any, folder: pathlib.Path) -> None:
+def run_section(section: str, data_dir: pathlib.Path, folder: pathlib.Path, word: str = "") -> None:
     """Runs a section of docs/random_access.md after the page's first block.
 
     What its code prints must be what its comments say.
 
     Args:
       section: its heading.
-      expert: builder of the dataset that the code reads.
+      data_dir: where the dataset is that the code reads.
       folder: an empty one to run it in.
+      word: what a block of the section must hold to be run.
     """
     text = (ROOT / "docs" / "random_access.md").read_text()
     intro, *sections = re.split(r"^## ", text, flags=re.M)
     by_name = {part.partition("\n")[0]: part for part in sections}
-    blocks = [block for part in (intro, by_name[section]) for block in _python_blocks(part)]
+    own = [block for block in _python_blocks(by_name[section]) if word in block]
+    blocks = _python_blocks(intro) + own
     (folder / "dummy_data").symlink_to(DUMMY_DATA)
     (folder / "quickstart").mkdir()
-    (folder / "quickstart" / "data").symlink_to(expert.data_path.parents[2])
+    (folder / "quickstart" / "data").symlink_to(data_dir)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         printed = run_python(_FIRST + "\n".join(blocks)).splitlines()

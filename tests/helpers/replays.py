@@ -1,13 +1,10 @@
-"""Replays of episodes made by hand, and transitions in a form that can be counted."""
+"""Replays of episodes made by hand."""
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import pathlib
 import tempfile
-from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,8 +14,6 @@ from tfds_atari_replay import Replay
 from tfds_atari_replay.replay.packed import Packed, map_folder
 from tfds_atari_replay.replay.packing import pack
 from tfds_atari_replay.replay.reading import read_shard
-
-FIELDS = ("observation", "action", "reward", "discount", "next_observation")
 
 
 def write_shard(path: pathlib.Path, episodes: list[Steps]) -> None:
@@ -49,17 +44,3 @@ def make_replay(episodes: list[Steps]) -> Replay:
         packed = dataclasses.replace(pack_steps(episodes, pathlib.Path(folder)), folders=())
     count = len(episodes)
     return Replay(("made",), packed, np.zeros(count, np.int64), np.arange(count))
-
-
-def count_transitions(batches: Iterable[dict[str, Any]]) -> collections.Counter[Any]:
-    """Counts each transition, by all its bytes."""
-    counter: collections.Counter[Any] = collections.Counter()
-    for batch in batches:
-        for row in range(len(batch["action"])):
-            counter[tuple(np.ascontiguousarray(batch[f][row]).tobytes() for f in FIELDS)] += 1
-    return counter
-
-
-def in_batches(source: Any, size: int = 256) -> Iterable[dict[str, Any]]:
-    """All of a source, in order."""
-    return (source[start : start + size] for start in range(0, len(source), size))

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.replays import count_transitions, in_batches, pack_steps, write_shard
+from helpers.replays import pack_steps, write_shard
 from helpers.steps import make_all
+from helpers.transitions import count_transitions, in_batches
 
 from tfds_atari_replay import Replay
 from tfds_atari_replay.replay import cache, packing, table

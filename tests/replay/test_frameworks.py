@@ -14,14 +14,15 @@ import pytest
 import tensorflow_datasets as tfds
 from helpers.datasets import ROOT
 from helpers.docs import run_section
-from helpers.replays import FIELDS, count_transitions, in_batches
+from helpers.transitions import FIELDS, count_transitions, in_batches
 
-SECTIONS = ("JAX", "Grain", "Sequences", "Episodes, and some of them")
+SECTIONS = ("JAX", "Grain", "On an accelerator", "Sequences", "Episodes, and some of them")
 
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_the_examples_run(section: str, expert: Any, tmp_path: pathlib.Path) -> None:
-    run_section(section, expert, tmp_path)
+    word = "jax" if section == "On an accelerator" else ""
+    run_section(section, expert.data_path.parents[2], tmp_path, word)
 
 
 def test_each_framework_takes_less_than_30_lines() -> None:
@@ -80,7 +81,7 @@ WORKERS = """
 import sys
 import absl.flags
 import grain
-from helpers.replays import count_transitions, in_batches
+from helpers.transitions import count_transitions, in_batches
 from tfds_atari_replay import load_replay
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ import pytest
 import tensorflow_datasets as tfds
 from helpers.datasets import DUMMY_DATA, build
 from helpers.processes import run_python, unprivileged
-from helpers.replays import FIELDS, count_transitions, in_batches
 from helpers.steps import UNDECODED
+from helpers.transitions import FIELDS, count_transitions, in_batches
 
 from tfds_atari_replay import load_replay, schema, transitions
 from tfds_atari_replay.replay import cache

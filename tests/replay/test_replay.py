@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.datasets import rows
-from helpers.replays import FIELDS, count_transitions, in_batches, make_replay
+from helpers.replays import make_replay
 from helpers.steps import expected_transitions, make_all, make_steps
+from helpers.transitions import FIELDS, count_transitions, in_batches
 
 from tfds_atari_replay import Replay
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from helpers.datasets import DUMMY_DATA, build
-from helpers.replays import FIELDS, count_transitions, in_batches, make_replay
+from helpers.replays import make_replay
 from helpers.steps import (
     UNDECODED,
     assert_equal,
@@ -20,6 +20,7 @@ from helpers.steps import (
     make_steps,
     unbatched,
 )
+from helpers.transitions import FIELDS, count_transitions, in_batches
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
