@@ -156,7 +156,7 @@ def load_rows(data: pathlib.Path, game: str) -> dict[str, Any]:
     (files,) = layouts.find_run(epath.Path(data / "logs"), found, 1)
     opened: Any = files.open()
     rows = opened.rows()
-    written = slice(0, opened.checkpoint.cursor)
+    written = slice(0, opened.cursor)
     return {
         "observation": rows.frames[written],
         "action": rows.action[written],

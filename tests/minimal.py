@@ -58,6 +58,26 @@ def main(folder: str) -> None:
     frames = np.array([step["observation"][..., 0] for step in steps])
     np.testing.assert_array_equal(frames, arrays["observation"][is_step])
     np.testing.assert_array_equal([s["reward"] for s in steps], arrays["reward"][is_step])
+    # The same at random; and what is not prepared is prepared in a format that needs no TensorFlow.
+    config = tfds.download.DownloadConfig(manual_dir=str(LOGS))
+    # The stacks of a cut episode's first three steps are unknown.
+    known = [
+        step
+        for episode in episodes
+        for number, step in enumerate(episode["steps"])
+        if not step["is_terminal"] and (number >= 3 or episode["steps"][0]["is_first"])
+    ]
+    for data_dir in (folder, f"{folder}/replay"):
+        replay = tfds_atari_replay.load_replay(
+            "atari_replay/breakout_epoch_1_v0",
+            data_dir=data_dir,
+            download_and_prepare_kwargs={"download_config": config},
+        )
+        batch = replay.sequences(length=1)[:]
+        np.testing.assert_array_equal(
+            batch["observation"][:, 0, -1], [step["observation"][..., 0] for step in known]
+        )
+        np.testing.assert_array_equal(batch["action"][:, 0], [step["action"] for step in known])
     expect_pip_line("envs", lambda: tfds_atari_replay.make_env("pong"))
     expect_pip_line("envs", lambda: tfds_atari_replay.evaluate(lambda _: [0], "pong"))
     expect_pip_line("envs", lambda: importlib.import_module("tfds_atari_replay.d4rl_atari"))

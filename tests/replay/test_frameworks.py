@@ -16,6 +16,9 @@ from helpers.datasets import ROOT
 from helpers.docs import run_section
 from helpers.transitions import FIELDS, count_transitions, in_batches
 
+grain = pytest.importorskip("grain")
+jax = pytest.importorskip("jax")
+
 SECTIONS = ("JAX", "Grain", "On an accelerator", "Sequences", "Episodes, and some of them")
 
 
@@ -34,9 +37,6 @@ def test_each_framework_takes_less_than_30_lines() -> None:
 @pytest.mark.parametrize("compile_it", [False, True], ids=["op by op", "jit"])
 def test_jax_gathers_the_same(expert_replay: Any, compile_it: bool) -> None:
     """Where the arrays are, for any number of steps, and sequences too."""
-    import jax
-    import jax.numpy as jnp
-
     indices = np.random.default_rng(0).integers(1400, size=100)
     for source in (
         expert_replay.transitions(),
@@ -46,7 +46,7 @@ def test_jax_gathers_the_same(expert_replay: Any, compile_it: bool) -> None:
     ):
         there = source.put(jax.device_put)
         gather = jax.jit(there.gather) if compile_it else there.gather
-        batch, expected = gather(there.arrays, jnp.asarray(indices)), source[indices]
+        batch, expected = gather(there.arrays, jax.numpy.asarray(indices)), source[indices]
         assert set(batch) == set(expected)
         for name, array in expected.items():
             assert isinstance(batch[name], jax.Array)
@@ -54,18 +54,13 @@ def test_jax_gathers_the_same(expert_replay: Any, compile_it: bool) -> None:
 
 
 def test_jax_marks_what_is_out_of_range(expert_replay: Any) -> None:
-    import jax
-    import jax.numpy as jnp
-
     there = expert_replay.transitions().put(jax.device_put)
-    batch = there[jnp.asarray([len(there)])]
+    batch = there[jax.numpy.asarray([len(there)])]
     assert np.isnan(batch["reward"]).all()
 
 
 def test_grain_gives_every_transition_once(expert_replay: Any) -> None:
     """One by one, and in batches of indices."""
-    import grain
-
     source = expert_replay.transitions()
     expected = count_transitions(in_batches(source))
     single = grain.MapDataset.source(source).shuffle(seed=3).batch(100)
