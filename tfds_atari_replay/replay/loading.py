@@ -17,6 +17,7 @@ from isal import isal_zlib
 
 from tfds_atari_replay import schema
 from tfds_atari_replay.logs.errors import DamageError
+from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.replay.cache import open_or_pack, stamp_of
 from tfds_atari_replay.replay.packed import Packed, join
 from tfds_atari_replay.replay.packing import StoredEpisode
@@ -124,6 +125,10 @@ def _check_features(name: str, builder: Any) -> None:
 
 def _open(builder: Any) -> Packed:
     """Maps the packed episodes of a whole dataset."""
+    if is_remote(builder.data_path):
+        raise ValueError(
+            f"load_replay maps files into memory, so it needs a local copy of {builder.data_path}."
+        )
     paths = _shards(builder)
     folder = pathlib.Path(builder.data_path) / _FOLDER
     try:
