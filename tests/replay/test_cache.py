@@ -237,3 +237,11 @@ def test_joined_parts_are_their_sum(tmp_path: pathlib.Path) -> None:
         folder.mkdir()
         parts.append(pack_steps(episodes, folder))
     assert transitions_of(join(parts)) == transitions_of(parts[0]) + transitions_of(parts[1])
+
+
+def test_play_that_brings_nothing_new(tmp_path: pathlib.Path) -> None:
+    """Hundreds of blocks of which all units are known already."""
+    (once,) = make_all([(66, True, True)])
+    expected = transitions_of(pack_steps([once], tmp_path))
+    many = transitions_of(pack_steps([once] * 30, tmp_path))
+    assert many == {transition: 30 * count for transition, count in expected.items()}

@@ -50,7 +50,7 @@ class ArrayFile:
 
     def append(self, rows: Array) -> None:
         """Appends rows."""
-        self._file.write(np.ascontiguousarray(rows, self._dtype).data.cast("B"))
+        self._file.write(rows.astype(self._dtype, copy=False).tobytes())
         self._length += len(rows)
 
     def read(self) -> Array:
