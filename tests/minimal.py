@@ -78,6 +78,17 @@ def main(folder: str) -> None:
             batch["observation"][:, 0, -1], [step["observation"][..., 0] for step in known]
         )
         np.testing.assert_array_equal(batch["action"][:, 0], [step["action"] for step in known])
+    decoding = tfds.decode.PartialDecoding({"steps": {"reward"}, "episode_id": True})
+    for partial in (
+        builder.as_data_source(split="train", decoders=decoding),
+        tfds.builder_from_directory(str(builder.data_path)).as_data_source(
+            split="train", decoders=decoding
+        ),
+    ):
+        for some, whole in zip(partial, source, strict=True):
+            assert set(some) == {"steps", "episode_id"}
+            rewards = [step["reward"] for step in whole["steps"]]
+            np.testing.assert_array_equal([step["reward"] for step in some["steps"]], rewards)
     expect_pip_line("envs", lambda: tfds_atari_replay.make_env("pong"))
     expect_pip_line("envs", lambda: tfds_atari_replay.evaluate(lambda _: [0], "pong"))
     expect_pip_line("envs", lambda: importlib.import_module("tfds_atari_replay.d4rl_atari"))
