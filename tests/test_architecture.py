@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "envs": "games logs _extras",
     "atari_replay": "games configs logs blocks schema downloads _tfds _extras",
     "d4rl_atari": "games configs logs downloads envs _extras",
-    "cli": "logs blocks envs",
+    "cli": "logs blocks envs _extras",
     "__init__": "atari_replay envs games logs replay transforms",
     "__main__": "cli",
 }

@@ -113,6 +113,9 @@ def evaluate(
       ImportError: gymnasium, ale-py or the emulator asked for is not installed.
     """
     with required_for("evaluate", "envs"):
+        # Without it, ale-py leaves out its vector environment, and says nothing.
+        import gymnasium  # noqa: F401
+
         from tfds_atari_replay.envs import emulator as emulator_lib
         from tfds_atari_replay.envs import roms as roms_lib
         from tfds_atari_replay.envs import vector
