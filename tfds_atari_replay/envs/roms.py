@@ -46,8 +46,8 @@ def find_rom(game: Game, roms: str = "auto") -> pathlib.Path:
         raise FileNotFoundError(
             f"No legacy ROM of {game.name}. Looked for: "
             f"{', '.join(map(str, looked)) or 'nothing'}. Set ${ROMS_VARIABLE} to a folder with "
-            f"{game.rom}.bin, or run: pip install {_ATARI_PY}. The README says how to get the "
-            "files without building anything."
+            f"{game.rom}.bin, or run: pip install {_ATARI_PY}. docs/environments.md, "
+            "'ROMs', has the two commands that get the files without building anything."
         )
     _warn(game)
     return _ale_rom(game)
