@@ -106,6 +106,26 @@ def test_the_geometry_is_read_from_the_block(
     np.testing.assert_array_equal(np.concatenate(frames), episodes[2]["observation"])
 
 
+def test_a_newer_version_is_refused() -> None:
+    """However many blocks are unpacked at once; and the message says what to install."""
+    frames = np.zeros((blocks.LEAD + 3, 84, 84, 1), np.uint8)
+    known = blocks.pack_block(frames[: blocks.LEAD], frames[blocks.LEAD :])
+    newer = b"\x02\x00" + known[2:]
+    advice = r"newer tfds_atari_replay.*pip install --upgrade tfds-atari-replay"
+    with pytest.raises(ValueError, match=rf"versions 0 and 1, got 2\. .*{advice}"):
+        blocks.unpack_block_np(newer, FRAMES)
+    assert blocks.unpack_block_np(known, FRAMES).length == 3
+    # As transforms do it, in a function of tf.data.
+    for stored in ([newer], [known, newer]):
+        dataset = tf.data.Dataset.from_tensors(stored).map(
+            lambda stored: blocks.unpack_blocks(stored, FRAMES).length
+        )
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"versions 0 and 1.*{advice}"):
+            list(dataset)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=advice):
+        blocks.read_geometry(tf.constant(newer))
+
+
 def test_numpy_and_tensorflow_unpack_the_same() -> None:
     """Frames that change in a few rows, in all, and not at all."""
     rng: Any = np.random.default_rng(0)
