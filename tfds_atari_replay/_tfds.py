@@ -45,7 +45,7 @@ def default_data_dir() -> epath.Path:
 
 
 def manual_dir_of(manager: tfds.download.DownloadManager) -> epath.Path | None:
-    """Returns the manual_dir that the user named, be it missing, empty or unreadable.
+    """Returns the user's manual_dir, even if missing, empty or unreadable.
 
     TFDS refuses such a folder with a message of its own; ours also says where else it looked.
     """

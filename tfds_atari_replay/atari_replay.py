@@ -1,4 +1,8 @@
-"""The TFDS builder `atari_replay`: joins its neighbours and adds nothing of its own."""
+"""The TFDS builder `atari_replay`.
+
+It joins its neighbours. Of its own it has what TFDS leaves to chance: recovery from interrupted
+deletions, concurrent builds, and checks before a build starts.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +128,7 @@ own, in one of the layouts
         file_format: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Like TFDS's, but copes with an interrupted deletion, and with another build at once."""
+        """Like TFDS's, but recovers from interrupted deletions and tolerates concurrent builds."""
         mode = (download_config or tfds.download.DownloadConfig()).download_mode
         exists = self.data_path.exists()
         if not exists or mode.overwrite_dataset or not self._is_whole():
@@ -157,7 +161,7 @@ own, in one of the layouts
         )
 
     def _remove(self) -> None:
-        """Removes what is in the dataset's place: its name first, so that no part passes for it."""
+        """Deletes the dataset, renaming it first so a partial one is never used."""
         # TFDS's own name for what is no dataset.
         doomed = self.data_path.with_name(f"incomplete.{uuid.uuid4().hex}_{self.version}")
         self.data_path.rename(doomed)

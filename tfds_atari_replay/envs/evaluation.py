@@ -87,9 +87,9 @@ def evaluate(
 
     Starts exactly as many episodes as asked for and plays them all to their end, so that short ones
     do not count more often than long ones. Each episode has random numbers of its own, from
-    `np.random.SeedSequence(seed).spawn(episodes)`: another seed plays other episodes, more episodes
-    start with the same ones, and `num_envs` changes none of them, provided that the policy's action
-    depends on its observation alone. The games are those of `make_env`.
+    `np.random.SeedSequence(seed).spawn(episodes)`: a different seed plays different episodes;
+    raising `episodes` keeps the first ones; `num_envs` changes none of them, provided that the
+    policy's action depends on its observation alone. The games are those of `make_env`.
 
     Args:
       policy: maps observations, uint8 (num_envs, stack_size, 84, 84), to actions, integers

@@ -86,8 +86,8 @@ def _warn(game: Game) -> None:
     _warned.add(game.name)
     heights = f"{game.legacy_height} rows, here {game.ale_height}"
     warnings.warn(
-        f"{game.name} is played on ale-py's ROM, but the logs were recorded on another (screen of "
-        f"{heights}; observations differ by {game.grey_difference:.1f} of 255 grey levels on "
+        f"{game.name} is played on ale-py's ROM, but the logs were recorded on a different one (screen "
+        f"of {heights}; observations differ by {game.grey_difference:.1f} of 255 grey levels on "
         f"average). To play on theirs, set ${ROMS_VARIABLE} or run: pip install {_ATARI_PY}",
         stacklevel=2,
     )
