@@ -81,7 +81,7 @@ setuptools.setup(
         # The last gym, for code that was never moved to gymnasium.
         "gym": ["gym==0.26.2"],
         # The emulator and the ROMs that recorded the logs. Without a wheel for today's Python, it
-        # is built with cmake and a C++ compiler; the README has a way without.
+        # is built with cmake and a C++ compiler; docs/environments.md has a way without.
         "legacy": ["atari-py==0.2.5"],
         # dill is for tfds.testing, absl and gin for dopamine-rl, the oracle, which is installed
         # beside these without its own dependencies.

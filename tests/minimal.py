@@ -8,9 +8,11 @@ test-minimal`.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import importlib
 import importlib.util
+import io
 import pathlib
 import sys
 from collections.abc import Callable
@@ -19,10 +21,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 import tfds_atari_replay
+from tfds_atari_replay.cli import main as cli
 from tfds_atari_replay.logs import inspection
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGS = ROOT / "dummy_data"
+NAME = "atari_replay/breakout_epoch_1_v0"
 
 
 def expect_pip_line(extra: str, feature: Callable[[], object]) -> None:
@@ -40,11 +44,9 @@ def main(folder: str) -> None:
     for package in ("tensorflow", "gymnasium", "gym", "ale_py", "apache_beam", "mlcroissant"):
         assert importlib.util.find_spec(package) is None, f"{package} is installed"
     assert all(report.is_usable for report in inspection.inspect(LOGS, deep=True))
-    builder = tfds.builder(
-        "atari_replay/breakout_epoch_1_v0", data_dir=folder, file_format="array_record"
-    )
+    builder = tfds.builder(NAME, data_dir=folder, file_format="array_record")
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(LOGS)))
-    source = tfds.data_source("atari_replay/breakout_epoch_1_v0", split="train", data_dir=folder)
+    source = tfds.data_source(NAME, split="train", data_dir=folder)
     episodes = sorted(source, key=lambda episode: int(episode["episode_id"]))
     steps = [step for episode in episodes for step in episode["steps"] if not step["is_terminal"]]
     arrays = {}
@@ -78,10 +80,28 @@ def main(folder: str) -> None:
             batch["observation"][:, 0, -1], [step["observation"][..., 0] for step in known]
         )
         np.testing.assert_array_equal(batch["action"][:, 0], [step["action"] for step in known])
+    decoding = tfds.decode.PartialDecoding({"steps": {"reward"}, "episode_id": True})
+    for partial in (
+        builder.as_data_source(split="train", decoders=decoding),
+        tfds.builder_from_directory(str(builder.data_path)).as_data_source(
+            split="train", decoders=decoding
+        ),
+    ):
+        for some, whole in zip(partial, source, strict=True):
+            assert set(some) == {"steps", "episode_id"}
+            rewards = [step["reward"] for step in whole["steps"]]
+            np.testing.assert_array_equal([step["reward"] for step in some["steps"]], rewards)
     expect_pip_line("envs", lambda: tfds_atari_replay.make_env("pong"))
     expect_pip_line("envs", lambda: tfds_atari_replay.evaluate(lambda _: [0], "pong"))
     expect_pip_line("envs", lambda: importlib.import_module("tfds_atari_replay.d4rl_atari"))
     expect_pip_line("tensorflow", lambda: tfds_atari_replay.transitions()(None))
+    expect_pip_line("tensorflow", lambda: builder.as_dataset(split="train"))
+    expect_pip_line("tensorflow", lambda: tfds.load(NAME, data_dir=folder))
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        assert cli.main(["show", "breakout_epoch_1_v0", f"--data_dir={folder}"]) == 1
+    assert "pip install 'tfds-atari-replay[tensorflow]'" in said.getvalue()
+    other = tfds.builder("atari_replay/breakout_expert_v0", data_dir=folder)
+    expect_pip_line("tensorflow", other.download_and_prepare)
     assert "tensorflow" not in sys.modules
     print(f"{len(episodes)} episodes, {len(steps)} steps, without TensorFlow")
 

@@ -20,14 +20,14 @@ MAY_IMPORT = {
     "blocks": "_extras",
     "_tfds": "",
     "steps": "blocks _tfds _extras threads",
-    "schema": "steps blocks logs",
+    "schema": "steps logs",
     "downloads": "_tfds logs",
-    "transforms": "schema steps blocks _tfds _extras",
-    "replay": "logs schema steps blocks threads transforms",
+    "transforms": "schema steps blocks _extras",
+    "replay": "schema steps blocks logs transforms threads",
     "envs": "games logs _extras",
     "atari_replay": "games configs logs blocks schema downloads _tfds _extras",
     "d4rl_atari": "games configs logs downloads envs _extras",
-    "cli": "logs blocks envs",
+    "cli": "logs blocks envs _extras",
     "__init__": "atari_replay envs games logs replay transforms",
     "__main__": "cli",
 }
@@ -46,6 +46,14 @@ def modules(room: str) -> list[pathlib.Path]:
     """The files of a room."""
     folder = PACKAGE / room
     return sorted(folder.glob("**/*.py")) if folder.is_dir() else [PACKAGE / f"{room}.py"]
+
+
+def rooms_used_by(path: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """Which room each import from this package leads to, with its full name."""
+    for name in imports(path):
+        package, _, rest = name.partition(".")
+        if package == "tfds_atari_replay":
+            yield rest.partition(".")[0], name
 
 
 def imports(path: pathlib.Path) -> Iterator[str]:
@@ -75,12 +83,15 @@ def test_the_list_has_no_arrow_back() -> None:
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_imports_run_one_way(room: str) -> None:
     for path in modules(room):
-        for name in imports(path):
-            package, _, rest = name.partition(".")
-            if package == "tfds_atari_replay":
-                other = rest.partition(".")[0]
-                allowed = {*MAY_IMPORT[room].split(), room}
-                assert other in allowed, f"{path.relative_to(ROOT)} imports {name}"
+        for other, name in rooms_used_by(path):
+            allowed = {*MAY_IMPORT[room].split(), room}
+            assert other in allowed, f"{path.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_no_arrow_is_unused(room: str) -> None:
+    used = {other for path in modules(room) for other, _ in rooms_used_by(path)}
+    assert set(MAY_IMPORT[room].split()) <= used
 
 
 @pytest.mark.parametrize("room", MUST_NOT_IMPORT)

@@ -26,6 +26,7 @@ STORED = ROOT / "tests" / "data" / "without_geometry"
 """A dataset as the first version wrote it, whose blocks do not tell their geometry."""
 
 FRAMES = tfds.features.TensorInfo(shape=(84, 84, 1), dtype=np.uint8)
+ACTIONS = tfds.features.TensorInfo(shape=(), dtype=np.int64)
 
 
 def as_transitions(dataset: Any, **kwargs: Any) -> list[Any]:
@@ -45,6 +46,29 @@ def test_a_dataset_of_the_first_version_is_read_step_by_step(tmp_path: pathlib.P
         np.testing.assert_array_equal([step["action"] for step in steps], truth.action)
         np.testing.assert_array_equal([step["reward"] for step in steps], truth.reward)
         assert len(episode["steps"]) - len(steps) == truth.ends_in_terminal
+
+
+def test_numpy_unpacks_blocks_of_the_first_version(tmp_path: pathlib.Path) -> None:
+    """All that a block holds: its lead, its own frames, and its geometry."""
+    shutil.copytree(STORED, tmp_path / "data")
+    builder = tfds.builder("atari_replay/breakout_epoch_0_v0", data_dir=tmp_path / "data")
+    whole = make_episodes([3, 130, 64, 40], last_is_cut=True)
+    for episode in builder.as_dataset(split="train", decoders=UNDECODED).as_numpy_iterator():
+        truth = whole[int(episode["episode_id"])]
+        # Zeros before the first step, and in the terminal state.
+        length = len(blocks.unpack_column_np(episode["steps"]["action"], ACTIONS))
+        frames = np.zeros((8 + length, 84, 84), np.uint8)
+        known = min(length, len(truth.frames))
+        frames[8 : 8 + known] = truth.frames[:known]
+        for number, stored in enumerate(episode["steps"]["observation"]):
+            assert stored[0] == 0x78  # as zlib begins; today's begin with a version
+            block = blocks.unpack_block_np(stored, FRAMES)
+            start = 64 * number
+            assert (block.lead, block.block_length) == (8, 64)
+            assert block.length == min(64, length - start)
+            np.testing.assert_array_equal(
+                block.rows[block.index], frames[start : start + 8 + block.length]
+            )
 
 
 @pytest.mark.parametrize("n_step", [1, 7])
@@ -80,6 +104,26 @@ def test_the_geometry_is_read_from_the_block(
         blocks.frames_of_np(blocks.unpack_block_np(block, FRAMES), FRAMES) for block in packed
     ]
     np.testing.assert_array_equal(np.concatenate(frames), episodes[2]["observation"])
+
+
+def test_a_newer_version_is_refused() -> None:
+    """However many blocks are unpacked at once; and the message says what to install."""
+    frames = np.zeros((blocks.LEAD + 3, 84, 84, 1), np.uint8)
+    known = blocks.pack_block(frames[: blocks.LEAD], frames[blocks.LEAD :])
+    newer = b"\x02\x00" + known[2:]
+    advice = r"newer tfds_atari_replay.*pip install --upgrade tfds-atari-replay"
+    with pytest.raises(ValueError, match=rf"versions 0 and 1, got 2\. .*{advice}"):
+        blocks.unpack_block_np(newer, FRAMES)
+    assert blocks.unpack_block_np(known, FRAMES).length == 3
+    # As transforms do it, in a function of tf.data.
+    for stored in ([newer], [known, newer]):
+        dataset = tf.data.Dataset.from_tensors(stored).map(
+            lambda stored: blocks.unpack_blocks(stored, FRAMES).length
+        )
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"versions 0 and 1.*{advice}"):
+            list(dataset)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=advice):
+        blocks.read_geometry(tf.constant(newer))
 
 
 def test_numpy_and_tensorflow_unpack_the_same() -> None:

@@ -13,6 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 from etils import epath
 from helpers.datasets import DUMMY_DATA, build
+from helpers.processes import run_python
 from helpers.server import Server
 
 from tfds_atari_replay import _tfds
@@ -84,6 +85,37 @@ def test_partial_decoding_of_a_pinned_version_through_load(expert: Any) -> None:
         decoders=tfds.decode.PartialDecoding(DECODING),
     )
     assert values(tfds.as_numpy(dataset)) == values(tfds.as_numpy(expert.as_dataset("train")))
+
+
+def test_partial_decoding_by_name_needs_no_tensorflow(data_dir: pathlib.Path) -> None:
+    """`let_partial_decoding_select_from`: TFDS's own imports it to compare dtypes."""
+    code = f"""
+import sys
+import tensorflow_datasets as tfds, tfds_atari_replay
+decoding = tfds.decode.PartialDecoding({{"steps": {{"action"}}, "episode_id": True}})
+source = tfds.data_source(
+    "atari_replay/breakout_expert_v0", split="train", data_dir={str(data_dir)!r}, decoders=decoding
+)
+print(*source[0], *source[0]["steps"][0], "tensorflow" in sys.modules)
+"""
+    assert run_python(code) == "episode_id steps action False\n"
+
+
+def test_partial_decoding_names_what_steps_lack(expert: Any) -> None:
+    """With TFDS's own error, in steps and beside them; by type, TFDS compares."""
+    features = expert.info.features
+
+    def extract(specs: Any) -> Any:
+        return tfds.decode.PartialDecoding(specs).extract_features(features)
+
+    for specs in ({"x"}, {"x": True}, {"steps": {"x"}}, {"steps": {"x": True, "action": True}}):
+        with pytest.raises(ValueError, match="Missing expected feature 'x'"):
+            extract(specs)
+    typed = extract({"steps": {"action": np.int64, "reward": False}, "episode_id": np.int64})
+    assert set(typed) == {"steps", "episode_id"}
+    assert set(typed["steps"].feature) == {"action"}
+    with pytest.raises(ValueError, match=r"Expected: .*float32"):
+        extract({"steps": {"action": np.float32}})
 
 
 def test_partial_decoding_of_other_datasets_is_tfdss_own() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from collections.abc import Iterator
 
 from etils import epy
@@ -27,6 +28,25 @@ def required_for(feature: str, extra: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise ImportError(f"{feature} needs {error.name}. {_pip_line(extra)}") from error
+
+
+def check_tensorflow(feature: str, otherwise: str) -> None:
+    """Checks that TensorFlow is installed, without importing it.
+
+    TFDS imports it late, when everything was read, and would not name the extra.
+
+    Args:
+      feature: what the user asked for, to begin the message with.
+      otherwise: what does without it, to end the message with.
+
+    Raises:
+      ImportError: it is not installed.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ImportError(
+            f"{feature} needs tensorflow. {_pip_line('tensorflow')}\n{otherwise}",
+            name="tensorflow",
+        )
 
 
 # Imported on first use: reading with NumPy never needs it, and it takes seconds.

@@ -9,7 +9,7 @@ Besides these, `AtariReplay` overrides two private methods of TFDS's builder,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -45,7 +45,7 @@ def default_data_dir() -> epath.Path:
 
 
 def manual_dir_of(manager: tfds.download.DownloadManager) -> epath.Path | None:
-    """Returns the manual_dir that the user named, be it missing, empty or unreadable.
+    """Returns the user's manual_dir, even if missing, empty or unreadable.
 
     TFDS refuses such a folder with a message of its own; ours also says where else it looked.
     """
@@ -60,10 +60,10 @@ def manual_dir_of(manager: tfds.download.DownloadManager) -> epath.Path | None:
 def let_partial_decoding_select_from(nested: type[tfds.features.Dataset]) -> None:
     """Lets `tfds.decode.PartialDecoding` select among the fields of a nested dataset's feature.
 
-    TFDS's own stops at nested datasets, and is ignored where data are read with NumPy. Builders
-    that TFDS makes itself, for a pinned version or a folder, run none of our code except features,
-    and these see the decoding too late. So the decoding itself learns what a field of such a
-    feature is. Without such a feature, nothing changes.
+    TFDS's own stops at nested datasets, is ignored where data are read with NumPy, and needs
+    TensorFlow. Builders that TFDS makes itself, for a pinned version or a folder, run none of our
+    code except features, and these see the decoding too late. So the decoding itself learns what a
+    field of such a feature is. Without such a feature, nothing changes.
 
     Args:
       nested: the feature's class.
@@ -73,27 +73,9 @@ def let_partial_decoding_select_from(nested: type[tfds.features.Dataset]) -> Non
 
     def extract_features(decoding: Any, features: Any) -> Any:
         specs = decoding._feature_specs
-        if not isinstance(specs, Mapping | set | list):
+        if not isinstance(specs, Mapping | set | list) or not _has_any(features, nested):
             return extract(decoding, features)
-        if not isinstance(specs, Mapping):
-            specs = dict.fromkeys(specs, True)
-        subsets = {
-            name: tfds.decode.PartialDecoding(fields).extract_features(features[name].feature)
-            for name, fields in specs.items()
-            if isinstance(fields, Mapping | set | list)
-            and name in features
-            and isinstance(features[name], nested)
-        }
-        if not subsets:
-            return extract(decoding, features)
-        whole = {name: True if name in subsets else spec for name, spec in specs.items()}
-        extracted = extract(tfds.decode.PartialDecoding(whole), features)
-        return tfds.features.FeaturesDict(
-            {
-                name: nested(subsets[name]) if name in subsets else feature
-                for name, feature in extracted.items()
-            }
-        )
+        return _select(features, specs, nested, extract)
 
     def deserialize_example_np(features: Any, serialized: Any, *, decoders: Any = None) -> Any:
         if isinstance(decoders, tfds.decode.PartialDecoding):
@@ -102,6 +84,32 @@ def let_partial_decoding_select_from(nested: type[tfds.features.Dataset]) -> Non
 
     tfds.decode.PartialDecoding.extract_features = extract_features
     top_level_feature.TopLevelFeature.deserialize_example_np = deserialize_example_np
+
+
+def _has_any(features: Any, kind: type) -> bool:
+    return isinstance(features, tfds.features.FeaturesDict) and any(
+        isinstance(feature, kind) for feature in features.values()
+    )
+
+
+def _select(features: Any, specs: Any, nested: Any, extract: Callable[..., Any]) -> Any:
+    """Returns the features that specs select, taking those selected by name as they are."""
+    if not isinstance(specs, Mapping):
+        specs = dict.fromkeys(specs, True)
+    fields: dict[str, Any] = dict(features.items())
+    selected: dict[str, Any] = {}
+    for name, spec in specs.items():
+        feature = fields.get(name)
+        if spec is True and feature is not None:
+            selected[name] = feature
+        elif isinstance(feature, nested) and isinstance(spec, Mapping | set | list):
+            selected[name] = nested(_select(feature.feature, spec, nested, extract))
+        elif spec is not False:
+            # TFDS's own compares dtypes, for which it needs TensorFlow. If the name is unknown, it
+            # raises the error.
+            one = extract(tfds.decode.PartialDecoding({name: spec}), features)
+            selected[name] = one[name]
+    return tfds.features.FeaturesDict(selected)
 
 
 def _subset_of(features: Any, decoding: Any) -> Any:

@@ -1,4 +1,8 @@
-"""The TFDS builder `atari_replay`: joins its neighbours and adds nothing of its own."""
+"""The TFDS builder `atari_replay`.
+
+It joins its neighbours. Of its own it has what TFDS leaves to chance: recovery from interrupted
+deletions, concurrent builds, and checks before a build starts.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_atari_replay import _tfds, blocks, configs, downloads, schema
+from tfds_atari_replay import _extras, _tfds, blocks, configs, downloads, schema
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs import layouts, sources
 from tfds_atari_replay.logs.files import OpenedCheckpoint
@@ -118,14 +122,23 @@ own, in one of the layouts
         )
 
     def download_and_prepare(
-        self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs: Any
+        self,
+        *,
+        download_config: tfds.download.DownloadConfig | None = None,
+        file_format: Any = None,
+        **kwargs: Any,
     ) -> None:
-        """Like TFDS's, but copes with an interrupted deletion, and with another build at once."""
+        """Like TFDS's, but recovers from interrupted deletions and tolerates concurrent builds."""
         mode = (download_config or tfds.download.DownloadConfig()).download_mode
-        if self.data_path.exists() and (mode.overwrite_dataset or not self._is_whole()):
-            self._remove()
+        exists = self.data_path.exists()
+        if not exists or mode.overwrite_dataset or not self._is_whole():
+            _check_writable(file_format or self.info.file_format)
+            if exists:
+                self._remove()
         try:
-            super().download_and_prepare(download_config=download_config, **kwargs)
+            super().download_and_prepare(
+                download_config=download_config, file_format=file_format, **kwargs
+            )
         except OSError as error:
             # Another process prepared the same meanwhile, and finished first.
             is_taken = isinstance(error, FileExistsError) or error.errno == errno.ENOTEMPTY
@@ -134,6 +147,13 @@ own, in one of the layouts
             _logger.info("%s: using what another process has prepared.", self.data_path)
             self.info.read_from_directory(self.data_path)
 
+    def as_dataset(self, *args: Any, **kwargs: Any) -> Any:
+        _extras.check_tensorflow(
+            "A tf.data.Dataset (tfds.load, as_dataset)",
+            "Or read with NumPy: tfds.data_source or tfds_atari_replay.load_replay.",
+        )
+        return super().as_dataset(*args, **kwargs)
+
     def _is_whole(self) -> bool:
         """Whether no file is missing, as some are after an interrupted deletion."""
         return self.is_prepared() and all(
@@ -141,7 +161,7 @@ own, in one of the layouts
         )
 
     def _remove(self) -> None:
-        """Removes what is in the dataset's place: its name first, so that no part passes for it."""
+        """Deletes the dataset, renaming it first so a partial one is never used."""
         # TFDS's own name for what is no dataset.
         doomed = self.data_path.with_name(f"incomplete.{uuid.uuid4().hex}_{self.version}")
         self.data_path.rename(doomed)
@@ -202,3 +222,12 @@ own, in one of the layouts
             frames = downloads.watched(located, episode.frames)
             example = schema.to_rlds(dataclasses.replace(episode, frames=frames), number)
             yield f"{number}_{episode.index}", example
+
+
+def _check_writable(file_format: Any) -> None:
+    """Refuses what TFDS would refuse only after reading all of the log."""
+    if tfds.core.FileFormat.from_value(file_format) is tfds.core.FileFormat.TFRECORD:
+        _extras.check_tensorflow(
+            "Storing a dataset as TFRecords, TFDS's default,",
+            "Or store it with file_format='array_record' (tfds build --file_format=array_record).",
+        )

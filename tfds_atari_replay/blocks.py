@@ -49,6 +49,11 @@ _HEADER = np.dtype("<u2")
 _HEADER_BYTES = 4 * _HEADER.itemsize
 _LEVEL = 5  # of zlib
 
+_NEWER = (
+    "A newer tfds_atari_replay wrote it: pip install --upgrade tfds-atari-replay, or build the "
+    "dataset again with this one."
+)
+
 _ZLIB = 0x78  # how version 0 begins
 _OLD_HEADER = np.dtype("<u4")
 _OLD_LEAD = 8
@@ -132,13 +137,20 @@ def unpack_column_np(stored: bytes, field: Field) -> Array:
 
 
 def unpack_block_np(stored: bytes, field: Field) -> Block:
-    """Unpacks a block without making its frames."""
+    """Unpacks a block without making its frames.
+
+    Raises:
+      ValueError: a newer version of this package wrote it.
+    """
     if stored[0] == _ZLIB:
         raw = np.frombuffer(isal_zlib.decompress(stored), np.uint8)
         room, count = raw[: 2 * _OLD_HEADER.itemsize].view(_OLD_HEADER).tolist()
         raw, lead = raw[2 * _OLD_HEADER.itemsize :], _OLD_LEAD
     else:
-        _, block_length, lead, length = np.frombuffer(stored[:_HEADER_BYTES], _HEADER).tolist()
+        header = np.frombuffer(stored[:_HEADER_BYTES], _HEADER).tolist()
+        version, block_length, lead, length = header
+        if version != _VERSION:
+            raise ValueError(f"Expected a block of the versions 0 and 1, got {version}. {_NEWER}")
         raw = np.frombuffer(isal_zlib.decompress(stored[_HEADER_BYTES:]), np.uint8)
         room, count = lead + block_length, lead + length
     height = field.shape[0]
@@ -255,9 +267,15 @@ def rows_to_frames(rows: tf.Tensor, field: Field) -> tf.Tensor:
 
 
 def _read_header(stored: tf.Tensor) -> tf.Tensor:
-    """The first four numbers of blocks, int32 (blocks, 4)."""
+    """Reads the first four numbers of blocks, int32 (blocks, 4), and refuses unknown versions."""
     raw = tf.io.decode_raw(tf.strings.substr(stored, 0, _HEADER_BYTES), tf.uint16)
-    return tf.ensure_shape(tf.cast(raw, tf.int32), (None, 4))
+    header = tf.ensure_shape(tf.cast(raw, tf.int32), (None, 4))
+    version = tf.where(_is_old(header[0]), _VERSION, header[:, 0])
+    check = tf.debugging.assert_equal(
+        version, _VERSION, f"Expected blocks of the versions 0 and 1. {_NEWER}"
+    )
+    with tf.control_dependencies([check]):
+        return tf.identity(header)
 
 
 def _is_old(header: tf.Tensor) -> tf.Tensor:

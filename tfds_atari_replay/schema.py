@@ -40,7 +40,7 @@ def features() -> tfds.features.FeaturesDict:
                     "reward": scalar(np.float32, "Clipped reward of the action.", "[-1, 1]"),
                     "discount": scalar(np.float32, "0 if the action ended the game.", "{0, 1}"),
                     "is_first": scalar(np.bool_, "First step after a reset."),
-                    "is_last": scalar(np.bool_, "Last step of the episode that is known."),
+                    "is_last": scalar(np.bool_, "Last known step of the episode."),
                     "is_terminal": scalar(np.bool_, "State after the end; only flags are valid."),
                 }
             ),

@@ -21,6 +21,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils import env_checker
+from helpers.datasets import ROOT
 
 import tfds_atari_replay
 from tfds_atari_replay import GAMES, find_game, make_env
@@ -317,12 +318,16 @@ def test_without_atari_py(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\n" not in str(all_[0].message)
     make_env("amidar")  # once; a second one would be an error here
     make_env("breakout")  # the same ROM
+    where = r"docs/environments\.md, 'ROMs',"
     with pytest.raises(
-        FileNotFoundError, match=r"No legacy ROM of Pong\..*pip install atari-py==0"
+        FileNotFoundError, match=rf"No legacy ROM of Pong\..*pip install atari-py==0.*{where}"
     ):
         make_env("pong", roms="legacy")
-    with pytest.raises(ImportError, match=r"pip install atari-py==0\.2\.5"):
+    with pytest.raises(ImportError, match=rf"pip install atari-py==0\.2\.5.*{where}"):
         make_env("pong", emulator="atari_py")
+    # Where both messages send people.
+    _, section = (ROOT / "docs" / "environments.md").read_text().split("\n## ROMs\n")
+    assert f"export {roms_lib.ROMS_VARIABLE}=" in section.partition("\n## ")[0]
 
 
 def test_roms_from_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:

@@ -18,7 +18,7 @@ class EpisodeSummary:
 
     Attributes:
       id: its `episode_id`.
-      steps: how many were logged; the terminal state at the end is none.
+      steps: logged steps, excluding the terminal state.
       score: return, of clipped rewards.
       is_complete: whether it goes from a reset to a terminal.
     """

@@ -1,4 +1,4 @@
-"""Pictures for people who would rather look than read."""
+"""Contact sheets of episodes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def contact_sheet(
 ) -> Picture:
     """Draws an episode as rows of frames, evenly spaced in time.
 
-    Below each frame stand its step, its action, and the rewards since the frame before it, which
-    frame the picture in green (or red, if negative).
+    Each frame is captioned with its step, action and reward since the previous frame, and outlined
+    green (red if negative).
 
     Args:
       title: a line to stand above.

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import tensorflow_datasets as tfds
 
+from tfds_atari_replay import _extras
 from tfds_atari_replay.cli import episodes as episodes_lib
 from tfds_atari_replay.cli import figures
 from tfds_atari_replay.cli.episodes import EpisodeSummary
@@ -34,6 +35,10 @@ def _run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"--out must be the name of a picture, such as episode.png (got '{args.out}')"
         )
+    _extras.check_tensorflow(
+        "atari-replay show",
+        "Or read with NumPy: tfds.data_source or tfds_atari_replay.load_replay.",
+    )
     builder = _open(args.config, args.data_dir)
     episodes = episodes_lib.summarize(builder)
     chosen = choose(episodes, args.episode)

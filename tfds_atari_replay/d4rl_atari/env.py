@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tfds_atari_replay import games
+from tfds_atari_replay._extras import required_for
 from tfds_atari_replay.configs import Source
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset
-from tfds_atari_replay.envs.env import AtariEnv
+
+with required_for("The environment", "envs"):
+    from tfds_atari_replay.envs.env import AtariEnv
 
 
 class OfflineAtariEnv(AtariEnv):

@@ -170,5 +170,5 @@ def check(emulator: str, display: bool = False) -> None:
         except ImportError as error:
             raise ImportError(
                 "emulator='atari_py' needs atari-py: pip install atari-py==0.2.5 (which builds it "
-                "with cmake and a C++ compiler; the README has a way without)."
+                "with cmake and a C++ compiler; docs/environments.md, 'ROMs', has a way without)."
             ) from error

@@ -87,9 +87,9 @@ def evaluate(
 
     Starts exactly as many episodes as asked for and plays them all to their end, so that short ones
     do not count more often than long ones. Each episode has random numbers of its own, from
-    `np.random.SeedSequence(seed).spawn(episodes)`: another seed plays other episodes, more episodes
-    start with the same ones, and `num_envs` changes none of them, provided that the policy's action
-    depends on its observation alone. The games are those of `make_env`.
+    `np.random.SeedSequence(seed).spawn(episodes)`: a different seed plays different episodes;
+    raising `episodes` keeps the first ones; `num_envs` changes none of them, provided that the
+    policy's action depends on its observation alone. The games are those of `make_env`.
 
     Args:
       policy: maps observations, uint8 (num_envs, stack_size, 84, 84), to actions, integers
@@ -113,6 +113,9 @@ def evaluate(
       ImportError: gymnasium, ale-py or the emulator asked for is not installed.
     """
     with required_for("evaluate", "envs"):
+        # Without it, ale-py leaves out its vector environment, and says nothing.
+        import gymnasium  # noqa: F401
+
         from tfds_atari_replay.envs import emulator as emulator_lib
         from tfds_atari_replay.envs import roms as roms_lib
         from tfds_atari_replay.envs import vector

@@ -79,7 +79,7 @@ def record(
         logger.close()
     except BaseException:
         if logger.num_dumps:
-            _logger.warning("The recording is incomplete. What there is of it: %s", unfinished)
+            _logger.warning("Recording incomplete; partial logs are in %s", unfinished)
         else:
             shutil.rmtree(unfinished)
         raise

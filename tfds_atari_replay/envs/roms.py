@@ -46,8 +46,8 @@ def find_rom(game: Game, roms: str = "auto") -> pathlib.Path:
         raise FileNotFoundError(
             f"No legacy ROM of {game.name}. Looked for: "
             f"{', '.join(map(str, looked)) or 'nothing'}. Set ${ROMS_VARIABLE} to a folder with "
-            f"{game.rom}.bin, or run: pip install {_ATARI_PY}. The README says how to get the "
-            "files without building anything."
+            f"{game.rom}.bin, or run: pip install {_ATARI_PY}. docs/environments.md, "
+            "'ROMs', has the two commands that get the files without building anything."
         )
     _warn(game)
     return _ale_rom(game)
@@ -86,8 +86,8 @@ def _warn(game: Game) -> None:
     _warned.add(game.name)
     heights = f"{game.legacy_height} rows, here {game.ale_height}"
     warnings.warn(
-        f"{game.name} is played on ale-py's ROM, but the logs were recorded on another (screen of "
-        f"{heights}; observations differ by {game.grey_difference:.1f} of 255 grey levels on "
+        f"{game.name} is played on ale-py's ROM, but the logs were recorded on a different one (screen "
+        f"of {heights}; observations differ by {game.grey_difference:.1f} of 255 grey levels on "
         f"average). To play on theirs, set ${ROMS_VARIABLE} or run: pip install {_ATARI_PY}",
         stacklevel=2,
     )

@@ -34,7 +34,7 @@ class Games(Protocol):
     def step(
         self, actions: Integers
     ) -> tuple[Frames, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Plays a step in every game. What a game that is over shows until its reset is undefined.
+        """Plays a step in every game. A finished game's frames are undefined until its reset.
 
         Returns:
           Frames, uint8 (num_envs, 84, 84); unclipped rewards; which games are over now.

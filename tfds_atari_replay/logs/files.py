@@ -63,7 +63,7 @@ class CheckpointFiles:
 
 
 class OpenedCheckpoint(abc.ABC):
-    """A checkpoint of which everything but the frames was read and checked.
+    """A checkpoint whose small arrays are read and checked; frames are still on disk.
 
     Attributes:
       files: where it comes from.
@@ -119,7 +119,7 @@ class Layout(abc.ABC):
       title: for people.
       example: a path in this layout, with a note on who uses it.
       needed: the names of the files that every copy has.
-      folders: where below a place it may lie; the first that has a run wins.
+      folders: subfolders to search, in order; the first with a run wins.
     """
 
     name: ClassVar[str]

@@ -94,7 +94,7 @@ def inspect(path: epath.PathLike, *, deep: bool = False) -> list[Report]:
 
 @dataclasses.dataclass(frozen=True)
 class _Look:
-    """What one checkpoint says by itself."""
+    """What a checkpoint tells on its own."""
 
     report: Report
     add_count: int | None = None
@@ -178,7 +178,7 @@ def _with_outline(report: Report, outline: Outline | None) -> Report:
 
 
 def _compare(run: Sequence[tuple[CheckpointFiles, _Look]]) -> Iterator[Report]:
-    """Adds to the reports of a run what shows only next to the checkpoint before."""
+    """Fills in what only a comparison with the previous checkpoint shows."""
     skipped = 0
     for before, (files, look) in zip([None, *run], run, strict=False):
         report = look.report

@@ -60,7 +60,7 @@ def open_path(path: epath.PathLike) -> epath.Path:
 
 
 def children(folder: epath.Path) -> list[epath.Path]:
-    """Lists a folder in order; empty if it is none.
+    """Lists a folder, sorted; [] if it is not a folder.
 
     Raises:
       OSError: this user may not list it.

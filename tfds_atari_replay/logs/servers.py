@@ -19,7 +19,7 @@ def ask(url: str) -> int:
       The HTTP status: below 400 if it is there, below 500 if not.
 
     Raises:
-      UnreachableError: nobody can tell.
+      UnreachableError: the server gave no conclusive answer.
     """
     # Imported on first use: most people's logs are in a folder.
     import requests

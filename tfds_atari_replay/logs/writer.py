@@ -30,7 +30,7 @@ class ReplayLogger:
 
     Like Dopamine's, it adds three zero rows before each episode, dumps after the row that brings
     the cursor to the last row (one row early), skips a dump where a lap ends inside that padding,
-    and ends with a last dump of which `add_count` is only the cursor. Dumps are numbered in the
+    and ends with a final dump whose `add_count` is only the cursor. Dumps are numbered in the
     order in which they are written. `add_count` comes after the arrays, so a dump that was
     interrupted lacks it and is refused.
     """

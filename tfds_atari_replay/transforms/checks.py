@@ -1,4 +1,4 @@
-"""What transforms accept, and what they say of anything else."""
+"""Input validation for transforms."""
 
 from __future__ import annotations
 

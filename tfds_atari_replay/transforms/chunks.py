@@ -134,7 +134,7 @@ def cut_stored_episode(stored: Tensors, window: Window) -> StoredChunk:
 
 
 def unpack_chunks(chunks: StoredChunk, window: Window) -> PackedChunks:
-    """Unpacks a batch of chunks, all at once: a call for each spends half of its time on itself."""
+    """Unpacks a batch of chunks at once: one call per chunk is half overhead."""
     info = STEP_FIELDS.get_tensor_info()["observation"]
     count, num_blocks = tf.unstack(tf.shape(chunks.stored))
     rows, index, length, (steps, lead) = blocks.unpack_blocks(tf.reshape(chunks.stored, [-1]), info)

@@ -20,8 +20,8 @@ from tfds_atari_replay.transforms.windows import Window
 
 Tensors = dict[str, Any]
 
-# Chunks in a pool. From 192, a batch of 256 draws steps of 141 on average. They take 90 MB, twice,
-# since the next pool is made while batches are gathered from one.
+# Chunks in a pool. With 192 chunks, a batch of 256 draws from 141 of them on average. They take
+# 90 MB, twice, since the next pool is made while batches are gathered from one.
 _POOL_SHUFFLED = 192
 _POOL_IN_ORDER = 16
 

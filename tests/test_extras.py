@@ -1,0 +1,98 @@
+"""What an optional dependency's absence looks like: the line that installs it, before any work.
+
+`tests/minimal.py` holds the same where they are really absent.
+"""
+
+import pathlib
+import re
+import subprocess
+
+import pytest
+from helpers.datasets import DUMMY_DATA, assert_no_dataset
+from helpers.processes import run_python
+
+ABSENT = """
+import importlib.machinery
+find = importlib.machinery.PathFinder.find_spec
+importlib.machinery.PathFinder.find_spec = lambda name, *others: (
+    None if name.partition(".")[0] == {!r} else find(name, *others)
+)
+"""
+
+BUILD = f"""
+import tensorflow_datasets as tfds, tfds_atari_replay
+builder = tfds.builder("atari_replay/breakout_expert_v0", data_dir=FOLDER)
+manual = tfds.download.DownloadConfig(manual_dir={str(DUMMY_DATA)!r})
+builder.download_and_prepare(download_config=manual, **ARGUMENTS)
+"""
+
+GYMNASIUM_MAKE = """
+import gymnasium, tfds_atari_replay.d4rl_atari
+gymnasium.make("breakout-mixed-v0")
+"""
+
+EVALUATE = """
+import tfds_atari_replay
+tfds_atari_replay.evaluate(lambda observations: [0], "pong", episodes=1)
+"""
+
+
+def error_without(package: str, code: str) -> str:
+    """The error that code ends with where a package is not installed."""
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run_python(f"{ABSENT.format(package)}\n{code}")
+    stderr: str = caught.value.stderr
+    (found,) = re.findall(r"^(?:ImportError|error): (.*)\Z", stderr, re.M | re.S)
+    return str(found).strip()
+
+
+@pytest.mark.parametrize(
+    ("package", "code", "message"),
+    [
+        ("ale_py", GYMNASIUM_MAKE, "The environment needs ale_py. Install what it needs with: "),
+        ("gymnasium", EVALUATE, "evaluate needs gymnasium. Install what it needs with: "),
+    ],
+)
+def test_half_an_extra_is_not_enough(package: str, code: str, message: str) -> None:
+    """ale-py and gymnasium need each other, and neither brings the other."""
+    error = error_without(package, code)
+    assert error == f"{message}pip install 'tfds-atari-replay[envs]'"
+
+
+@pytest.mark.parametrize("arguments", [{}, {"file_format": "tfrecord"}])
+def test_tfrecords_are_refused_before_anything_is_read(
+    tmp_path: pathlib.Path, arguments: dict[str, str]
+) -> None:
+    """TFDS would read the whole log first."""
+    code = f"FOLDER, ARGUMENTS = {str(tmp_path)!r}, {arguments!r}\n{BUILD}"
+    error = error_without("tensorflow", code)
+    assert error.startswith("Storing a dataset as TFRecords, TFDS's default, needs ")
+    assert "pip install 'tfds-atari-replay[tensorflow]'\nOr store it with file_format=" in error
+    assert_no_dataset(tmp_path, "breakout_expert_v0")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        "builder.as_dataset(split='train')",
+        "tfds.load('atari_replay/breakout_expert_v0', data_dir=FOLDER, split='train')",
+    ],
+)
+def test_reading_with_tf_data_names_the_extra(tmp_path: pathlib.Path, reading: str) -> None:
+    """And what reads without TensorFlow; array_record is built without it."""
+    arguments = {"file_format": "array_record"}
+    code = f"FOLDER, ARGUMENTS = {str(tmp_path)!r}, {arguments!r}\n{BUILD}\n{reading}"
+    error = error_without("tensorflow", code)
+    assert error.startswith("A tf.data.Dataset (tfds.load, as_dataset) needs ")
+    assert "pip install 'tfds-atari-replay[tensorflow]'\nOr read with NumPy: " in error
+
+
+def test_show_names_the_extra() -> None:
+    """In a line, with exit status 1."""
+    main = "from tfds_atari_replay.cli.main import main"
+    error = error_without(
+        "tensorflow", f"{main}\nraise SystemExit(main(['show', 'pong_expert_v0']))"
+    )
+    assert error.startswith("atari-replay show needs tensorflow. Install what it needs with: ")
+    assert "pip install 'tfds-atari-replay[tensorflow]'\nOr read with NumPy: " in error

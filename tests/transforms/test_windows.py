@@ -1,0 +1,58 @@
+"""The rule for windows, as a table, in NumPy and in TensorFlow alike."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfds_atari_replay.transforms import windows
+from tfds_atari_replay.transforms.windows import NUMPY_OPS, Ops, Window
+
+# Four steps, the last the terminal state; and a piece of three steps without an end.
+WHOLE = {"reward": [1, 2, 4, 0], "is_terminal": [0, 0, 0, 1]}
+PIECE = {"reward": [1, 2, 4], "is_terminal": [0, 0, 0]}
+
+# Of each step: whether a transition starts there; reward and discount, if one does.
+CASES = {
+    "whole episode, one step": (WHOLE, True, 1, [(1, 0.5), (2, 0.5), (4, 0), None]),
+    "whole episode, two steps": (WHOLE, True, 2, [(2, 0.25), (4, 0), (4, 0), None]),
+    "whole episode, more steps than it has": (WHOLE, True, 5, [(3, 0), (4, 0), (4, 0), None]),
+    "cut history: the first stack is unknown": (WHOLE, False, 1, [None, (2, 0.5), (4, 0), None]),
+    "cut end: the last step's future is unknown": (PIECE, True, 1, [(1, 0.5), (2, 0.5), None]),
+    "cut end, two steps": (PIECE, True, 2, [(2, 0.25), None, None]),
+    "cut at both ends": (PIECE, False, 1, [None, (2, 0.5), None]),
+}
+
+
+def starts(ops: Ops, steps: Any, starts_at_reset: bool, n_step: int) -> windows.Starts:
+    """The rule with stacks of two frames and gamma 0.5, as random access applies it."""
+    length = len(steps["reward"])
+    window = Window(stack_size=2, n_step=n_step, gamma=0.5)
+    columns = window.pad(
+        action=np.arange(length),
+        reward=np.array(steps["reward"], np.float32),
+        is_terminal=np.array(steps["is_terminal"], np.bool_),
+        is_first=np.arange(length) == (0 if starts_at_reset else -1),
+        before=1,
+        after=n_step,
+        ops=ops,
+    )
+    return windows.Starts(*map(np.asarray, window.starts(columns, length, ops)))
+
+
+@pytest.mark.parametrize("ops", ["NumPy", "TensorFlow"])
+@pytest.mark.parametrize("case", CASES)
+def test_the_rule(case: str, ops: str) -> None:
+    """Rewards and discounts of the windows that are complete, and of no others."""
+    steps, starts_at_reset, n_step, expected = CASES[case]
+    ops_by_name = {"NumPy": lambda: NUMPY_OPS, "TensorFlow": windows.tensorflow_ops}
+    found = starts(ops_by_name[ops](), steps, starts_at_reset, n_step)
+    assert [found.reward.dtype, found.discount.dtype] == [np.float32, np.float32]
+    assert found.action.tolist() == list(range(len(expected)))
+    got = [
+        (reward, discount) if is_valid else None
+        for reward, discount, is_valid in zip(
+            found.reward.tolist(), found.discount.tolist(), found.is_valid.tolist(), strict=True
+        )
+    ]
+    assert got == expected
