@@ -62,6 +62,7 @@ def test_transitions_are_those_of_a_slow_loop(
                 seed=1,
             )
         )
+        assert dataset.element_spec["observation"].shape.as_list() == [None, size, 84, 84]
         batches = list(dataset.as_numpy_iterator())
         assert [len(batch["action"]) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
         got = unbatched(batches)
@@ -118,29 +119,44 @@ def test_the_worked_rows_of_the_docstrings() -> None:
     np.testing.assert_array_equal(stacks, [[zero, a], [a, b], [b, c], [c, zero]])
 
 
-@pytest.mark.parametrize("decoders", [None, UNDECODED])
-@pytest.mark.parametrize(
-    "stack_size", [1, pytest.param(2, marks=SLOW), 4, pytest.param(5, marks=SLOW)]
-)
-def test_channels_last(stack_size: int, decoders: Any) -> None:
-    """axis=-1 gives the same frames, as the last dimension; the shapes are known beforehand."""
+def with_changing_rows(episodes: list[Any], share: float) -> list[Any]:
+    """The same episodes, but this share of the rows changes from frame to frame, at random."""
     rng: Any = np.random.default_rng(0)
-    steps = make_steps(90)
-    steps["observation"] = rng.integers(0, 256, (90, 84, 84, 1), np.uint8)
-    first, last = (
-        as_dataset([steps], decoders).apply(
-            transitions(stack_size=stack_size, batch_size=256, axis=axis)
+    for steps in episodes:
+        frames = steps["observation"]
+        count = len(frames) - steps["is_terminal"][-1]
+        time = np.arange(count)[:, np.newaxis] * (rng.random((count, 84)) < share)
+        noise = rng.integers(0, 256, (count, 84, 84, 1), np.uint8)
+        changed = noise[np.maximum.accumulate(time), np.arange(84)]
+        changed[:, 0, :4] = frames[:count, 0, :4]
+        frames[:count] = changed
+    return episodes
+
+
+@pytest.mark.parametrize("decoders", [None, UNDECODED], ids=["decoded", "undecoded"])
+@pytest.mark.parametrize(
+    ("stack_size", "n_step", "share"),
+    [(1, 1, 0.2), (2, 12, 0.6), (3, 5, 0.0), (4, 1, 0.2), (4, 6, 1.0), (5, 12, 0.2), (4, 70, 0.2)],
+)
+def test_channels_last(stack_size: int, n_step: int, share: float, decoders: Any) -> None:
+    """axis=-1 gives the frames of the slow loop, last; the shape is known beforehand."""
+    lengths = (1, 63, 64, 65, 1, 129, 2, 90, 200)
+    shapes = [(n, number % 3 > 0, number % 2 > 0) for number, n in enumerate(lengths)]
+    episodes = with_changing_rows(make_all(shapes), share)
+    expected = [t for e in episodes for t in expected_transitions(e, stack_size, n_step, 0.99)]
+    for shuffle in (False, True):
+        dataset = as_dataset(episodes, decoders).apply(
+            transitions(
+                stack_size=stack_size, n_step=n_step, batch_size=50, shuffle=shuffle, axis=-1
+            )
         )
-        for axis in (0, -1)
-    )
-    for name in ("observation", "next_observation"):
-        assert first.element_spec[name].shape.as_list() == [None, stack_size, 84, 84]
-        assert last.element_spec[name].shape.as_list() == [None, 84, 84, stack_size]
-    (first_batch,), (last_batch,) = first.as_numpy_iterator(), last.as_numpy_iterator()
-    for name, value in first_batch.items():
-        if "observation" in name:
-            value = np.moveaxis(value, 1, -1)
-        np.testing.assert_array_equal(last_batch[name], value)
+        for name in ("observation", "next_observation"):
+            assert dataset.element_spec[name].shape.as_list() == [None, 84, 84, stack_size]
+        got = [
+            (np.moveaxis(obs, -1, 0), *others, np.moveaxis(next_obs, -1, 0))
+            for obs, *others, next_obs in unbatched(dataset.as_numpy_iterator())
+        ]
+        assert_equal(by_number(got) if shuffle else got, expected)
 
 
 def test_without_batch_size_transitions_are_single() -> None:

@@ -48,8 +48,8 @@ class PackedChunks(NamedTuple):
     """Several chunks, whose frames are rows of pixels.
 
     Attributes:
-      rows: uint8 (chunks, rows, bytes per row).
-      index: int32 (chunks, before + steps, height); `tf.gather(rows[i], index[i])` makes frames.
+      rows: uint8 (rows, bytes per row), of all chunks.
+      index: int32 (chunks, before + steps, height); `tf.gather(rows, index)` makes frames.
       length: int32 (chunks,), steps in each.
       starts: each (chunks, slots).
     """
@@ -139,9 +139,9 @@ def unpack_chunks(chunks: StoredChunk, window: Window) -> PackedChunks:
     count, num_blocks = tf.unstack(tf.shape(chunks.stored))
     rows, index, length, (steps, lead) = blocks.unpack_blocks(tf.reshape(chunks.stored, [-1]), info)
     height = index.shape[-1]
-    # The rows of a chunk's blocks lie one after the other.
-    index += (tf.range(tf.shape(index)[0]) % num_blocks * tf.shape(rows)[1])[:, None, None]
-    rows = tf.reshape(rows, (count, -1, rows.shape[-1]))
+    # The rows of all blocks lie one after the other.
+    index += (tf.range(tf.shape(index)[0]) * tf.shape(rows)[1])[:, None, None]
+    rows = tf.reshape(rows, (-1, rows.shape[-1]))
     index = tf.reshape(index, (count, num_blocks, -1, height))
     # Before an episode's first block there are zeros, like the first frame of its lead.
     place = chunks.number[:, tf.newaxis] - num_blocks + 1 + tf.range(num_blocks)

@@ -16,12 +16,14 @@ from tfds_atari_replay.transforms.chunks import (
     unpack_chunks,
     without_autograph,
 )
-from tfds_atari_replay.transforms.windows import Window
+from tfds_atari_replay.transforms.stacks import Frames, StackedRows, gather_stacks, stack_rows
+from tfds_atari_replay.transforms.windows import Starts, Window
 
 Tensors = dict[str, Any]
 
 # Chunks in a pool. With 192 chunks, a batch of 256 draws from 141 of them on average. They take
-# 90 MB, twice, since the next pool is made while batches are gathered from one.
+# 90 MB (frames last: 60 in Breakout, 220 in Freeway), twice, since the next pool is made while
+# batches are gathered from one.
 _POOL_SHUFFLED = 192
 _POOL_IN_ORDER = 16
 
@@ -42,7 +44,7 @@ class Pool(NamedTuple):
     """Frames, and N transitions among them.
 
     Attributes:
-      frames: uint8 (frames, height, width).
+      frames: what stacks are gathered from.
       observation: int32 (N,), the first frame of each stack.
       next_observation: int32 (N,), likewise; means nothing where discount is 0.
       action: int64 (N,).
@@ -50,7 +52,7 @@ class Pool(NamedTuple):
       discount: float32 (N,).
     """
 
-    frames: tf.Tensor
+    frames: Frames | StackedRows
     observation: tf.Tensor
     next_observation: tf.Tensor
     action: tf.Tensor
@@ -59,7 +61,7 @@ class Pool(NamedTuple):
 
 
 def pools_of_stored_steps(
-    episodes: tf.data.Dataset, window: Window, shuffle: bool, seed: int | None
+    episodes: tf.data.Dataset, window: Window, shuffle: bool, seed: int | None, axis: int
 ) -> tf.data.Dataset:
     """Makes pools from episodes whose steps are not decoded: blocks are shuffled while packed."""
 
@@ -69,16 +71,18 @@ def pools_of_stored_steps(
 
     @without_autograph
     def unpack(chunks: StoredChunk) -> PackedChunks:
-        return unpack_chunks(chunks, window)
+        unpacked = unpack_chunks(chunks, window)
+        return unpacked if axis == 0 else stack_rows(unpacked, window.stack_size)
 
     def make_pool(groups: PackedChunks) -> Pool:
-        # Where a chunk's rows begin among those of all groups.
-        num_rows = tf.shape(groups.rows)[2]
-        merged = tf.nest.map_structure(_merge_first_two, groups)
-        start = tf.range(tf.shape(merged.rows)[0]) * num_rows
-        rows = tf.reshape(merged.rows, (-1, merged.rows.shape[-1]))
-        frames = tf.gather(rows, merged.index + start[:, None, None])
-        return _list_transitions(Chunk(frames, merged.length, merged.starts), window)
+        # Where a group's rows begin among those of all groups.
+        num_groups, num_rows = tf.unstack(tf.shape(groups.rows)[:2])
+        start = tf.range(num_groups) * num_rows
+        groups = groups._replace(index=groups.index + start[:, None, None, None])
+        rows, index, length, starts = tf.nest.map_structure(_merge_first_two, groups)
+        index = _merge_first_two(index)
+        frames = Frames(tf.gather(rows, index)) if axis == 0 else StackedRows(rows, index)
+        return _list_transitions(frames, length, starts, window)
 
     chunks = episodes.map(cut, num_parallel_calls=PARALLEL)
     chunks = chunks.flat_map(tf.data.Dataset.from_tensor_slices)
@@ -100,7 +104,8 @@ def pools_of_decoded_steps(
         return cut_steps(episode["steps"], window)
 
     def make_pool(chunks: Chunk) -> Pool:
-        return _list_transitions(chunks, window)
+        frames = Frames(_merge_first_two(chunks.frames))
+        return _list_transitions(frames, chunks.length, chunks.starts, window)
 
     if not shuffle:
         chunks = episodes.flat_map(cut).batch(_POOL_IN_ORDER)
@@ -128,7 +133,7 @@ def cut_into_batches(
 
     def gather(pool: Pool, start: tf.Tensor, stop: tf.Tensor) -> Tensors:
         def stacks(first: tf.Tensor) -> tf.Tensor:
-            return _gather_stacks(pool.frames, first[start:stop], stack_size, axis)
+            return gather_stacks(pool.frames, first[start:stop], stack_size, axis)
 
         return {
             "observation": stacks(pool.observation),
@@ -174,20 +179,23 @@ def cut_into_batches(
     return pools.scan(nothing, keep_rest).flat_map(cut)
 
 
-def _list_transitions(chunks: Chunk, window: Window) -> Pool:
+def _list_transitions(
+    frames: Frames | StackedRows, length: tf.Tensor, starts: Starts, window: Window
+) -> Pool:
     """Lists the transitions of chunks, (chunks, ...), and where their stacks begin."""
-    found = tf.where(chunks.starts.is_valid)
+    found = tf.where(starts.is_valid)
     chunk, slot = tf.unstack(tf.cast(found, tf.int32), axis=1)
-    start = chunk * tf.shape(chunks.frames)[1]
-    last_slot = tf.gather(chunks.length, chunk) - 1
+    # A chunk has window.length - 1 more frames than steps, and n_step - 1 more slots.
+    start = chunk * (tf.shape(starts.is_valid)[1] + window.stack_size)
+    last_slot = tf.gather(length, chunk) - 1
     return Pool(
-        frames=_merge_first_two(chunks.frames),
+        frames=frames,
         observation=start + slot,
         # Whatever would follow a terminal state is the terminal state.
         next_observation=start + tf.minimum(slot, last_slot) + window.n_step,
-        action=tf.gather_nd(chunks.starts.action, found),
-        reward=tf.gather_nd(chunks.starts.reward, found),
-        discount=tf.gather_nd(chunks.starts.discount, found),
+        action=tf.gather_nd(starts.action, found),
+        reward=tf.gather_nd(starts.reward, found),
+        discount=tf.gather_nd(starts.discount, found),
     )
 
 
@@ -219,22 +227,10 @@ def _make_pools(
 
 def _empty_pool(pools: tf.data.Dataset) -> Pool:
     spec, _ = pools.element_spec
-    return Pool(*(tf.zeros((0, *part.shape[1:]), part.dtype) for part in spec))
-
-
-def _gather_stacks(frames: tf.Tensor, first: tf.Tensor, stack_size: int, axis: int) -> tf.Tensor:
-    """Gathers the stacks that begin at the frames `first`, (N,)."""
-    index = first[:, tf.newaxis] + tf.range(stack_size)
-    if axis == 0:
-        return tf.gather(frames, index)
-    if frames.dtype == tf.uint8 and stack_size == 4:
-        # Interleaving bytes as words takes 18 us a stack, where tf.transpose takes 30.
-        word = sum(
-            tf.cast(tf.gather(frames, first + number), tf.int32) * 256**number
-            for number in range(stack_size)
-        )
-        return tf.bitcast(word, tf.uint8)
-    return tf.transpose(tf.gather(frames, index), (0, 2, 3, 1))
+    pool: Pool = tf.nest.map_structure(
+        lambda part: tf.zeros((0, *part.shape[1:]), part.dtype), spec
+    )
+    return pool
 
 
 def _merge_first_two(values: tf.Tensor) -> tf.Tensor:

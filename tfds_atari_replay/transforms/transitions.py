@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from tfds_atari_replay._extras import tensorflow as tf
 from tfds_atari_replay.transforms import checks
@@ -74,8 +73,10 @@ def transitions(
 
     def apply(dataset: tf.data.Dataset) -> tf.data.Dataset:
         is_stored = checks.check_episodes(checks.element_spec(dataset), NEEDED)
-        make_pools: Any = pools_of_stored_steps if is_stored else pools_of_decoded_steps
-        pools = make_pools(dataset, window, shuffle, seed)
+        if is_stored:
+            pools = pools_of_stored_steps(dataset, window, shuffle, seed, axis)
+        else:
+            pools = pools_of_decoded_steps(dataset, window, shuffle, seed)
         batches = cut_into_batches(pools, stack_size, batch_size or STEPS_PER_CHUNK, axis)
         return batches.unbatch() if batch_size is None else batches.prefetch(2)
 
