@@ -86,8 +86,9 @@ def _warn(game: Game) -> None:
     _warned.add(game.name)
     heights = f"{game.legacy_height} rows, here {game.ale_height}"
     warnings.warn(
-        f"{game.name} is played on ale-py's ROM, but the logs were recorded on a different one (screen "
-        f"of {heights}; observations differ by {game.grey_difference:.1f} of 255 grey levels on "
-        f"average). To play on theirs, set ${ROMS_VARIABLE} or run: pip install {_ATARI_PY}",
+        f"{game.name} is played on ale-py's ROM, but the logs were recorded on a different one "
+        f"(screen of {heights}; observations differ by {game.grey_difference:.1f} of 255 grey "
+        f"levels on average). To play on theirs, set ${ROMS_VARIABLE} or run: "
+        f"pip install {_ATARI_PY}",
         stacklevel=2,
     )
