@@ -13,7 +13,7 @@ WHOLE = {"reward": [1, 2, 4, 0], "is_terminal": [0, 0, 0, 1]}
 PIECE = {"reward": [1, 2, 4], "is_terminal": [0, 0, 0]}
 
 # Of each step: whether a transition starts there; reward and discount, if one does.
-CASES = {
+CASES: dict[str, Any] = {
     "whole episode, one step": (WHOLE, True, 1, [(1, 0.5), (2, 0.5), (4, 0), None]),
     "whole episode, two steps": (WHOLE, True, 2, [(2, 0.25), (4, 0), (4, 0), None]),
     "whole episode, more steps than it has": (WHOLE, True, 5, [(3, 0), (4, 0), (4, 0), None]),
