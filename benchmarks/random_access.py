@@ -42,7 +42,7 @@ from tfds_atari_replay.logs import layouts
 
 GAMES = ("breakout", "freeway", "ms_pacman", "riverraid", "asterix", "seaquest")
 BATCHES = (32, 256)
-_SECONDS, _WARM_UP = 3, 1
+_SECONDS, _WARM_UP = 2, 0.5
 
 Sampler = Callable[[int], Any]
 """Draws a batch of a size."""
@@ -233,7 +233,8 @@ def measure(data: pathlib.Path, rounds: int) -> dict[tuple[str, str, int], list[
                 output = subprocess.run(
                     command, stdout=subprocess.PIPE, text=True, check=True
                 ).stdout
-                results[game, way, cores].append([float(word) for word in output.split()])
+                numbers = output.splitlines()[-1].split()  # d3rlpy prints more before
+                results[game, way, cores].append([float(number) for number in numbers])
                 bar.update()
     os.sched_setaffinity(0, all_cores)
     return {job: np.median(rows, axis=0).tolist() for job, rows in results.items()}

@@ -168,6 +168,12 @@ class SmallFrames(Other):
         return {"train": [(0, {"steps": [{**step, **flags}]})]}
 
 
+def test_other_datasets_are_refused_before_they_are_prepared(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ValueError, match=r"Expected a dataset of atari_replay, got mnist"):
+        load_replay("mnist", data_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("builder", "message"),
     [

@@ -69,10 +69,11 @@ def load_replay(
     versions = {builder.info.full_name: str(builder.version) for builder in builders}
     if len(set(versions.values())) > 1:
         raise ValueError(f"Expected datasets of one version, got {versions}.")
+    splits = [builder.info.splits[split] for builder in builders]
     parts = [_open(builder) for builder in builders]
     chosen, start = [], 0
-    for builder, part in zip(builders, parts, strict=True):
-        chosen.append(start + _episodes_in(split, builder, part))
+    for builder, some, part in zip(builders, splits, parts, strict=True):
+        chosen.append(start + _episodes_in(some, builder, part))
         start += len(part.episodes)
     replay = Replay(
         names,
@@ -89,6 +90,7 @@ def _prepared(
     name: str, data_dir: Any, download: bool, builder_kwargs: Any, prepare_kwargs: Any
 ) -> Any:
     builder = tfds.builder(name, data_dir=data_dir, **builder_kwargs)
+    _check_features(name, builder)
     if not builder.is_prepared():
         if not download:
             where = f" --data_dir={data_dir}" if data_dir else ""
@@ -102,13 +104,13 @@ def _prepared(
             builder_kwargs = {**builder_kwargs, "file_format": "array_record"}
             builder = tfds.builder(name, data_dir=data_dir, **builder_kwargs)
         builder.download_and_prepare(**prepare_kwargs)
-    _check_features(name, builder)
     return builder
 
 
 def _check_features(name: str, builder: Any) -> None:
     features, expected = builder.info.features, schema.features()
-    steps = features["steps"] if isinstance(features, dict | tfds.features.FeaturesDict) else None
+    is_dict = isinstance(features, tfds.features.FeaturesDict)
+    steps = dict(features.items()).get("steps") if is_dict else None
     if not isinstance(steps, Steps):
         raise ValueError(f"Expected a dataset of atari_replay, got {name}, with {features}.")
     got, wanted = (dict(one.feature.get_tensor_info()) for one in (steps, expected["steps"]))
@@ -162,7 +164,7 @@ def _episodes_in(split: Any, builder: Any, packed: Packed) -> npt.NDArray[np.int
     shard_of = {path.name: number for number, path in enumerate(_shards(builder))}
     places = packed.places
     is_in_split = np.zeros(len(places), np.bool_)
-    for part in builder.info.splits[split].file_instructions:
+    for part in split.file_instructions:
         take = part.examples_in_shard if part.take < 0 else part.take
         is_in_shard = places["shard"] == shard_of[pathlib.Path(part.filename).name]
         record = places["record"]
