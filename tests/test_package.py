@@ -90,3 +90,11 @@ def test_the_changelog_names_the_datasets_version() -> None:
     builder = tfds_atari_replay.AtariReplay
     assert f"dataset version {builder.VERSION}" in (ROOT / "CHANGELOG.md").read_text()
     assert str(builder.VERSION) in builder.RELEASE_NOTES
+
+
+def test_changelog_and_citation_name_the_packages_version() -> None:
+    """The newest released heading; `setup.py` reads `__version__` itself."""
+    version = tfds_atari_replay.__version__
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert next(heading for heading in headings if heading != "Unreleased") == version
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()

@@ -6,6 +6,7 @@ If a test here fails after an upgrade of TFDS, look at the function of `_tfds.py
 import hashlib
 import pathlib
 import pickle
+import shutil
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,19 @@ def test_the_default_data_dir_is_tfds_loads() -> None:
     """`default_data_dir`: where `get_dataset` shares downloads with `tfds.load`."""
     builder = tfds.builder("atari_replay/breakout_expert_v0")
     assert epath.Path(builder.data_path).parents[2] == _tfds.default_data_dir()
+
+
+def test_a_doomed_dataset_is_none(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """`INCOMPLETE`: `AtariReplay` renames what it deletes, so that no part passes for a dataset."""
+    name = "atari_replay/breakout_expert_v0"
+    shutil.copytree(data_dir / name, tmp_path / name)
+    assert tfds.builder(name, data_dir=tmp_path).is_prepared()
+    doomed = f"{_tfds.INCOMPLETE}0123456789abcdef_1.0.0"
+    (tmp_path / name / "1.0.0").rename(tmp_path / name / doomed)
+    assert not tfds.builder(name, data_dir=tmp_path).is_prepared()
+    # The name that TFDS gives to what it has not finished.
+    with tfds.core.utils.incomplete_dir(tmp_path / "some" / "1.0.0") as folder:
+        assert pathlib.Path(folder).name.startswith(_tfds.INCOMPLETE)
 
 
 def test_the_builders_private_methods_exist() -> None:

@@ -25,7 +25,11 @@ from tensorflow_datasets.core.download.resource import get_info_path
 from tensorflow_datasets.core.download.util import DownloadError
 from tensorflow_datasets.core.features import top_level_feature
 
+INCOMPLETE: str = tfds.core.constants.INCOMPLETE_PREFIX
+"""How TFDS begins the names of folders that are no datasets."""
+
 __all__ = [
+    "INCOMPLETE",
     "DownloadError",
     "PythonDataSource",
     "UrlInfo",

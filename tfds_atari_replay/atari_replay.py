@@ -162,8 +162,7 @@ own, in one of the layouts
 
     def _remove(self) -> None:
         """Deletes the dataset, renaming it first so a partial one is never used."""
-        # TFDS's own name for what is no dataset.
-        doomed = self.data_path.with_name(f"incomplete.{uuid.uuid4().hex}_{self.version}")
+        doomed = self.data_path.with_name(f"{_tfds.INCOMPLETE}{uuid.uuid4().hex}_{self.version}")
         self.data_path.rename(doomed)
         doomed.rmtree()
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_atari_replay.logs.records import Episode
+from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode
 from tfds_atari_replay.steps import Steps
 
 
@@ -28,7 +28,7 @@ def features() -> tfds.features.FeaturesDict:
             "steps": Steps(
                 {
                     "observation": tfds.features.Image(
-                        shape=(84, 84, 1),
+                        shape=(*FRAME_SHAPE, 1),
                         dtype=np.uint8,
                         encoding_format="png",
                         doc="Grey frame at which the action was taken. Zeros in a terminal state "
@@ -72,7 +72,7 @@ def to_rlds(episode: Episode, checkpoint: int) -> dict[str, Any]:
         discount[-2:] = 0
         is_terminal[-1] = True
         if not episode.has_terminal_frame:
-            frames = itertools.chain(frames, [np.zeros((84, 84, 1), np.uint8)])
+            frames = itertools.chain(frames, [np.zeros((*FRAME_SHAPE, 1), np.uint8)])
     is_first[0] = episode.starts_at_reset
     is_last[-1] = True
     return {

@@ -161,6 +161,21 @@ def test_damage(tmp_path: pathlib.Path) -> None:
     assert "expected the file to end with its array, got more bytes" in longer.damage
 
 
+def test_a_cached_run_is_one_table(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """d4rl-atari's cache has a folder for each checkpoint; the run's folder is its title."""
+    write_log(log_folder(tmp_path / "logs"), 22, make_episodes([17, 80]))
+    run = tmp_path / "cache" / "Breakout" / "1"
+    for number in (0, 1):
+        copy_to_cache(log_folder(tmp_path / "logs"), run, number)
+    assert main(["inspect", str(tmp_path / "cache")]) == 0
+    out = "".join(capsys.readouterr().out.splitlines())
+    assert out.count("Breakout run 1: d4rl-atari's cache in") == 1
+    assert out.count(str(run)) == 1
+    assert f"{run}/" not in out
+
+
 def test_other_layouts_beside_dopamines(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from tfds_atari_replay.logs.records import FRAME_SHAPE
+
 Picture = npt.NDArray[np.uint8]
 
 _SCALE = 2
-_TILE = 84 * _SCALE
+_HEIGHT, _WIDTH = (_SCALE * size for size in FRAME_SHAPE)
 _GAP = 8
 _LINE = 18
 _INK, _DIM, _GOOD, _BAD = (235, 235, 235), (140, 140, 140), (90, 210, 90), (90, 90, 230)  # BGR
@@ -45,26 +47,28 @@ def contact_sheet(
     """
     steps = np.unique(np.linspace(0, len(frames) - 1, rows * columns).round().astype(int))
     rows = -(-len(steps) // columns)
-    cell_height = _TILE + _LINE + 2 * _GAP
+    cell_height = _HEIGHT + _LINE + 2 * _GAP
     sheet = np.full(
-        (rows * cell_height + 3 * _LINE, columns * (_TILE + _GAP) + _GAP, 3), 24, np.uint8
+        (rows * cell_height + 3 * _LINE, columns * (_WIDTH + _GAP) + _GAP, 3), 24, np.uint8
     )
     _write(sheet, title, _GAP, 2 * _LINE - 4, _INK, 0.6)
     last = -1
     for place, step in enumerate(steps):
         top = 3 * _LINE - _GAP + place // columns * cell_height
-        left = _GAP + place % columns * (_TILE + _GAP)
+        left = _GAP + place % columns * (_WIDTH + _GAP)
         gained = float(reward[last + 1 : step + 1].sum())
         last = step
         if gained:
             color = _GOOD if gained > 0 else _BAD
-            cv2.rectangle(sheet, (left - 2, top - 2), (left + _TILE + 1, top + _TILE + 1), color, 2)
-        picture = frames[step].reshape(84, 84).repeat(_SCALE, 0).repeat(_SCALE, 1)
-        sheet[top : top + _TILE, left : left + _TILE] = picture[..., np.newaxis]
+            cv2.rectangle(
+                sheet, (left - 2, top - 2), (left + _WIDTH + 1, top + _HEIGHT + 1), color, 2
+            )
+        picture = frames[step].reshape(FRAME_SHAPE).repeat(_SCALE, 0).repeat(_SCALE, 1)
+        sheet[top : top + _HEIGHT, left : left + _WIDTH] = picture[..., np.newaxis]
         caption = f"{step} {action_meanings[int(action[step])]}"
-        _write(sheet, caption, left, top + _TILE + _LINE - 3, _DIM)
+        _write(sheet, caption, left, top + _HEIGHT + _LINE - 3, _DIM)
         if gained:
-            _write(sheet, f"{gained:+g}", left + _TILE - 28, top + _TILE + _LINE - 3, color)
+            _write(sheet, f"{gained:+g}", left + _WIDTH - 28, top + _HEIGHT + _LINE - 3, color)
     return sheet
 
 

@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import itertools
 import json
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ import rich.text
 from tfds_atari_replay.logs import inspection, layouts
 from tfds_atari_replay.logs.inspection import Report
 
-_TITLES = {layout.name: layout.title for layout in layouts.LAYOUTS}
+_LAYOUTS = {layout.name: layout for layout in layouts.LAYOUTS}
 
 
 def add_parser(commands: Any) -> None:
@@ -72,7 +71,7 @@ def _table(run: Sequence[Report]) -> rich.table.Table:
     some = run[0]
     # As rich's own text: in a string it would take brackets for markup.
     title = rich.text.Text(
-        f"{some.game} run {some.run}: {_TITLES[some.layout]} in {_run_folder(some)}"
+        f"{some.game} run {some.run}: {_LAYOUTS[some.layout].title} in {_run_folder(some)}"
     )
     table = rich.table.Table(title=title, title_justify="left")
     for name in (
@@ -87,9 +86,7 @@ def _table(run: Sequence[Report]) -> rich.table.Table:
 
 
 def _run_folder(report: Report) -> str:
-    # d4rl-atari's cache has a folder for each checkpoint.
-    has_own_folder = report.layout == layouts.D4RL_ATARI.name
-    return os.path.dirname(report.folder) if has_own_folder else report.folder
+    return _LAYOUTS[report.layout].run_folder(report.folder)
 
 
 def _numbers(report: Report) -> Iterable[str]:

@@ -8,7 +8,8 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay.envs.protocol import STACK_SIZE, Frames
+from tfds_atari_replay.envs.protocol import STACK_SIZE
+from tfds_atari_replay.logs.records import Frames
 
 # A tuple made once: this is checked at every index.
 _INDEX_ARRAYS = (np.ndarray, list)

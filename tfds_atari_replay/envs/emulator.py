@@ -11,9 +11,9 @@ import ale_py.roms
 import cv2
 import numpy as np
 
-from tfds_atari_replay.envs.protocol import FRAMES_PER_STEP, STICKY_PROBABILITY, Frames
+from tfds_atari_replay.envs.protocol import FRAMES_PER_STEP, STICKY_PROBABILITY
 from tfds_atari_replay.games import Game
-from tfds_atari_replay.logs.records import FRAME_SHAPE
+from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 
 EMULATORS = ("ale_py", "atari_py")
 

@@ -10,8 +10,8 @@ import numpy as np
 from tfds_atari_replay import games
 from tfds_atari_replay.envs import emulator as emulator_lib
 from tfds_atari_replay.envs import roms as roms_lib
-from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE, STICKY_PROBABILITY, Frames
-from tfds_atari_replay.logs.records import FRAME_SHAPE
+from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE, STICKY_PROBABILITY
+from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 
 
 class AtariEnv(gymnasium.Env[Frames, np.int64]):

@@ -15,14 +15,8 @@ import tqdm
 from tfds_atari_replay import games
 from tfds_atari_replay._extras import required_for
 from tfds_atari_replay.envs.policies import Policy, actions_of, check_policy
-from tfds_atari_replay.envs.protocol import (
-    MAX_STEPS,
-    STACK_SIZE,
-    STICKY_PROBABILITY,
-    Frames,
-    Integers,
-)
-from tfds_atari_replay.logs.records import FRAME_SHAPE
+from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE, STICKY_PROBABILITY, Integers
+from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 
 if TYPE_CHECKING:
     from tfds_atari_replay.envs.vector import Games

@@ -8,8 +8,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay.envs.protocol import Frames, Integers
+from tfds_atari_replay.envs.protocol import Integers
 from tfds_atari_replay.games import Game
+from tfds_atari_replay.logs.records import Frames
 
 Policy: TypeAlias = Callable[[Frames], npt.ArrayLike]
 """Maps stacked observations, uint8 (batch, 4, 84, 84) with the oldest frame first, to an action

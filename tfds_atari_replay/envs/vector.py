@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay.envs.emulator import Emulator
-from tfds_atari_replay.envs.protocol import FRAMES_PER_STEP, Frames, Integers
+from tfds_atari_replay.envs.protocol import FRAMES_PER_STEP, Integers
 from tfds_atari_replay.games import Game
-from tfds_atari_replay.logs.records import FRAME_SHAPE
+from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 
 
 class Games(Protocol):

@@ -152,6 +152,10 @@ class Layout(abc.ABC):
     def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
         """Opens a checkpoint that lacks no file; see `CheckpointFiles.open`."""
 
+    def run_folder(self, folder: str) -> str:
+        """Returns the folder of a run, given the folder of one of its checkpoints."""
+        return folder
+
     def numbers(self, game: Game, wanted: Sequence[int]) -> Sequence[int]:
         """Translates the numbers of checkpoints to those that this layout may have."""
         del game

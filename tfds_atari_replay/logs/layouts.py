@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 
@@ -97,6 +98,9 @@ class D4rlAtariLayout(Layout):
 
     def urls(self, base: str, game: Game, run: int, number: int) -> dict[str, str]:
         return {name: f"{base}/{game.name}/{run}/{number}/{name}.gz" for name in ARRAY_NAMES}
+
+    def run_folder(self, folder: str) -> str:
+        return os.path.dirname(folder)
 
     def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
         return _RingCheckpoint(open_checkpoint(files))

@@ -7,6 +7,7 @@ tests compare every file.
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import pathlib
 import pickle
@@ -22,7 +23,7 @@ from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 _STACK_SIZE = PADDING_ROWS + 1
 _UPDATE_HORIZON = 1
 _DTYPES = {"observation": np.uint8, "action": np.int32, "reward": np.float32, "terminal": np.uint8}
-_ROW_BYTES = 84 * 84 + 4 + 4 + 1
+_ROW_BYTES = math.prod(FRAME_SHAPE) + 4 + 4 + 1
 
 
 class ReplayLogger:
