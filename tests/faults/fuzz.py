@@ -29,7 +29,7 @@ from typing import Any
 import cv2
 import tqdm
 from helpers.logs import find_checkpoint, log_folder, make_episodes, write_log
-from helpers.unplugged import unplugged_example, write_records
+from helpers.unplugged import masked_checksum, unplugged_example, write_records
 
 from tfds_atari_replay import ReplayLogError
 from tfds_atari_replay.logs import inspection
@@ -161,9 +161,10 @@ class Unplugged:
 
     @staticmethod
     def _records(examples: list[bytes]) -> bytes:
-        # The checksums are not looked at: gzip has its own.
         return b"".join(
-            len(example).to_bytes(8, "little") + b"head" + example + b"foot" for example in examples
+            part + masked_checksum(part)
+            for example in examples
+            for part in (len(example).to_bytes(8, "little"), example)
         )
 
     def _with_length(self, rng: random.Random, records: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+import google_crc32c
 import numpy as np
 import tensorflow as tf
 
@@ -56,3 +57,9 @@ def write_unplugged(path: pathlib.Path, episodes: list[Truth]) -> None:
     """Writes a checkpoint as RL Unplugged does; its number is that in the name."""
     number = int(path.name.split("-")[1])
     write_records(path, [unplugged_example(number, i, e) for i, e in enumerate(episodes)])
+
+
+def masked_checksum(data: bytes) -> bytes:
+    """The checksum of a part of a TFRecord file."""
+    crc = google_crc32c.value(data)
+    return ((((crc >> 15) | (crc << 17)) + 0xA282EAD8) % 2**32).to_bytes(4, "little")

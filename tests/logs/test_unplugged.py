@@ -15,7 +15,7 @@ import pytest
 import tensorflow_datasets as tfds
 from helpers.datasets import DUMMY_DATA, assert_no_dataset, build, columns, rows
 from helpers.logs import Truth, copy_to_cache, find_checkpoint, log_folder, make_episodes, write_log
-from helpers.unplugged import unplugged_example, write_records, write_unplugged
+from helpers.unplugged import masked_checksum, unplugged_example, write_records, write_unplugged
 from tensorflow_datasets.rl_unplugged import atari_utils
 from tensorflow_datasets.rl_unplugged.rlu_atari import rlu_atari
 
@@ -212,7 +212,8 @@ def test_what_would_fill_the_memory_is_refused(tmp_path: pathlib.Path) -> None:
         path.write_bytes(gzip.compress(length.to_bytes(8, "little") + b"\0" * 50))
         with pytest.raises(ReplayLogError, match=f"a record of {length:,} bytes"):
             read(tmp_path)
-    path.write_bytes(gzip.compress((2**28).to_bytes(8, "little") + b"\0" * 50))
+    length_bytes = (2**28).to_bytes(8, "little")
+    path.write_bytes(gzip.compress(length_bytes + masked_checksum(length_bytes) + b"\0" * 50))
     tracemalloc.start()
     with pytest.raises(ReplayLogError, match="bytes are missing at its end"):
         read(tmp_path)

@@ -96,10 +96,10 @@ def read_records(stream: IO[bytes]) -> Iterator[bytes]:
     """
     while start := stream.read(1):
         length_bytes = start + read_exactly(stream, _LENGTH_BYTES - 1)
-        _compare_checksum(length_bytes, read_exactly(stream, _CHECKSUM_BYTES))
         length = int.from_bytes(length_bytes, "little")
         if length > _MAX_RECORD:
             raise DamageError(f"expected a TFRecord file, got a record of {length:,} bytes")
+        _compare_checksum(length_bytes, read_exactly(stream, _CHECKSUM_BYTES))
         data = read_exactly(stream, length)
         _compare_checksum(data, read_exactly(stream, _CHECKSUM_BYTES))
         yield data
