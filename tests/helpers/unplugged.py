@@ -61,5 +61,5 @@ def write_unplugged(path: pathlib.Path, episodes: list[Truth]) -> None:
 
 def masked_checksum(data: bytes) -> bytes:
     """The checksum of a part of a TFRecord file."""
-    crc = google_crc32c.value(data)
+    crc: int = google_crc32c.value(data)
     return ((((crc >> 15) | (crc << 17)) + 0xA282EAD8) % 2**32).to_bytes(4, "little")
