@@ -117,10 +117,11 @@ def locate(
     """
     misses: list[_Miss] = []
     for place in _places(manual_dir):
+        # Before anything else: places that are not asked are named in messages too.
+        paths.check_address(place.name, place.root or "")
         if misses and misses[-1].ends_search:
             misses.append(_Miss(place, "not asked", ends_search=True))
             continue
-        paths.check_address(place.name, place.root or "")
         found = _look(place, game, run, wanted)
         if isinstance(found, _Hit):
             why = _explain_hit(found, misses)
