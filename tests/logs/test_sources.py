@@ -474,6 +474,17 @@ SECRETS = [
 
 
 @pytest.mark.parametrize(("place", "message"), SECRETS)
+def test_secrets_are_refused_where_the_search_ended_before(
+    monkeypatch: pytest.MonkeyPatch, place: str, message: str
+) -> None:
+    """The message names all places, also those that are not asked."""
+    monkeypatch.setenv(sources.SOURCE_VARIABLE, place)
+    with pytest.raises(ValueError, match=rf"\$ATARI_REPLAY_SOURCE {message}") as error:
+        sources.locate(GAMES["Breakout"], 1, (1,), manual_dir="http://127.0.0.1:9/logs")
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize(("place", "message"), SECRETS)
 def test_secrets_in_an_address_are_refused_and_never_shown(
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
