@@ -121,6 +121,15 @@ def join(parts: list[Packed]) -> Packed:
     )
 
 
+def number_steps(lengths: Array) -> tuple[Array, Array]:
+    """Returns, for each step of episodes of these lengths, its episode and its place in it.
+
+    lengths 2, 3  ->  0 0 1 1 1 and 0 1 0 1 2
+    """
+    episode: Array = np.repeat(np.arange(len(lengths)), lengths)
+    return episode, np.arange(len(episode)) - np.repeat(lengths.cumsum() - lengths, lengths)
+
+
 def map_folder(folder: pathlib.Path, meta: str) -> Packed:
     """Maps the arrays that are stored in a folder.
 

@@ -9,7 +9,7 @@ import array_api_compat
 import numpy as np
 
 from tfds_atari_replay.replay.gathering import gather_frames
-from tfds_atari_replay.replay.packed import Packed
+from tfds_atari_replay.replay.packed import Packed, number_steps
 from tfds_atari_replay.replay.source import Array, Arrays, Batch, Source, default_integer
 
 UNKNOWN_TIME = np.int32(-1)
@@ -122,15 +122,14 @@ def make_sequences(
     places = packed.places[chosen]
     # Without the terminal state.
     steps = places["steps"] - places["ends_in_terminal"]
-    owner = np.repeat(np.arange(len(places)), steps)
-    within = np.arange(len(owner)) - np.repeat(steps.cumsum() - steps, steps)
+    owner, within = number_steps(steps)
     starts_at_reset = places["starts_at_reset"][owner]
     is_start = starts_at_reset | (within >= stack_size - 1)
     owner, within, starts_at_reset = owner[is_start], within[is_start], starts_at_reset[is_start]
     columns = SequenceColumns(
         frame=(places["start"][owner] + within).astype(np.int32),
-        size=(steps[owner] - within).clip(max=length).astype(np.int32),
-        back=(within + 1).clip(max=stack_size).astype(np.int32),
+        size=np.minimum(steps[owner] - within, np.int64(length)).astype(np.int32),
+        back=np.minimum(within + 1, np.int64(stack_size)).astype(np.int32),
         timestep=np.where(starts_at_reset, within.astype(np.int32), UNKNOWN_TIME),
         action=packed.action,
         reward=packed.reward,

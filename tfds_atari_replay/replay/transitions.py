@@ -9,7 +9,7 @@ import array_api_compat
 import numpy as np
 
 from tfds_atari_replay.replay.gathering import gather_frames
-from tfds_atari_replay.replay.packed import Packed
+from tfds_atari_replay.replay.packed import Packed, number_steps
 from tfds_atari_replay.replay.source import Array, Arrays, Batch, Source, default_integer
 from tfds_atari_replay.transforms.windows import NUMPY_OPS, Columns, Window
 
@@ -135,8 +135,7 @@ def _list_transitions(packed: Packed, places: Array, window: Window) -> tuple[Ar
     gap = window.length - 1
     steps = places["steps"]
     # Each step's episode and frame, and its place among all steps and gaps.
-    owner = np.repeat(np.arange(len(places)), steps)
-    within = np.arange(len(owner)) - np.repeat(steps.cumsum() - steps, steps)
+    owner, within = number_steps(steps)
     frame = places["start"][owner] + within
     place = np.arange(len(owner)) + (owner + 1) * gap
     room = len(owner) + (len(places) + 1) * gap
