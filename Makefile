@@ -51,6 +51,7 @@ faults: $(VENV)/installed-for-tests
 	PYTHONPATH=tests $(BIN)/python -m faults.fuzz
 	PYTHONPATH=tests $(BIN)/python -m faults.swap
 	PYTHONPATH=tests $(BIN)/python -m faults.disk
+	PYTHONPATH=tests $(BIN)/python -m faults.disk --limits
 	PYTHONPATH=tests $(BIN)/python -m faults.kill
 	PYTHONPATH=tests $(BIN)/python -m faults.soak
 

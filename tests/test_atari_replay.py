@@ -446,6 +446,14 @@ def test_no_logs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert builder.info.metadata["checkpoints"] == [50]
 
 
+def test_a_manual_dir_on_a_server_is_refused(tmp_path: pathlib.Path) -> None:
+    """TFDS itself would raise a KeyError."""
+    builder = tfds.builder("atari_replay/breakout_expert_v0", data_dir=tmp_path)
+    config = tfds.download.DownloadConfig(manual_dir="http://127.0.0.1:9/logs")
+    with pytest.raises(ValueError, match=r"Cannot list http://127.0.0.1:9/logs: expected a folder"):
+        builder.download_and_prepare(download_config=config)
+
+
 def test_a_folder_that_holds_the_run_decides(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

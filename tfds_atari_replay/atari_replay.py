@@ -19,7 +19,7 @@ from etils import epath
 
 from tfds_atari_replay import _extras, _tfds, blocks, configs, downloads, schema
 from tfds_atari_replay.games import GAMES
-from tfds_atari_replay.logs import layouts, sources
+from tfds_atari_replay.logs import layouts, paths, sources
 from tfds_atari_replay.logs.files import OpenedCheckpoint
 
 _DESCRIPTION = """
@@ -169,6 +169,8 @@ own, in one of the layouts
     def _make_download_manager(
         self, download_dir: epath.PathLike | None, download_config: tfds.download.DownloadConfig
     ) -> tfds.download.DownloadManager:
+        if download_config.manual_dir is not None:
+            paths.open_path(download_config.manual_dir)  # TFDS would raise a bare KeyError.
         # Read as late as possible: another builder may have recorded checksums since.
         self.url_infos = downloads.read_registry(self.data_dir_root)  # type: ignore[misc]
         if download_config.register_checksums:

@@ -12,6 +12,8 @@ from helpers.datasets import DUMMY_DATA, ROOT, TFDS, build
 from helpers.logs import Truth, make_episodes, read_gz
 from helpers.unplugged import write_unplugged
 
+from tfds_atari_replay import blocks
+from tfds_atari_replay.cli import episodes as episodes_lib
 from tfds_atari_replay.cli import figures
 from tfds_atari_replay.cli.main import main
 from tfds_atari_replay.logs import inspection, sources
@@ -121,7 +123,12 @@ def test_record_with_a_policy(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
         (["show", "breakout_expert_v0", "--data_dir=x"], "holds no dataset. Build it first:"),
         (
             ["show", "breakout_expert_v0", "--data_dir=x", "--out=x.txt"],
-            "error: --out must be the name of a picture, such as episode.png (got 'x.txt')",
+            "error: --out must be the name of a PNG or JPEG picture, such as episode.png (got "
+            "'x.txt')",
+        ),
+        (
+            ["show", "breakout_expert_v0", "--data_dir=x", "--out=x.pgm"],
+            "(got 'x.pgm')",
         ),
         (
             ["record", "pong", "--steps=1", "--out=x", "--run=0"],
@@ -166,6 +173,24 @@ def test_show(expert: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
     assert sheet.shape == (862, 1416, 3)
     assert main([*arguments, "--episode=9"]) == 1
     assert "--episode must be one with steps: 0, 1, 2 (got 9)" in capsys.readouterr().err
+
+
+def test_summaries_unpack_no_frame(expert: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a million steps take seconds."""
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("unpacked a block")
+
+    for name in ("unpack_blocks", "unpack_block_np", "unpack_frames", "frames_of_np"):
+        monkeypatch.setattr(blocks, name, refuse)
+    summaries = episodes_lib.summarize(expert)
+    assert [(e.id, e.steps, e.score, e.is_complete) for e in summaries] == [
+        (0, 690, 21, False),
+        (1, 729, 18, True),
+        (2, 74, 2, False),
+    ]
+    with pytest.raises(AssertionError, match="unpacked a block"):
+        list(expert.as_data_source(split="train")[0]["steps"])
 
 
 def test_a_contact_sheet_shows_the_frames() -> None:

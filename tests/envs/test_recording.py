@@ -174,6 +174,17 @@ def test_the_same_arguments_give_the_same_files(tmp_path: pathlib.Path) -> None:
     assert digest("a", 1) == digest("b", 1) != digest("c", 2)
 
 
+def test_each_run_is_other_play_unless_a_seed_is_given(tmp_path: pathlib.Path) -> None:
+    """As the five public runs are."""
+
+    def actions(run: int, seed: int | None) -> bytes:
+        folder = tmp_path / f"{run} {seed}"
+        logs = recording.record("Pong", folder, steps=80, capacity=100, run=run, seed=seed)
+        return bytes(read_gz(logs / "$store$_action_ckpt.0.gz").tobytes())
+
+    assert actions(1, None) == actions(1, 0) != actions(2, None) == actions(2, 1) == actions(3, 1)
+
+
 def test_an_episode_is_cut_after_27000_steps(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

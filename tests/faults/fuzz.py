@@ -168,7 +168,7 @@ class Unplugged:
         )
 
     def _with_length(self, rng: random.Random, records: bytes) -> bytes:
-        number = rng.choice((*_EDGES, 2**28, 2**28 + 1, len(records))) % 2**64
+        number = rng.choice((*_EDGES, 2**26, 2**26 + 1, len(records))) % 2**64
         return number.to_bytes(8, "little") + records[8:]
 
     def _with_field(self, rng: random.Random) -> bytes:

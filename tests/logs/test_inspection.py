@@ -21,9 +21,10 @@ from helpers.logs import (
     write_gz,
     write_log,
 )
+from helpers.processes import unprivileged
 from helpers.unplugged import write_unplugged
 
-from tfds_atari_replay import threads
+from tfds_atari_replay import ReplayLogError, threads
 from tfds_atari_replay.cli.main import main
 from tfds_atari_replay.logs import episodes, frames, inspection
 from tfds_atari_replay.logs.episodes import read_episodes
@@ -78,6 +79,9 @@ def test_dummy_data() -> None:
     reports = {(r.game, r.run, r.checkpoint): r for r in inspect(DUMMY_DATA, deep=True)}
     assert len(reports) == 10
     for (game, run, number), report in reports.items():
+        assert game
+        assert run
+        assert number is not None
         found = list(read_episodes(open_log(DUMMY_DATA, game, run, number)))
         assert report.steps_are_exact
         assert (report.steps, report.episodes, report.complete_episodes) == (
@@ -322,6 +326,52 @@ def test_one_odd_file_ends_nothing(tmp_path: pathlib.Path) -> None:
             "add_count",
         )
         assert reports[50].is_usable
+
+
+@pytest.mark.parametrize("locked", ["Breakout/5/replay_logs", "Breakout/5", "Breakout", "dqn"])
+def test_a_folder_that_may_not_be_listed_ends_nothing(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], locked: str
+) -> None:
+    """It has a row of its own, and the others have theirs."""
+    logs = tmp_path / "logs"
+    shutil.copytree(DUMMY_DATA, logs)
+    (logs / "dqn").mkdir()
+    expected = [
+        r for r in inspect(logs) if not pathlib.Path(r.folder).is_relative_to(logs / locked)
+    ]
+    (logs / locked).chmod(0)
+    with unprivileged(logs / locked):
+        reports = inspect(logs)
+        assert main(["inspect", str(logs)]) == 1
+        shown = " ".join(capsys.readouterr().out.split())
+        assert main(["inspect", str(logs), "--json"]) == 1
+        last = json.loads(capsys.readouterr().out)["checkpoints"][-1]
+    (logs / locked).chmod(0o755)
+    assert [r for r in reports if r.checkpoint is not None] == expected
+    rest = [r for r in reports if r.checkpoint is None]
+    assert rest
+    for report in rest:
+        assert report == Report(report.folder, damage="cannot be listed: Permission denied")
+        assert pathlib.Path(report.folder).is_relative_to(logs / locked)
+    assert f"{logs / locked}" in shown.replace(" ", "")
+    assert f"{len(expected)} checkpoints, 0 of them damaged" in shown
+    assert "cannot be listed." in shown
+    assert last["folder"] == rest[-1].folder
+
+
+def test_a_pipe_is_no_file(tmp_path: pathlib.Path) -> None:
+    """Opening one would wait for a writer for ever."""
+    shutil.copytree(DUMMY_DATA / "Breakout", tmp_path / "Breakout")
+    path = tmp_path / "Breakout" / "1" / "replay_logs" / "$store$_reward_ckpt.49.gz"
+    path.unlink()
+    os.mkfifo(path)
+    (tmp_path / "Pong").mkdir()
+    os.mkfifo(tmp_path / "Pong" / "run_1-00049-of-00050")
+    damage = {(r.game, r.checkpoint): r.damage for r in inspect(tmp_path, deep=True) if r.damage}
+    assert set(damage) == {("Breakout", 49), ("Pong", 49)}
+    assert all(d and "expected a file, got a pipe" in d for d in damage.values())
+    with pytest.raises(ReplayLogError, match="expected a file, got a pipe"):
+        open_log(tmp_path, "Breakout", 1, 49)
 
 
 def test_a_link_to_a_runs_logs_is_inspected(tmp_path: pathlib.Path) -> None:

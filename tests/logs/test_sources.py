@@ -468,6 +468,8 @@ SECRETS = [
     ("https://hush@127.0.0.1:9/logs", "must not hold a user name or a password"),
     ("http://user:hu/sh@127.0.0.1:9/logs", "must not hold a user name or a password"),
     ("gs://user:hush@lab", "must not hold a user name or a password"),
+    ("user:hush@127.0.0.1:9/logs", "must be a folder or begin with a scheme"),
+    ("https:/user:hush@127.0.0.1:9/logs", "must be a folder or begin with a scheme"),
     ("http://127.0.0.1:9/logs?token=hush", r"must be a base .* without '\?' or '#', got such an"),
     ("http://127.0.0.1:9/logs#hush", r"must be a base .* without '\?' or '#'"),
 ]
@@ -544,7 +546,7 @@ def test_whatever_says_that_a_file_is_not_there(
     assert builder.info.metadata["checkpoints"] == [49]
 
 
-@pytest.mark.parametrize("status", [408, 429, 501, 520])
+@pytest.mark.parametrize("status", [408, 423, 425, 429, 501, 520])
 def test_what_says_nothing_of_a_file_ends_the_search(
     status: int, tmp_path: pathlib.Path, public: Server
 ) -> None:

@@ -14,9 +14,8 @@ import rich.table
 import rich.text
 
 from tfds_atari_replay.logs import inspection, layouts
+from tfds_atari_replay.logs.files import Layout
 from tfds_atari_replay.logs.inspection import Report
-
-_LAYOUTS = {layout.name: layout for layout in layouts.LAYOUTS}
 
 
 def add_parser(commands: Any) -> None:
@@ -25,7 +24,8 @@ def add_parser(commands: Any) -> None:
         "inspect",
         help="say what a folder of logs holds, lacks and repeats",
         description="Says what a folder of logs holds, lacks and repeats. The exit status is 1 if "
-        "a checkpoint is damaged or lacks files, or if there is none.",
+        "a checkpoint is damaged or lacks files, if a folder cannot be listed, or if there is "
+        "nothing.",
     )
     parser.add_argument("path", help="folder, or gs://...")
     parser.add_argument(
@@ -51,17 +51,27 @@ def _print(reports: Sequence[Report], bad: int, *, is_deep: bool) -> None:
     if not console.is_terminal:
         # A file has no width; rich would take 80 columns.
         console = rich.console.Console(width=140)
-    for _, run in itertools.groupby(reports, lambda r: (r.game, r.run, r.layout, _run_folder(r))):
+    checkpoints = [report for report in reports if report.layout is not None]
+    for _, run in itertools.groupby(
+        checkpoints, lambda r: (r.game, r.run, r.layout, _run_folder(r))
+    ):
         console.print(_table(list(run)))
+    for report in reports:
+        if report.layout is None:
+            console.print(f"{report.folder} {report.damage}", style="red", markup=False)
     note = (
         "Every byte was read."
         if is_deep
         else "Frames were not read. --deep reads them, finds damage in them, and counts exactly "
         "what is marked ~ here (up to 3 steps at the beginning may be padding)."
     )
-    count = f"{len(reports)} checkpoint{'s' * (len(reports) != 1)}"
+    count = f"{len(checkpoints)} checkpoint{'s' * (len(checkpoints) != 1)}"
+    unlistable = len(reports) - len(checkpoints)
+    unseen = (
+        f" {unlistable} folder{'s' * (unlistable != 1)} cannot be listed." if unlistable else ""
+    )
     console.print(
-        f"{count}, {bad} of them damaged or with files missing. {note}",
+        f"{count}, {bad - unlistable} of them damaged or with files missing.{unseen} {note}",
         style="red" if bad else "green",
         highlight=False,
     )
@@ -70,9 +80,8 @@ def _print(reports: Sequence[Report], bad: int, *, is_deep: bool) -> None:
 def _table(run: Sequence[Report]) -> rich.table.Table:
     some = run[0]
     # As rich's own text: in a string it would take brackets for markup.
-    title = rich.text.Text(
-        f"{some.game} run {some.run}: {_LAYOUTS[some.layout].title} in {_run_folder(some)}"
-    )
+    layout = _layout(some).title
+    title = rich.text.Text(f"{some.game} run {some.run}: {layout} in {_run_folder(some)}")
     table = rich.table.Table(title=title, title_justify="left")
     for name in (
         *("checkpoint", "capacity", "cursor", "steps", "episodes", "complete"),
@@ -86,7 +95,11 @@ def _table(run: Sequence[Report]) -> rich.table.Table:
 
 
 def _run_folder(report: Report) -> str:
-    return _LAYOUTS[report.layout].run_folder(report.folder)
+    return _layout(report).run_folder(report.folder)
+
+
+def _layout(report: Report) -> Layout:
+    return next(layout for layout in layouts.LAYOUTS if layout.name == report.layout)
 
 
 def _numbers(report: Report) -> Iterable[str]:
@@ -118,7 +131,8 @@ def _remarks(report: Report) -> list[rich.text.Text]:
         remarks.append((f"{laps} before it never written", "yellow"))
     if report.repeated_rows:
         rows = f"{report.repeated_rows:,} of its rows"
-        remarks.append((f"last dump: {rows} are in {report.checkpoint - 1} too", "dim"))
+        before = (report.checkpoint or 0) - 1
+        remarks.append((f"last dump: {rows} are in {before} too", "dim"))
     if report.cursor_is_assumed:
         remarks.append(("no add_count: cursor assumed", "yellow"))
     return [rich.text.Text(text, style) for text, style in remarks]

@@ -30,7 +30,9 @@ def add_parser(commands: Any) -> None:
         help="callable from uint8 (1, 4, 84, 84) to actions (1,); default: random actions",
     )
     parser.add_argument("--run", type=int, default=1, dest="run_number", help="number of the run")
-    parser.add_argument("--seed", type=int, default=0, help="of the emulator and of random actions")
+    parser.add_argument(
+        "--seed", type=int, help="of the emulator and of random actions; default: the run's less 1"
+    )
     parser.set_defaults(run=_run)
 
 

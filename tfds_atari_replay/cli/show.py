@@ -31,9 +31,10 @@ def add_parser(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if not cv2.haveImageWriter(str(args.out)):
+    if args.out.suffix.lower() not in (".png", ".jpg", ".jpeg") or args.out.is_dir():
         raise ValueError(
-            f"--out must be the name of a picture, such as episode.png (got '{args.out}')"
+            "--out must be the name of a PNG or JPEG picture, such as episode.png "
+            f"(got '{args.out}')"
         )
     _extras.check_tensorflow(
         "atari-replay show",

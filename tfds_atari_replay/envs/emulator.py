@@ -74,31 +74,30 @@ class Emulator:
         self._actions = self._ale.getMinimalActionSet()
         size = self._ale.getScreenDims()
         self._screens = np.zeros((2, *(reversed(size) if self._is_atari_py else size)), np.uint8)
+        self._at_reset: Any = None
+        self._played: list[int] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        """Saves the game as it stands, random numbers included, for copies and pickles."""
-        if self._is_atari_py:
-            state = self._ale.cloneSystemState()
-            saved = np.array(self._ale.encodeState(state))
-            self._ale.deleteState(state)
-        else:
-            saved = self._ale.cloneState(include_rng=True)
+        """Saves the game for copies and pickles: how its episode began, and what was played since.
+
+        ALE's saved states lack the action that sticks and the screen, so a state saved in the
+        middle of an episode may play on differently. At a reset there are none.
+        """
         return {
             "game": self.game,
             "arguments": self._arguments,
-            "saved": saved,
-            "screens": self._screens.copy(),
+            "at_reset": self._at_reset,
+            "played": list(self._played),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["game"], **state["arguments"])  # type: ignore[misc]
-        if self._is_atari_py:
-            saved = self._ale.decodeState(state["saved"])
-            self._ale.restoreSystemState(saved)
-            self._ale.deleteState(saved)
-        else:
-            self._ale.restoreState(state["saved"])
-        self._screens = state["screens"].copy()
+        if state["at_reset"] is None:
+            return
+        self.reset()
+        self._restore(state["at_reset"])
+        for action in state["played"]:
+            self.step(action)
 
     @property
     def lives(self) -> int:
@@ -120,6 +119,7 @@ class Emulator:
     def reset(self) -> Frames:
         """Starts an episode; returns its first observation, uint8 (84, 84)."""
         self._ale.reset_game()
+        self._at_reset, self._played = self._save(), []
         self._ale.getScreenGrayscale(self._screens[0])
         self._screens[1] = 0
         return self._observation()
@@ -134,6 +134,7 @@ class Emulator:
           The observation, uint8 (84, 84); the unclipped reward; whether the game is over. The
           observation after a game's last step is in no log, and versions of Dopamine differ in it.
         """
+        self._played.append(action)
         reward = 0.0
         for frame in range(FRAMES_PER_STEP):
             reward += self._ale.act(self._actions[action])
@@ -142,6 +143,24 @@ class Emulator:
             if self._ale.game_over():
                 return self._observation(), reward, True
         return self._observation(), reward, False
+
+    def _save(self) -> Any:
+        if not self._is_atari_py:
+            return self._ale.cloneState(include_rng=True)
+        state = self._ale.cloneSystemState()
+        try:
+            return np.array(self._ale.encodeState(state))
+        finally:
+            self._ale.deleteState(state)
+
+    def _restore(self, saved: Any) -> None:
+        self._at_reset = saved
+        if not self._is_atari_py:
+            self._ale.restoreState(saved)
+            return
+        state = self._ale.decodeState(saved)
+        self._ale.restoreSystemState(state)
+        self._ale.deleteState(state)
 
     def _observation(self) -> Frames:
         first, second = self._screens

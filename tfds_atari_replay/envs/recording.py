@@ -35,7 +35,7 @@ def record(
     capacity: int = 1_000_000,
     policy: Policy | None = None,
     run: int = 1,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> pathlib.Path:
     """Plays a game in ale-py's emulator and writes the run's replay logs.
 
@@ -50,7 +50,7 @@ def record(
       capacity: rows of the replay buffer, and so of each checkpoint; a row takes 7 KB of memory.
       policy: chooses the actions; uniformly random by default.
       run: number of the run.
-      seed: of the emulator and the random policy.
+      seed: of the emulator and the random policy; by default `run - 1`, so that runs differ.
 
     Returns:
       The folder of the logs. While they are being written it is called
@@ -62,6 +62,7 @@ def record(
       FileExistsError: the folder already holds something.
     """
     found = games.find_game(game)
+    seed = run - 1 if seed is None else seed
     _check_arguments(steps, capacity, run, seed)
     policy = RandomPolicy(found, seed) if policy is None else policy
     check_policy(policy)
@@ -94,7 +95,7 @@ def record(
 
 def _check_arguments(steps: int, capacity: int, run: int, seed: int) -> None:
     check_capacity(capacity)
-    for name, value, least in (("steps", steps, 1), ("run", run, 1), ("seed", seed, 0)):
+    for name, value, least in (("run", run, 1), ("steps", steps, 1), ("seed", seed, 0)):
         if value < least:
             raise ValueError(f"{name} must be at least {least} (got {value})")
     if seed >= 2**31:

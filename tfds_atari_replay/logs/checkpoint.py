@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping
-from typing import IO, Any, TypeAlias, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay.logs.errors import DamageError, UnreadableLogError, reporting_damage
-from tfds_atari_replay.logs.files import CheckpointFiles
+from tfds_atari_replay.logs.errors import DamageError, reporting_damage
+from tfds_atari_replay.logs.files import CheckpointFiles, Stamps
 from tfds_atari_replay.logs.npy import expect_end, open_npy, read_exactly, read_into
-from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.logs.records import FRAME_SHAPE
 
 _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
@@ -35,7 +33,6 @@ ARRAY_NAMES: tuple[str, ...] = tuple(_ARRAYS)
 _MAX_LAPS_PER_CHECKPOINT = 100
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
-_Stamp: TypeAlias = tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Checkpoint:
 
     Attributes:
       files: where it comes from.
-      stamps: by name, what distinguishes each file from one that takes its place later.
+      stamps: as of when it was opened; see `CheckpointFiles.check_unchanged`.
       capacity: rows in the ring; 1,000,000 in the public logs.
       add_count: rows ever added, as logged; in a run's last dump only the cursor. None in
         d4rl-atari's cache, which leaves it out: then a dump at the end of a lap is assumed, in
@@ -56,7 +53,7 @@ class Checkpoint:
     """
 
     files: CheckpointFiles
-    stamps: Mapping[str, _Stamp] = dataclasses.field(repr=False)
+    stamps: Stamps = dataclasses.field(repr=False)
     capacity: int
     add_count: int | None
     is_full: bool
@@ -83,22 +80,6 @@ class Checkpoint:
         """Sorts the rows of one of its arrays, oldest first, and drops those never written."""
         return np.concatenate([array[rows] for rows in self.time_order])
 
-    def check_unchanged(self) -> None:
-        """Checks that all files are still those that were opened.
-
-        A checkpoint is several files, and its frames are read in two passes. A copy that goes on
-        meanwhile would mix two checkpoints, though each of its files is whole.
-
-        Raises:
-          UnreadableLogError: a file was changed or replaced.
-        """
-        for name, stamp in self.stamps.items():
-            if _stamp(self.files, name) != stamp:
-                raise UnreadableLogError(
-                    f"{self.files}: {self.files.paths[name]} was changed while it was read. Run "
-                    "again once nothing writes to it any more."
-                )
-
 
 def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
     """Reads the small arrays and the frames' header, and checks what can be checked.
@@ -107,7 +88,7 @@ def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
       ReplayLogError: a file is cut short, damaged, unreadable or not an array of Dopamine's logger;
         arrays differ in length; values are impossible. The message names the file.
     """
-    stamps = {name: _stamp(files, name) for name in files.paths}
+    stamps = files.stamps()
     with reporting_damage(files, "observation"), open_array(files, "observation") as (_, shape):
         capacity = shape[0]
     arrays = {name: read_array(files, name, capacity) for name in _ARRAYS if name != "observation"}
@@ -192,13 +173,3 @@ def _check_values(checkpoint: Checkpoint) -> None:
                 row = rows.start + int(bad[0])
                 with reporting_damage(files, name):
                     raise DamageError(f"expected {expected}, got {array[row]} in row {row:,}")
-
-
-def _stamp(files: CheckpointFiles, name: str) -> _Stamp:
-    path = files.paths[name]
-    with reporting_damage(files, name):
-        if is_remote(path):
-            stat = path.stat()
-            return stat.length, stat.mtime
-        found = os.stat(path)
-        return found.st_ino, found.st_size, found.st_mtime_ns

@@ -18,8 +18,10 @@ from tfds_atari_replay.logs.npy import read_exactly
 # A record is its length (uint64), the checksum of that (uint32), the data, and the checksum of the
 # data (uint32).
 _LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
-# An episode has at most 27,001 frames, and a PNG of one is hardly longer than the frame itself.
-_MAX_RECORD = 2**28
+# An episode has at most 27,001 frames, and a PNG of one is hardly longer than the frame: that makes
+# 2**28 bytes. But PNGs are packed already, so a record longer than its whole file is a bomb, unless
+# it is small enough to do no harm (parsing takes up to 17 times its bytes).
+_MAX_RECORD, _MAX_UNPACKED = 2**28, 2**26
 
 _PACKAGE = "tensorflow"
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -88,17 +90,25 @@ def parse_example(record: bytes) -> Mapping[str, Any]:
     return features
 
 
-def read_records(stream: IO[bytes]) -> Iterator[bytes]:
+def read_records(stream: IO[bytes], size: int) -> Iterator[bytes]:
     """Yields the records of a TFRecord file, and compares their checksums.
+
+    Args:
+      stream: the records, unpacked.
+      size: of the packed file, in bytes.
 
     Raises:
       DamageError: it is not a TFRecord file, is cut short, or is damaged.
     """
+    longest = min(max(size, _MAX_UNPACKED), _MAX_RECORD)
     while start := stream.read(1):
         length_bytes = start + read_exactly(stream, _LENGTH_BYTES - 1)
         length = int.from_bytes(length_bytes, "little")
-        if length > _MAX_RECORD:
-            raise DamageError(f"expected a TFRecord file, got a record of {length:,} bytes")
+        if length > longest:
+            raise DamageError(
+                f"expected a TFRecord file with records of at most {longest:,} bytes, got one of "
+                f"{length:,} bytes"
+            )
         _compare_checksum(length_bytes, read_exactly(stream, _CHECKSUM_BYTES))
         data = read_exactly(stream, length)
         _compare_checksum(data, read_exactly(stream, _CHECKSUM_BYTES))

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from etils import epath
 
 from tfds_atari_replay.games import Game
+from tfds_atari_replay.logs.errors import UnreadableLogError, reporting_damage
+from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.logs.records import Episode, Outline, Rows
 
-FilesByName = dict[str, epath.Path]
+FilesByName: TypeAlias = dict[str, epath.Path]
+
+Stamps: TypeAlias = Mapping[str, tuple[int, ...]]
+"""By name, what distinguishes a file from one that takes its place later."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +63,39 @@ class CheckpointFiles:
                 f"{', '.join(self.layout.needed)}; copy the missing file there."
             )
         return self.layout.open(self)
+
+    def stamps(self) -> Stamps:
+        """Returns stamps of all files; take them before reading.
+
+        Raises:
+          UnreadableLogError: a file is not there.
+        """
+        return {name: self._stamp(name) for name in self.paths}
+
+    def check_unchanged(self, stamps: Stamps) -> None:
+        """Checks that all files are still those that were stamped.
+
+        What is read of several files, or in two passes, would mix two checkpoints if a copy went on
+        meanwhile, though each of its files is whole.
+
+        Raises:
+          UnreadableLogError: a file was changed or replaced.
+        """
+        for name, stamp in stamps.items():
+            if self._stamp(name) != stamp:
+                raise UnreadableLogError(
+                    f"{self}: {self.paths[name]} was changed while it was read. Run again once "
+                    "nothing writes to it any more."
+                )
+
+    def _stamp(self, name: str) -> tuple[int, ...]:
+        path = self.paths[name]
+        with reporting_damage(self, name):
+            if is_remote(path):
+                remote = path.stat()
+                return remote.length, remote.mtime
+            local = os.stat(path)
+            return local.st_ino, local.st_size, local.st_mtime_ns
 
     def __str__(self) -> str:
         return f"{self.game.name} run {self.run} checkpoint {self.number}"

@@ -24,7 +24,7 @@ def read_frames(checkpoint: Checkpoint) -> Frames:
       ReplayLogError: the file is damaged, unreadable or changed meanwhile.
     """
     frames = read_array(checkpoint.files, "observation", checkpoint.capacity)
-    checkpoint.check_unchanged()
+    checkpoint.files.check_unchanged(checkpoint.stamps)
     return frames
 
 
@@ -51,7 +51,7 @@ def find_black_frames(checkpoint: Checkpoint, rows: npt.NDArray[np.bool_]) -> np
             for row in np.flatnonzero(rows[start : start + len(piece)]):
                 black[start + row] = not piece[row].any()
         expect_end(stream)
-    checkpoint.check_unchanged()
+    checkpoint.files.check_unchanged(checkpoint.stamps)
     return black
 
 
@@ -128,7 +128,7 @@ class FrameReader:
             self._is_first_pass = False
         self._open_file.close()
         self._stream = None
-        self._checkpoint.check_unchanged()
+        self._checkpoint.files.check_unchanged(self._checkpoint.stamps)
 
     def _skip_to(self, row: int) -> None:
         scratch = np.empty((_AT_ONCE, *FRAME_SHAPE), np.uint8)

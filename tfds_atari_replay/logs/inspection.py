@@ -22,12 +22,14 @@ from tfds_atari_replay.threads import map_ahead
 class Report:
     """What a checkpoint holds. None stands for what its layout does not say, or was not read.
 
+    A folder that this user may not list has a report too, with `folder` and `damage` alone.
+
     Attributes:
+      folder: where its files are.
       game: as in `GAMES`.
       run: the run's number.
       checkpoint: the checkpoint's number.
       layout: `dopamine`, `d4rl_atari` or `rl_unplugged`.
-      folder: where its files are.
       capacity: rows in the ring.
       cursor: the row that would have been written next.
       cursor_is_assumed: whether the layout lacks `add_count`, which tells.
@@ -38,17 +40,17 @@ class Report:
       complete_episodes: how many of them go from a reset to a terminal.
       mean_return: of the complete ones, of clipped rewards; None if there are none.
       missing_files: names of files that a checkpoint needs.
-      damage: what is wrong with a file.
+      damage: what is wrong with a file, or with the folder.
       missing_before: numbers of absent checkpoints between the one before and this one.
       unwritten_laps: how many laps the logger never wrote between the one before and this one.
       repeated_rows: how many rows of a last dump the checkpoint before it holds too.
     """
 
-    game: str
-    run: int
-    checkpoint: int
-    layout: str
     folder: str
+    game: str | None = None
+    run: int | None = None
+    checkpoint: int | None = None
+    layout: str | None = None
     capacity: int | None = None
     cursor: int | None = None
     cursor_is_assumed: bool = False
@@ -79,17 +81,23 @@ def inspect(path: epath.PathLike, *, deep: bool = False) -> list[Report]:
         Unplugged's files only the first episode.
 
     Returns:
-      A report per checkpoint, by game, run, layout and number.
+      A report per checkpoint, by game, run, layout and number; then one per folder that cannot be
+      listed.
 
     Raises:
       FileNotFoundError: there are none.
     """
-    found = _find(path)
+    found, errors = _find(path)
     looks = map_ahead(lambda files: _look_at(files, deep), found)
     bar = tqdm.tqdm(looks, total=len(found), desc="Inspecting", unit=" checkpoint", disable=None)
     seen = list(zip(found, bar, strict=True))
     runs = itertools.groupby(seen, lambda one: (one[0].game.name, one[0].run, one[0].layout.name))
-    return [report for _, run in runs for report in _compare(list(run))]
+    reports = [report for _, run in runs for report in _compare(list(run))]
+    unlistable = (
+        Report(str(error.filename), damage=f"cannot be listed: {error.strerror or error}")
+        for error in errors
+    )
+    return [*reports, *unlistable]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +112,7 @@ class _Look:
         """Whether `add_count` is only the cursor, as it is in a run's last dump."""
         return (
             self.add_count is not None
-            and self.report.checkpoint > 0
+            and (self.report.checkpoint or 0) > 0
             and self.add_count < (self.report.capacity or 0)
         )
 
@@ -113,10 +121,10 @@ class _Look:
         """How many laps up to this dump were never written."""
         if self.add_count is None or not self.report.capacity:
             return 0
-        return max(self.add_count // self.report.capacity - self.report.checkpoint, 0)
+        return max(self.add_count // self.report.capacity - (self.report.checkpoint or 0), 0)
 
 
-def _find(path: epath.PathLike) -> list[CheckpointFiles]:
+def _find(path: epath.PathLike) -> tuple[list[CheckpointFiles], list[OSError]]:
     path = paths.open_path(path)
     places = [path]
     if not paths.is_remote(path):
@@ -125,13 +133,11 @@ def _find(path: epath.PathLike) -> list[CheckpointFiles]:
     for place in places:
         # The path may be the folder of a game, a run or its replay_logs.
         for root in (place, *list(place.parents)[:3]):
-            found = [
-                files
-                for files in layouts.find_all(root)
-                if epath.Path(files.folder).is_relative_to(place)
-            ]
-            if found:
-                return found
+            found, errors = layouts.find_all(root)
+            found = [f for f in found if epath.Path(f.folder).is_relative_to(place)]
+            errors = [e for e in errors if epath.Path(str(e.filename)).is_relative_to(place)]
+            if found or errors:
+                return found, errors
     raise FileNotFoundError(
         f"No replay logs in {path} ({paths.describe(path)}). Expected, in it or around it:\n"
         f"{layouts.DESCRIPTION}"
@@ -140,11 +146,11 @@ def _find(path: epath.PathLike) -> list[CheckpointFiles]:
 
 def _look_at(files: CheckpointFiles, deep: bool) -> _Look:
     report = Report(
+        os.fspath(files.folder),
         files.game.name,
         files.run,
         files.number,
         files.layout.name,
-        os.fspath(files.folder),
         missing_files=tuple(files.missing),
     )
     if files.missing:

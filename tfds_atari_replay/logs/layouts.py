@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -170,19 +171,34 @@ def find_run(root: epath.Path, game: Game, run: int) -> list[CheckpointFiles]:
     return []
 
 
-def find_all(root: epath.Path) -> list[CheckpointFiles]:
-    """Finds every checkpoint below a folder, by game, run, layout and number."""
+def find_all(root: epath.Path) -> tuple[list[CheckpointFiles], list[OSError]]:
+    """Finds every checkpoint below a folder, by game, run, layout and number.
+
+    Returns:
+      The checkpoints, and an error for each folder that this user may not list.
+    """
     runs: set[tuple[str, int, int]] = set()
+    found: list[CheckpointFiles] = []
+    errors: dict[str, OSError] = {}
+
+    @contextlib.contextmanager
+    def going_on() -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            errors[str(error.filename)] = error
+
     for order, layout in enumerate(LAYOUTS):
         for name in layout.folders:
-            for folder in children(root / name):
-                if folder.name in GAMES:
-                    runs |= {(folder.name, run, order) for run in layout.runs(folder)}
-    return [
-        files
-        for game, run, order in sorted(runs)
-        for files in LAYOUTS[order].find(root, GAMES[game], run)
-    ]
+            with going_on():
+                games = [folder for folder in children(root / name) if folder.name in GAMES]
+                for folder in games:
+                    with going_on():
+                        runs |= {(folder.name, run, order) for run in layout.runs(folder)}
+    for game, run, order in sorted(runs):
+        with going_on():
+            found += LAYOUTS[order].find(root, GAMES[game], run)
+    return found, list(errors.values())
 
 
 def _numbered(folder: epath.Path) -> set[int]:

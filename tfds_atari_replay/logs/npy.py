@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import os
+import stat
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -17,6 +19,7 @@ from etils import epath
 from isal import igzip
 
 from tfds_atari_replay.logs.errors import DamageError
+from tfds_atari_replay.logs.paths import is_remote
 
 _READ_AT_ONCE = 2**20
 # NumPy's own limit on the length of a header.
@@ -27,10 +30,25 @@ _MAX_RATIO = 1032
 
 
 @contextlib.contextmanager
-def open_gzip(path: epath.Path) -> Iterator[IO[bytes]]:
-    """Opens a gzip file for reading. ISA-L unpacks 4 times as fast as zlib."""
-    with path.open("rb") as file, igzip.open(file) as stream:  # type: ignore[no-untyped-call]
-        yield stream
+def open_gzip(path: epath.Path) -> Iterator[tuple[IO[bytes], int]]:
+    """Opens a gzip file for reading. ISA-L unpacks 4 times as fast as zlib.
+
+    Yields:
+      The stream, and the bytes that the packed file has.
+
+    Raises:
+      DamageError: it is something that nobody can tell the end of, such as a pipe.
+    """
+    if not is_remote(path):
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # A folder has an error of its own.
+            raise DamageError("expected a file, got a pipe, a socket or a device")
+    with path.open("rb") as file:
+        # Of the open file: another one may have its name by now.
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        with igzip.open(file) as stream:  # type: ignore[no-untyped-call]
+            yield stream, size
 
 
 @contextlib.contextmanager
@@ -43,9 +61,9 @@ def open_npy(path: epath.Path) -> Iterator[tuple[IO[bytes], np.dtype[Any], tuple
     Raises:
       DamageError: it is no .npy of numbers in C order, or promises more than it can hold.
     """
-    with open_gzip(path) as stream:
+    with open_gzip(path) as (stream, size):
         shape, dtype = _read_header(stream)
-        promised, most = dtype.itemsize * math.prod(shape), _MAX_RATIO * path.stat().length
+        promised, most = dtype.itemsize * math.prod(shape), _MAX_RATIO * size
         if promised > most:
             raise DamageError(
                 f"its header promises {promised:,} bytes, but a gzip file of its size holds at "

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 
 from etils import epath
+
+# `user:password@host` without `https://` before it, or with one slash, as a pathlib.Path leaves it.
+_FORGOTTEN_SCHEME = re.compile(r"(?![/.~]).*:.*@")
 
 
 def is_remote(path: epath.PathLike) -> bool:
@@ -24,8 +28,14 @@ def check_address(what: str, address: epath.PathLike) -> None:
     Raises:
       ValueError: it has a user name, a password, a query or a fragment.
     """
-    _, separator, rest = os.fspath(address).partition("://")
+    address = os.fspath(address)
+    _, separator, rest = address.partition("://")
     if not separator:
+        if _FORGOTTEN_SCHEME.match(address):
+            raise ValueError(
+                f"{what} must be a folder or begin with a scheme such as https://, and hold no "
+                "user name or password. (Put ./ before the name of a folder that has both : and @.)"
+            )
         return
     # A slash or an @ inside a password would mislead urllib, so look at all of it.
     host = rest.rpartition("@")[2].partition("/")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 # Most statuses from 400 to 499 mean that a file is not there, or not for us: without the right to
 # list a bucket, Google's storage answers 403 for files that do not exist; others answer 400 or 410.
 # These, like everything from 500 on, say nothing about the file.
-_UNDECIDED = (407, 408, 429)
+_UNDECIDED = (407, 408, 423, 425, 429)
 
 
 class UnreachableError(Exception):

@@ -52,9 +52,10 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
             checksum is compared after the last episode.
         """
         files = self.files
-        with reporting_damage(files, "episodes"), open_gzip(files.paths["episodes"]) as stream:
+        path = files.paths["episodes"]
+        with reporting_damage(files, "episodes"), open_gzip(path) as (stream, size):
             count = 0
-            for record in read_records(stream):
+            for record in read_records(stream, size):
                 features = parse_example(record)
                 if not count:
                     self._note_other_number(_read_integer(features, "checkpoint_idx"))
@@ -75,6 +76,7 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
 
     def rows(self) -> Rows:
         """Reads the steps of all episodes in time order; there is no padding."""
+        stamps = self.files.stamps()
         # The first pass leaves frames packed. It tells how many there are.
         episodes = [(e.action, e.reward, e.ends_in_terminal) for e in self.episodes()]
         actions, rewards, ended = zip(*episodes, strict=True)
@@ -85,11 +87,13 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
         frames = np.empty((len(terminal), *FRAME_SHAPE), np.uint8)
         row = 0
         for episode in self.episodes():
+            self.files.check_unchanged(stamps)  # Another file's episodes would not fit.
             stop = row + len(episode.action)
             for piece in episode.frames:
                 taken = piece[: stop - row]  # without the terminal frame
                 frames[row : row + len(taken)] = taken
                 row += len(taken)
+        self.files.check_unchanged(stamps)
         return Rows(frames, np.concatenate(actions), np.concatenate(rewards), terminal)
 
     def _note_other_number(self, number: int) -> None:

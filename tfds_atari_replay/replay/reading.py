@@ -57,7 +57,7 @@ def read_shard(path: pathlib.Path, number: int, file_format: str) -> Iterator[St
 
 def _read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
-        yield from read_records(stream)
+        yield from read_records(stream, path.stat().st_size)
 
 
 def _read_array_record(path: pathlib.Path) -> Iterator[bytes]:
