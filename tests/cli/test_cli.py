@@ -185,7 +185,7 @@ def test_summaries_unpack_no_frame(expert: Any, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(blocks, name, refuse)
     summaries = episodes_lib.summarize(expert)
     assert [(e.id, e.steps, e.score, e.is_complete) for e in summaries] == [
-        (0, 690, 21, False),
+        (0, 690, 17, False),
         (1, 729, 18, True),
         (2, 74, 2, False),
     ]
