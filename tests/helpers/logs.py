@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 import pathlib
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,15 +67,52 @@ def make_episodes(
     return truths
 
 
+Adds = list[tuple[int, int]]
+"""Per row that was added: episode, step; step is -1 in padding."""
+
+
 def write_log(folder: pathlib.Path, capacity: int, episodes: list[Truth]) -> list[list[Truth]]:
-    """Logs episodes one after the other; returns what each checkpoint holds of them.
+    """Logs episodes one after the other; returns what each checkpoint holds of them."""
+    adds, counts = log(folder, capacity, episodes)
+    return [_pieces(adds[max(0, count - capacity) : count], episodes) for count in counts]
+
+
+def write_run(
+    folder: pathlib.Path, capacity: int, episodes: list[Truth], kept: Callable[[int], bool]
+) -> list[list[Truth]]:
+    """Logs episodes and keeps some of the dumps.
+
+    Returns:
+      What is held of the episodes by all that is kept, without what is held twice, in lists between
+      which rows are lost.
+    """
+    adds, counts = log(folder, capacity, episodes)
+    held: list[list[int]] = []
+    for number, count in enumerate(counts):
+        if not kept(number):
+            for path in folder.glob(f"*_ckpt.{number}.gz"):
+                path.unlink()
+            continue
+        start = max(0, count - capacity)
+        if held and start <= held[-1][1]:
+            held[-1][1] = count
+        else:
+            held.append([start, count])
+    return [_pieces(adds[start:stop], episodes) for start, stop in held]
+
+
+def log(folder: pathlib.Path, capacity: int, episodes: list[Truth]) -> tuple[Adds, list[int]]:
+    """Logs episodes one after the other.
 
     The truth does not come from walking rings: a checkpoint dumped after n adds holds the adds from
     n - capacity to n.
+
+    Returns:
+      The rows, and after how many of them each checkpoint was dumped.
     """
     logger = ReplayLogger(folder, capacity)
-    adds: list[tuple[int, int]] = []  # per add: episode, step; step is -1 in padding
-    held = []
+    adds: Adds = []
+    counts = []
     for number, episode in enumerate(episodes):
         adds += [(number, -1)] * 3
         for step in range(len(episode.action)):
@@ -88,15 +126,15 @@ def write_log(folder: pathlib.Path, capacity: int, episodes: list[Truth]) -> lis
                 terminal,
             )
             if logger.num_dumps > dumps:
-                held.append(adds[-capacity:])
+                counts.append(len(adds))
     dumps = logger.num_dumps
     logger.close()
     if logger.num_dumps > dumps:
-        held.append(adds[-capacity:])
-    return [_pieces(checkpoint, episodes) for checkpoint in held]
+        counts.append(len(adds))
+    return adds, counts
 
 
-def _pieces(adds: list[tuple[int, int]], episodes: list[Truth]) -> list[Truth]:
+def _pieces(adds: Adds, episodes: list[Truth]) -> list[Truth]:
     pieces = []
     for number in sorted({number for number, _ in adds}):
         steps = [step for owner, step in adds if owner == number and step >= 0]

@@ -76,9 +76,38 @@ class Checkpoint:
         newest = slice(0, self.cursor)
         return (slice(self.cursor, self.capacity), newest) if self.is_full else (newest,)
 
+    @property
+    def num_rows(self) -> int:
+        """How many rows hold data."""
+        return self.capacity if self.is_full else self.cursor
+
     def in_time_order(self, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
         """Sorts the rows of one of its arrays, oldest first, and drops those never written."""
         return np.concatenate([array[rows] for rows in self.time_order])
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """Some of a checkpoint's rows: places `start` to `stop` in time order, oldest first."""
+
+    checkpoint: Checkpoint
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> Iterator[slice]:
+        """Where these rows lie in the files, in time order."""
+        place = 0
+        for rows in self.checkpoint.time_order:
+            start = max(rows.start, rows.start + self.start - place)
+            stop = min(rows.stop, rows.start + self.stop - place)
+            if start < stop:
+                yield slice(start, stop)
+            place += rows.stop - rows.start
+
+    def take(self, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+        """Takes these rows of one of the checkpoint's arrays, oldest first."""
+        return self.checkpoint.in_time_order(array)[self.start : self.stop]
 
 
 def open_checkpoint(files: CheckpointFiles) -> Checkpoint:

@@ -7,18 +7,24 @@ played through Dopamine's replay buffer and batch_rl's logger, compared with the
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay.logs.checkpoint import Checkpoint
+from tfds_atari_replay.logs.checkpoint import Checkpoint, Piece
 from tfds_atari_replay.logs.frames import FrameReader, find_black_frames, read_frames
 from tfds_atari_replay.logs.records import Episode, Frames, Outline, Rows
 
 PADDING_ROWS = 3
 """Zero rows that Dopamine adds before each episode: its stack size less one."""
+
+_SCALARS = ("action", "reward", "terminal")
+
+_FEW_ROWS = 1000
+"""Fewer rows than this may be the same by chance but for their frames."""
 
 _logger = logging.getLogger(__name__)
 
@@ -38,34 +44,83 @@ class Span:
         return self.starts_at_reset and self.ends_in_terminal
 
 
-def read_episodes(checkpoint: Checkpoint, frames_at_once: int = 64) -> Iterator[Episode]:
-    """Yields the episodes of a checkpoint, oldest first.
+@dataclasses.dataclass(frozen=True)
+class Play:
+    """Rows that were played one after the other, of one checkpoint or of several that join.
+
+    Attributes:
+      pieces: where the rows are, oldest first.
+      follows_terminal: whether the row before the first is known to end an episode.
+    """
+
+    pieces: Sequence[Piece]
+    follows_terminal: bool = False
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> Play:
+        """All rows of a checkpoint."""
+        return cls([Piece(checkpoint, 0, checkpoint.num_rows)])
+
+    @functools.cached_property
+    def action(self) -> npt.NDArray[np.int32]:
+        """What was done, int32 (rows,)."""
+        return np.concatenate([piece.take(piece.checkpoint.action) for piece in self.pieces])
+
+    @functools.cached_property
+    def reward(self) -> npt.NDArray[np.float32]:
+        """What it gave, float32 (rows,)."""
+        return np.concatenate([piece.take(piece.checkpoint.reward) for piece in self.pieces])
+
+    @functools.cached_property
+    def terminal(self) -> npt.NDArray[np.bool_]:
+        """Whether it ended the episode, bool (rows,)."""
+        return np.concatenate([piece.take(piece.checkpoint.terminal) for piece in self.pieces])
+
+    @functools.cached_property
+    def may_be_padding(self) -> npt.NDArray[np.bool_]:
+        """Whether a row is padding if its frame is black, bool (rows,)."""
+        is_zero: npt.NDArray[np.bool_] = (self.action == 0) & (self.reward == 0) & ~self.terminal
+        return is_zero
+
+    def stretches(self) -> Iterator[tuple[int, int]]:
+        """Yields first row and end of each stretch from one terminal to the next."""
+        first = 0
+        for stop in [*(np.flatnonzero(self.terminal) + 1).tolist(), len(self.terminal)]:
+            yield first, stop
+            first = stop
+
+
+def read_episodes(
+    played: Checkpoint | Play, frames_at_once: int = 64, *, first_index: int = 0
+) -> Iterator[Episode]:
+    """Yields the episodes of a checkpoint, or of what was played, oldest first.
 
     Every row except Dopamine's padding is in exactly one episode. Frames are streamed: take those
     of an episode before asking for the next one; the rest is skipped.
 
     Padding is the zero rows before an episode, at most three: a fourth is a black frame. At the
-    checkpoint's beginning it says that an episode starts there. Without any, the rows continue an
-    episode that began in an older checkpoint. (Where a lap ended right after the padding, no file
-    says that the episode starts here, so it counts as a continuation.)
+    beginning it says that an episode starts there. Without any, the rows continue an episode that
+    began before them. (Where a lap ended right after the padding, no file says that the episode
+    starts here, so it counts as a continuation.)
 
     Args:
-      checkpoint: what to read.
+      played: what to read.
       frames_at_once: how many frames `Episode.frames` yields at a time.
+      first_index: the first episode's `index`.
 
     Raises:
-      ReplayLogError: while reading, if the file of the frames is damaged, unreadable or changed.
+      ReplayLogError: while reading, if a file of frames is damaged, unreadable or changed.
     """
-    if checkpoint.add_count is None:
-        _logger.warning(
-            "%s: %s holds no add_count. Assuming a dump at the end of a lap. If it is the run's "
-            "last dump, its cursor is unknown, and somewhere two episodes are joined.",
-            checkpoint.files,
-            checkpoint.files.folder,
-        )
-    action = checkpoint.in_time_order(checkpoint.action)
-    reward = checkpoint.in_time_order(checkpoint.reward)
-    with FrameReader(checkpoint) as reader:
+    play = played if isinstance(played, Play) else Play.of(played)
+    for piece in play.pieces:
+        if piece.checkpoint.add_count is None:
+            _logger.warning(
+                "%s: %s holds no add_count. Assuming a dump at the end of a lap. If it is the "
+                "run's last dump, its cursor is unknown, and somewhere two episodes are joined.",
+                piece.checkpoint.files,
+                piece.checkpoint.files.folder,
+            )
+    with FrameReader(play.pieces) as reader:
 
         def skip_if_black(_: int) -> bool:
             if reader.peek().any():
@@ -73,38 +128,39 @@ def read_episodes(checkpoint: Checkpoint, frames_at_once: int = 64) -> Iterator[
             reader.read(1)
             return True
 
-        for index, span in enumerate(find_spans(checkpoint, skip_if_black)):
+        for index, span in enumerate(find_spans(play, skip_if_black), first_index):
             frames = _take(reader, span.stop - span.start, frames_at_once)
             yield Episode(
                 index,
                 span.starts_at_reset,
                 span.ends_in_terminal,
-                action[span.start : span.stop],
-                reward[span.start : span.stop],
+                play.action[span.start : span.stop],
+                play.reward[span.start : span.stop],
                 frames,
             )
             for _ in frames:  # what the caller left
                 pass
 
 
-def find_spans(checkpoint: Checkpoint, is_black: Callable[[int], bool]) -> Iterator[Span]:
-    """Yields where the episodes of a checkpoint lie, oldest first, padding left out.
+def find_spans(play: Play, is_black: Callable[[int], bool]) -> Iterator[Span]:
+    """Yields where the episodes lie, oldest first, padding left out.
 
     Args:
-      checkpoint: where to look; its frames are not read.
-      is_black: says whether the frame at a place in time is zero throughout. It is called in time
-        order, and only for rows that are padding if so.
+      play: where to look; its frames are not read.
+      is_black: says whether the frame of a row is zero throughout. It is called in time order, and
+        only for rows that are padding if so.
     """
-    terminal = checkpoint.in_time_order(checkpoint.terminal)
-    may_be_padding = _may_be_padding(checkpoint)
-    for first, stop in _stretches(terminal):
+    for first, stop in play.stretches():
         start = first
         limit = min(first + PADDING_ROWS, stop)
-        while start < limit and may_be_padding[start] and is_black(start):
+        while start < limit and play.may_be_padding[start] and is_black(start):
             start += 1
         if start < stop:
             # After a terminal comes a reset, whatever the padding.
-            yield Span(start, stop, start > first or first > 0, bool(terminal[stop - 1]))
+            follows_terminal = first > 0 or play.follows_terminal
+            yield Span(
+                start, stop, start > first or follows_terminal, bool(play.terminal[stop - 1])
+            )
 
 
 def outline(checkpoint: Checkpoint, *, deep: bool) -> Outline:
@@ -113,43 +169,28 @@ def outline(checkpoint: Checkpoint, *, deep: bool) -> Outline:
     Raises:
       ReplayLogError: with `deep`, if the file of the frames is damaged, unreadable or changed.
     """
+    play = Play.of(checkpoint)
     if deep:
         row_of = checkpoint.in_time_order(np.arange(checkpoint.capacity))
-        black = find_black_frames(checkpoint, _rows_to_look_at(checkpoint, row_of))
-        spans = list(find_spans(checkpoint, lambda place: bool(black[row_of[place]])))
+        black = find_black_frames(checkpoint, _rows_to_look_at(play, row_of))
+        spans = list(find_spans(play, lambda row: bool(black[row_of[row]])))
     else:
-        spans = list(find_spans(checkpoint, lambda _: True))
-    reward = checkpoint.in_time_order(checkpoint.reward)
+        spans = list(find_spans(play, lambda _: True))
+    reward = play.reward
     return Outline(
         lengths=np.array([span.stop - span.start for span in spans], np.int64),
         returns=np.array([reward[span.start : span.stop].sum(dtype=float) for span in spans]),
         is_complete=np.array([span.is_complete for span in spans], np.bool_),
         # After a terminal, three rows are padding for sure. Only at the beginning may such rows be
         # the middle of an episode.
-        is_exact=deep or not _may_be_padding(checkpoint)[0],
+        is_exact=deep or not play.may_be_padding[0],
     )
 
 
-def _may_be_padding(checkpoint: Checkpoint) -> npt.NDArray[np.bool_]:
-    """Finds the rows, in time order, that are padding if their frame is black."""
-    is_zero = (checkpoint.action == 0) & (checkpoint.reward == 0) & ~checkpoint.terminal
-    return checkpoint.in_time_order(is_zero)
-
-
-def _stretches(terminal: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Yields first row and end of each stretch from one terminal to the next, in time order."""
-    first = 0
-    for stop in [*(np.flatnonzero(terminal) + 1).tolist(), len(terminal)]:
-        yield first, stop
-        first = stop
-
-
-def _rows_to_look_at(
-    checkpoint: Checkpoint, row_of: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
-    """Marks the rows of the file whose frames decide where an episode starts."""
-    chosen = np.zeros(checkpoint.capacity, np.bool_)
-    for first, stop in _stretches(checkpoint.in_time_order(checkpoint.terminal)):
+def _rows_to_look_at(play: Play, row_of: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Marks the rows of a checkpoint's file whose frames decide where an episode starts."""
+    chosen = np.zeros(play.pieces[0].checkpoint.capacity, np.bool_)
+    for first, stop in play.stretches():
         chosen[row_of[first : min(first + PADDING_ROWS, stop)]] = True
     return chosen
 
@@ -167,14 +208,20 @@ def read_rows(checkpoint: Checkpoint) -> Rows:
 def count_repeated(before: Checkpoint, last: Checkpoint) -> int:
     """Counts the rows of a run's last dump that the checkpoint before it holds too.
 
-    These are its oldest, rows cursor to capacity - 2: since the checkpoint before, one row was
-    written behind them, then those before the cursor. 0 if a lap between the two was never
-    written, which shows in the rows themselves.
+    These are its oldest: what was written since is as many rows as the cursor moved on, and nothing
+    if a run ended right after a dump. 0 if a lap between the two was never written, which shows in
+    the rows themselves.
     """
-    rows = slice(last.cursor, last.capacity - 1)
-    names = ("action", "reward", "terminal")
-    same = all(np.array_equal(getattr(before, n)[rows], getattr(last, n)[rows]) for n in names)
-    return rows.stop - rows.start if same and rows.start < rows.stop else 0
+    count = last.capacity - (last.cursor - before.cursor) % last.capacity
+    # Where nothing followed the first dump, the last one's oldest row was never written.
+    shared = min(count, before.num_rows)
+    old = Play([Piece(before, before.num_rows - shared, before.num_rows)])
+    new = Play([Piece(last, count - shared, count)])
+    same = all(np.array_equal(getattr(old, n), getattr(new, n)) for n in _SCALARS)
+    if same and count < _FEW_ROWS:
+        with FrameReader(old.pieces) as some, FrameReader(new.pieces) as others:
+            same = np.array_equal(some.read(shared), others.read(shared))
+    return count if same else 0
 
 
 def _take(reader: FrameReader, count: int, at_once: int) -> Iterator[Frames]:

@@ -21,6 +21,11 @@ Stamps: TypeAlias = Mapping[str, tuple[int, ...]]
 """By name, what distinguishes a file from one that takes its place later."""
 
 
+def portable(stamps: Stamps) -> Stamps:
+    """Returns stamps that hold on every machine that sees the files: sizes and times."""
+    return {name: stamp[-2:] for name, stamp in stamps.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class CheckpointFiles:
     """Where the files of one checkpoint are.
@@ -56,13 +61,21 @@ class CheckpointFiles:
           FileNotFoundError: a file is missing.
           ReplayLogError: a file is damaged, unreadable, or not what its name says.
         """
+        self.check_complete()
+        return self.layout.open(self)
+
+    def check_complete(self) -> None:
+        """Checks that no file is absent.
+
+        Raises:
+          FileNotFoundError: one is.
+        """
         if self.missing:
             raise FileNotFoundError(
                 f"{self}: no file for {self.missing[0]!r} in {self.folder}, only for "
                 f"{', '.join(sorted(self.paths)) or 'nothing'}. A checkpoint needs "
                 f"{', '.join(self.layout.needed)}; copy the missing file there."
             )
-        return self.layout.open(self)
 
     def stamps(self) -> Stamps:
         """Returns stamps of all files; take them before reading.
@@ -82,7 +95,7 @@ class CheckpointFiles:
           UnreadableLogError: a file was changed or replaced.
         """
         for name, stamp in stamps.items():
-            if self._stamp(name) != stamp:
+            if self._stamp(name)[-len(stamp) :] != stamp:
                 raise UnreadableLogError(
                     f"{self}: {self.paths[name]} was changed while it was read. Run again once "
                     "nothing writes to it any more."
@@ -95,6 +108,7 @@ class CheckpointFiles:
                 remote = path.stat()
                 return remote.length, remote.mtime
             local = os.stat(path)
+            # The inode first: other machines may see another one; see `portable`.
             return local.st_ino, local.st_size, local.st_mtime_ns
 
     def __str__(self) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+from collections.abc import Iterable
 from types import TracebackType
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay.logs.checkpoint import Checkpoint, open_array, read_array
+from tfds_atari_replay.logs.checkpoint import Checkpoint, Piece, open_array, read_array
 from tfds_atari_replay.logs.errors import reporting_damage
 from tfds_atari_replay.logs.npy import expect_end, read_into
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
@@ -55,18 +57,29 @@ def find_black_frames(checkpoint: Checkpoint, rows: npt.NDArray[np.bool_]) -> np
     return black
 
 
-class FrameReader:
-    """Reads a checkpoint's frames in time order, a few at a time. A context manager.
+@dataclasses.dataclass(frozen=True)
+class _Segment:
+    """Rows that lie behind each other in a file."""
 
-    The oldest rows of a ring lie behind the newest, so the file is read in two passes. The first
-    goes to the very end, where gzip's checksum is compared; for a dump at the end of a lap that
-    happens before the second frame is returned.
+    checkpoint: Checkpoint
+    rows: slice
+    is_first_pass: bool
+
+
+class FrameReader:
+    """Reads the frames of pieces in time order, a few at a time. A context manager.
+
+    The oldest rows of a ring lie behind the newest, so a whole one is read in two passes. The first
+    over each file goes to the very end, where gzip's checksum is compared; for a dump at the end of
+    a lap that happens before the second frame is returned.
     """
 
-    def __init__(self, checkpoint: Checkpoint):
-        self._checkpoint = checkpoint
-        self._segments = [rows for rows in checkpoint.time_order if rows.start < rows.stop]
-        self._is_first_pass = True
+    def __init__(self, pieces: Iterable[Piece]):
+        self._segments = [
+            _Segment(piece.checkpoint, rows, is_first_pass=not number)
+            for piece in pieces
+            for number, rows in enumerate(piece.rows)
+        ]
         self._open_file = contextlib.ExitStack()
         self._stream: IO[bytes] | None = None
         self._row = 0  # the next in `_stream`
@@ -102,33 +115,33 @@ class FrameReader:
         done = 0
         if self._peeked is not None and count:
             frames[0], self._peeked, done = self._peeked, None, 1
-        files = self._checkpoint.files
-        with reporting_damage(files, "observation"):
-            while done < count:
-                segment = self._segments[0]
-                if self._stream is None:
-                    self._stream, _ = self._open_file.enter_context(
-                        open_array(files, "observation")
-                    )
-                    self._row = 0
-                    self._skip_to(segment.start)
-                taken = min(count - done, segment.stop - self._row)
+        while done < count:
+            segment = self._segments[0]
+            with reporting_damage(segment.checkpoint.files, "observation"):
+                self._go_to(segment)
+                taken = min(count - done, segment.rows.stop - self._row)
                 self._fill(frames[done : done + taken])
                 done += taken
-                if self._row == segment.stop:
-                    self._end_segment()
+                if self._row == segment.rows.stop:
+                    self._end(segment)
         return frames
 
-    def _end_segment(self) -> None:
+    def _go_to(self, segment: _Segment) -> None:
+        if self._stream is None:
+            files = segment.checkpoint.files
+            self._stream, _ = self._open_file.enter_context(open_array(files, "observation"))
+            self._row = 0
+            self._skip_to(segment.rows.start)
+
+    def _end(self, segment: _Segment) -> None:
         del self._segments[0]
-        if self._is_first_pass:
-            self._skip_to(self._checkpoint.capacity)
+        if segment.is_first_pass:
+            self._skip_to(segment.checkpoint.capacity)
             assert self._stream is not None
             expect_end(self._stream)
-            self._is_first_pass = False
         self._open_file.close()
         self._stream = None
-        self._checkpoint.files.check_unchanged(self._checkpoint.stamps)
+        segment.checkpoint.files.check_unchanged(segment.checkpoint.stamps)
 
     def _skip_to(self, row: int) -> None:
         scratch = np.empty((_AT_ONCE, *FRAME_SHAPE), np.uint8)
