@@ -3,17 +3,19 @@
 Other modules import such names from here only. `tests/test_tfds.py` has a contract test for each,
 which says what breaks if TFDS changes it.
 
-Besides these, `AtariReplay` overrides two private methods of TFDS's builder,
-`_create_builder_config` and `_make_download_manager`, and sets `url_infos` and `_checksums_path`.
+Besides these, `AtariReplay` overrides three private methods of TFDS's builder,
+`_create_builder_config`, `_make_download_manager` and `_download_and_prepare`, calls
+`_get_filename_template`, and sets `url_infos` and `_checksums_path`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
+from tensorflow_datasets.core import example_serializer, file_adapters
 from tensorflow_datasets.core.data_sources.python import PythonDataSource
 from tensorflow_datasets.core.download.checksums import (
     UrlInfo,
@@ -40,6 +42,7 @@ __all__ = [
     "load_url_infos",
     "manual_dir_of",
     "save_url_infos",
+    "write_examples",
 ]
 
 
@@ -59,6 +62,28 @@ def manual_dir_of(manager: tfds.download.DownloadManager) -> epath.Path | None:
         path = getattr(manager, "_manual_dir", None)
         # If the user named none, TFDS falls back to this.
         return None if path == manager.download_dir / "manual" else path
+
+
+def write_examples(
+    path: epath.Path, file_format: str, features: Any, examples: Iterable[tuple[Any, Any]]
+) -> None:
+    """Writes one file of a dataset.
+
+    Args:
+      path: of the file.
+      file_format: its TFDS name, such as `tfrecord`.
+      features: of the dataset.
+      examples: key and example each; taken one at a time.
+    """
+    serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
+    adapter = file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat.from_value(file_format)]
+    adapter.write_examples(
+        path,
+        (
+            (key, serializer.serialize_example(features.encode_example(example)))
+            for key, example in examples
+        ),
+    )
 
 
 def let_partial_decoding_select_from(nested: type[tfds.features.Dataset]) -> None:

@@ -6,6 +6,7 @@ deletions, concurrent builds, and checks before a build starts.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import functools
@@ -14,10 +15,11 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import filelock
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_atari_replay import _extras, _tfds, blocks, configs, downloads, schema
+from tfds_atari_replay import _extras, _tfds, blocks, configs, downloads, schema, shards
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs import layouts, paths, sources
 from tfds_atari_replay.logs.files import OpenedCheckpoint
@@ -52,17 +54,19 @@ _logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class AtariReplayConfig(tfds.core.BuilderConfig):
-    """One checkpoint of one run of one game.
+    """One checkpoint of one run of one game, or the whole run.
 
     Attributes:
       game: as in `GAMES`.
       run: 1 to 5; `v0` in a config's name is run 1.
       checkpoints: the checkpoint's number; of several, the first that exists.
+      is_whole_run: whether it is all checkpoints that exist, joined.
     """
 
     game: str = ""
     run: int = 1
     checkpoints: tuple[int, ...] = ()
+    is_whole_run: bool = False
 
 
 class _Registry:
@@ -84,6 +88,7 @@ class AtariReplay(tfds.core.GeneratorBasedBuilder):
             game=source.game.name,
             run=source.run,
             checkpoints=source.checkpoints,
+            is_whole_run=source.is_whole_run,
         )
         for source in configs.all_sources()
     ]
@@ -128,7 +133,26 @@ own, in one of the layouts
         file_format: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Like TFDS's, but recovers from interrupted deletions and tolerates concurrent builds."""
+        """Like TFDS's, but recovers from interrupted deletions and tolerates concurrent builds.
+
+        Of a whole run, a second process waits for the first: it would work on the same shards.
+        """
+        with self._lock() if self.builder_config.is_whole_run else contextlib.nullcontext():
+            self._prepare(download_config, file_format, **kwargs)
+
+    def _lock(self) -> contextlib.AbstractContextManager[Any]:
+        folder = self.data_path.parent
+        if paths.is_remote(folder):
+            return contextlib.nullcontext()
+        folder.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(folder / f"{_tfds.INCOMPLETE}run.lock")
+
+    def _prepare(
+        self,
+        download_config: tfds.download.DownloadConfig | None,
+        file_format: Any,
+        **kwargs: Any,
+    ) -> None:
         mode = (download_config or tfds.download.DownloadConfig()).download_mode
         exists = self.data_path.exists()
         if not exists or mode.overwrite_dataset or not self._is_whole():
@@ -189,6 +213,42 @@ own, in one of the layouts
                 registry = downloads.registry_to_write(self.data_dir_root)
                 downloads.record_checksums(self._checksums_path, registry)
 
+    def _download_and_prepare(
+        self, dl_manager: tfds.download.DownloadManager, download_config: Any
+    ) -> None:
+        if self.builder_config.is_whole_run:
+            self._write_run(dl_manager, download_config)
+        else:
+            super()._download_and_prepare(dl_manager, download_config)
+
+    def _write_run(self, dl_manager: tfds.download.DownloadManager, download_config: Any) -> None:
+        config = self.builder_config
+        if download_config.max_examples_per_split is not None:
+            raise ValueError(
+                f"max_examples_per_split is not for whole runs (got "
+                f"{download_config.max_examples_per_split} for {config.name}): its shards are "
+                "whole checkpoints. Build one checkpoint, or read a slice such as train[:1%]."
+            )
+        located = sources.locate_run(
+            GAMES[config.game], config.run, manual_dir=_tfds.manual_dir_of(dl_manager)
+        )
+        run = downloads.join_located(located, functools.partial(self._download, dl_manager))
+        if run.gaps:
+            _logger.warning("%s: %s", config.name, run.describe_gaps())
+        split, transitions = shards.write_run(
+            run,
+            self._get_filename_template("train"),
+            self.info.file_format.value,
+            version=str(self.version),
+            is_download=located[0].is_download,
+            runner=download_config.beam_runner,
+            options=download_config.beam_options,
+        )
+        self.info.set_splits(tfds.core.SplitDict([split]))
+        self.info.metadata.update(
+            run.metadata(), source=located[0].files.layout.name, transitions=transitions
+        )
+
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         config = self.builder_config
         located = sources.locate(
@@ -215,12 +275,14 @@ own, in one of the layouts
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         number = located.files.number
         transitions = 0
-        for episode in downloads.watched(located, opened.episodes(blocks.BLOCK_LENGTH)):
+        for episode in downloads.watched(
+            opened.episodes(blocks.BLOCK_LENGTH), is_download=located.is_download
+        ):
             transitions += len(episode.action)
             # Updated at every episode, since TFDS may stop early (max_examples_per_split).
             self.info.metadata["transitions"] = transitions
             # TFDS takes the frames when it writes the example, outside of this function.
-            frames = downloads.watched(located, episode.frames)
+            frames = downloads.watched(episode.frames, is_download=located.is_download)
             example = schema.to_rlds(dataclasses.replace(episode, frames=frames), number)
             yield f"{number}_{episode.index}", example
 

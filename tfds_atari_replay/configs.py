@@ -16,8 +16,10 @@ SPLITS: dict[str, tuple[int, ...]] = {
     "medium": (10,),
     "expert": LAST,
     **{f"epoch_{number}": (number,) for number in range(51)},
+    "full": tuple(range(51)),
 }
-"""Checkpoint by split. Of several numbers, the first that exists. The names are d4rl-atari's."""
+"""Checkpoint by split. Of several numbers, the first that exists; in `full`, all that exist. The
+names are d4rl-atari's, except `full`."""
 
 RUNS = (1, 2, 3, 4, 5)
 
@@ -43,16 +45,23 @@ class Source:
 
     @property
     def checkpoints(self) -> tuple[int, ...]:
-        """The checkpoint's number. Of several, the first that exists."""
+        """The checkpoint's number. Of several, the first that exists, or all of a whole run."""
         return SPLITS[self.split]
 
+    @property
+    def is_whole_run(self) -> bool:
+        """Whether it is all checkpoints of the run, joined."""
+        return self.split == "full"
+
     def __str__(self) -> str:
+        if self.is_whole_run:
+            return f"{self.game.name}, run {self.run}, all checkpoints"
         numbers = " or ".join(map(str, self.checkpoints))
         return f"{self.game.name}, run {self.run}, checkpoint {numbers}"
 
 
 def all_sources() -> Iterator[Source]:
-    """Yields what every config stands for: 60 games, 54 splits, 5 runs."""
+    """Yields what every config stands for: 60 games, 55 splits, 5 runs."""
     for game in GAMES.values():
         for split in SPLITS:
             for run in RUNS:
@@ -62,7 +71,7 @@ def all_sources() -> Iterator[Source]:
 def explain_unknown(name: str) -> str:
     """Says that there is no config of this name, and which ones are close to it."""
 
-    # Comparing with all 16,200 names takes difflib seconds, so the game comes first.
+    # Comparing with all 16,500 names takes difflib seconds, so the game comes first.
     def likeness(game: Game) -> float:
         return difflib.SequenceMatcher(a=game.rom, b=name[: len(game.rom)]).ratio()
 
@@ -72,6 +81,6 @@ def explain_unknown(name: str) -> str:
     hint = f" Did you mean {', '.join(close)}?" if close else ""
     return (
         f"Unknown config {name!r} of atari_replay.{hint} Names are <game>_<split>_v<seed>: a game "
-        "of tfds_atari_replay.GAMES in snake_case; mixed, medium, expert or epoch_0 to epoch_50; "
-        "v0 to v4."
+        "of tfds_atari_replay.GAMES in snake_case; mixed, medium, expert, epoch_0 to epoch_50 or "
+        "full; v0 to v4."
     )

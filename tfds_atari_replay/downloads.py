@@ -15,7 +15,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import filelock
@@ -26,6 +26,7 @@ from tfds_atari_replay import _tfds
 from tfds_atari_replay.logs.errors import ReplayLogError, UnreadableLogError
 from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
 from tfds_atari_replay.logs.paths import is_remote
+from tfds_atari_replay.logs.runs import Run
 from tfds_atari_replay.logs.sources import Located
 
 _Item = TypeVar("_Item")
@@ -53,8 +54,26 @@ def open_located(
     """
     located = located.fetch(download)
     check_dummy_data(located.files)
-    with deleting_if_damaged(located):
+    with deleting_if_damaged(located.is_download):
         return located, located.files.open()
+
+
+def join_located(
+    located: Sequence[Located], download: Callable[[dict[str, str]], Mapping[str, epath.Path]]
+) -> Run:
+    """Downloads the files of a run if need be, checks and joins them.
+
+    Raises:
+      OSError: a download failed, or a file is missing.
+      ReplayLogError: a file is damaged, or checkpoints are not of one run. If the damaged one was a
+        download, it is deleted.
+      ValueError: copies of this layout cannot be joined.
+    """
+    checkpoints = [one.fetch(download).files for one in located]
+    for files in checkpoints:
+        check_dummy_data(files)
+    with deleting_if_damaged(located[0].is_download):
+        return checkpoints[0].layout.join(checkpoints)
 
 
 def download(manager: tfds.download.DownloadManager, urls: dict[str, str]) -> dict[str, epath.Path]:
@@ -93,25 +112,28 @@ def default_manager() -> tfds.download.DownloadManager:
     )
 
 
-def watched(located: Located, items: Iterable[_Item]) -> Iterator[_Item]:
-    """Yields what is read from a checkpoint; see `deleting_if_damaged`."""
-    with deleting_if_damaged(located):
+def watched(items: Iterable[_Item], *, is_download: bool) -> Iterator[_Item]:
+    """Yields what is read from checkpoints; see `deleting_if_damaged`."""
+    with deleting_if_damaged(is_download):
         yield from items
 
 
 @contextlib.contextmanager
-def deleting_if_damaged(located: Located) -> Iterator[None]:
-    """Deletes downloaded files from TFDS's cache if reading them reveals damage.
+def deleting_if_damaged(is_download: bool) -> Iterator[None]:
+    """Deletes the files of a checkpoint from TFDS's cache if reading them reveals damage.
 
     A server may send half a file and call it whole. Kept in the cache, it would fail forever.
+
+    Args:
+      is_download: whether what is read are downloads. The user's own files are left alone.
     """
     try:
         yield
     except UnreadableLogError:
         raise
-    except ReplayLogError:
-        if located.is_download:
-            for path in located.files.paths.values():
+    except ReplayLogError as error:
+        if is_download and error.files is not None:
+            for path in error.files.paths.values():
                 # TFDS considers a file cached if both of these exist.
                 for part in (_tfds.get_info_path(path), path):
                     part.unlink(missing_ok=True)

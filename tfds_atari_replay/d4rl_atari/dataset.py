@@ -35,7 +35,7 @@ def read_dataset(source: Source, *, stack: bool) -> dict[str, Any]:
     located, checkpoint = downloads.open_located(
         located, lambda urls: downloads.download(downloads.default_manager(), urls)
     )
-    with downloads.deleting_if_damaged(located):
+    with downloads.deleting_if_damaged(located.is_download):
         rows = checkpoint.rows()
     return {
         "observations": (

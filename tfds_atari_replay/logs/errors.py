@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 class ReplayLogError(ValueError):
-    """A replay log is damaged, or is not what its name says."""
+    """A replay log is damaged, or is not what its name says.
+
+    Attributes:
+      files: the checkpoint, if the error is about one of its files.
+    """
+
+    files: CheckpointFiles | None = None
 
 
 class UnreadableLogError(ReplayLogError):
@@ -52,9 +58,11 @@ def reporting_damage(files: CheckpointFiles, name: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise ReplayLogError(
+        damage = ReplayLogError(
             f"{files}: {files.paths[name]} is damaged or not a log: {error}. {files.if_damaged}"
-        ) from error
+        )
+        damage.files = files
+        raise damage from error
     except OSError as error:
         raise UnreadableLogError(
             f"{files}: {files.paths[name]} cannot be read: {error.strerror or error}. Expected a "

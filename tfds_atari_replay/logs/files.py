@@ -6,7 +6,7 @@ import abc
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from etils import epath
 
@@ -14,6 +14,9 @@ from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs.errors import UnreadableLogError, reporting_damage
 from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.logs.records import Episode, Outline, Rows
+
+if TYPE_CHECKING:
+    from tfds_atari_replay.logs.runs import Run
 
 FilesByName: TypeAlias = dict[str, epath.Path]
 
@@ -173,6 +176,7 @@ class Layout(abc.ABC):
       example: a path in this layout, with a note on who uses it.
       needed: the names of the files that every copy has.
       folders: subfolders to search, in order; the first with a run wins.
+      can_be_joined: whether the checkpoints of a run make up a whole run.
     """
 
     name: ClassVar[str]
@@ -180,6 +184,10 @@ class Layout(abc.ABC):
     example: ClassVar[str]
     needed: ClassVar[tuple[str, ...]]
     folders: ClassVar[tuple[str, ...]]
+    can_be_joined: ClassVar[bool] = True
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
     def find(self, root: epath.Path, game: Game, run: int) -> list[CheckpointFiles]:
         """Finds the checkpoints of a run below a folder, in order; incomplete ones too."""
@@ -204,6 +212,16 @@ class Layout(abc.ABC):
     @abc.abstractmethod
     def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
         """Opens a checkpoint that lacks no file; see `CheckpointFiles.open`."""
+
+    @abc.abstractmethod
+    def join(self, checkpoints: Sequence[CheckpointFiles]) -> Run:
+        """Joins the checkpoints of a run, given by number, as far as the layout allows.
+
+        Raises:
+          FileNotFoundError: a file is missing.
+          ReplayLogError: a file is damaged, or checkpoints are not of one run.
+          ValueError: copies of this layout cannot be joined.
+        """
 
     def run_folder(self, folder: str) -> str:
         """Returns the folder of a run, given the folder of one of its checkpoints."""

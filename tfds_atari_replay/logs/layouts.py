@@ -16,7 +16,8 @@ from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES, Checkpoint, open_chec
 from tfds_atari_replay.logs.files import CheckpointFiles, FilesByName, Layout, OpenedCheckpoint
 from tfds_atari_replay.logs.paths import children
 from tfds_atari_replay.logs.records import Episode, Outline, Rows
-from tfds_atari_replay.logs.unplugged import UnpluggedCheckpoint
+from tfds_atari_replay.logs.runs import Run, join_rings
+from tfds_atari_replay.logs.unplugged import UnpluggedCheckpoint, join_files
 
 # As the programs write numbers, and in no other way: `ckpt.01` next to `ckpt.1` is no checkpoint 1.
 _NUMBER = "0|[1-9][0-9]*"
@@ -75,6 +76,9 @@ class DopamineLayout(Layout):
     def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
         return _RingCheckpoint(open_checkpoint(files))
 
+    def join(self, checkpoints: Sequence[CheckpointFiles]) -> Run:
+        return join_rings(checkpoints)
+
     def _files(self, folder: epath.Path, run: int) -> dict[int, FilesByName]:
         found: dict[int, FilesByName] = {}
         for path in children(folder / str(run) / "replay_logs"):
@@ -93,6 +97,7 @@ class D4rlAtariLayout(Layout):
     )
     needed = ARRAY_NAMES
     folders = ("", "dqn")
+    can_be_joined = False
 
     def runs(self, folder: epath.Path) -> set[int]:
         return _numbered(folder)
@@ -105,6 +110,16 @@ class D4rlAtariLayout(Layout):
 
     def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
         return _RingCheckpoint(open_checkpoint(files))
+
+    def join(self, checkpoints: Sequence[CheckpointFiles]) -> Run:
+        some = checkpoints[0]
+        raise ValueError(
+            f"{some.game.name} run {some.run} cannot be joined from {self.title} in "
+            f"{self.run_folder(os.fspath(some.folder))}: it lacks add_count, which says whether a "
+            "lap is lost between two checkpoints, and which rows of the last dump are repeated. "
+            "Build single checkpoints (epoch_0 to epoch_50), or take a copy with the "
+            "add_count_ckpt.*.gz files, of 100 bytes each, in Dopamine's layout."
+        )
 
     def _files(self, folder: epath.Path, run: int) -> dict[int, FilesByName]:
         found: dict[int, FilesByName] = {}
@@ -136,6 +151,9 @@ class UnpluggedLayout(Layout):
 
     def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
         return UnpluggedCheckpoint(files)
+
+    def join(self, checkpoints: Sequence[CheckpointFiles]) -> Run:
+        return join_files(checkpoints)
 
     def numbers(self, game: Game, wanted: Sequence[int]) -> Sequence[int]:
         shards = range(game.unplugged_shards)

@@ -12,6 +12,7 @@ import abc
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -83,6 +84,25 @@ class Run:
     def checkpoints(self) -> list[int]:
         """The numbers of the checkpoints."""
         return [shard.files.number for shard in self.shards]
+
+    def metadata(self) -> dict[str, Any]:
+        """Returns what JSON can hold of it."""
+        return {
+            "checkpoints": self.checkpoints,
+            "capacity": self.capacity,
+            "repeated": self.repeated,
+            "gaps": [
+                {"before": gap.before, "missing": list(gap.missing), "rows": gap.rows}
+                for gap in self.gaps
+            ],
+        }
+
+    def describe_gaps(self) -> str:
+        """Says for people where episodes stay cut, and what is missing."""
+        missing = [number for gap in self.gaps for number in gap.missing]
+        before = ", ".join(str(gap.before) for gap in self.gaps)
+        absent = f"; not there are {', '.join(map(str, missing))}" if missing else ""
+        return f"episodes stay cut before checkpoint {before}{absent}."
 
 
 def join_rings(checkpoints: Iterable[CheckpointFiles]) -> Run:

@@ -16,9 +16,11 @@ from typing import TypeAlias
 
 from etils import epath
 
+from tfds_atari_replay.configs import SPLITS
 from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs import layouts, paths, servers
 from tfds_atari_replay.logs.files import CheckpointFiles, Layout
+from tfds_atari_replay.threads import map_ahead
 
 SOURCE_VARIABLE = "ATARI_REPLAY_SOURCE"
 CACHE_VARIABLE = "D4RL_DATASET_DIR"
@@ -82,8 +84,9 @@ class _Place:
 
 @dataclasses.dataclass(frozen=True)
 class _Hit:
-    files: CheckpointFiles
-    urls: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    checkpoints: Sequence[CheckpointFiles]
+    urls: Sequence[Mapping[str, str]]
+    """One for each checkpoint; empty if it needs no download."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +118,39 @@ def locate(
         holds instead, and what to do.
       ValueError: an address holds a secret, or cannot be listed.
     """
+    return _search(_Wanted(game, run, wanted), manual_dir)[0]
+
+
+def locate_run(game: Game, run: int, *, manual_dir: epath.PathLike | None) -> list[Located]:
+    """Finds all checkpoints of a run, in one place, by number. Nothing is downloaded.
+
+    A folder is listed; on a server, checkpoints 0 to 50 are asked for.
+
+    Raises:
+      FileNotFoundError: no place has any; see `locate`.
+      ValueError: see `locate`.
+    """
+    return _search(_Wanted(game, run, SPLITS["full"], all_of_them=True), manual_dir)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wanted:
+    game: Game
+    run: int
+    numbers: Sequence[int]
+    all_of_them: bool = False
+    """Whether all checkpoints are wanted, or the first of `numbers` that exists."""
+
+    def __str__(self) -> str:
+        return f"{self.game.name} run {self.run}, checkpoint {self.either}"
+
+    @property
+    def either(self) -> str:
+        """The numbers, for people."""
+        return "0 to 50" if self.all_of_them else " or ".join(map(str, self.numbers))
+
+
+def _search(wanted: _Wanted, manual_dir: epath.PathLike | None) -> list[Located]:
     misses: list[_Miss] = []
     for place in _places(manual_dir):
         # Before anything else: places that are not asked are named in messages too.
@@ -122,16 +158,19 @@ def locate(
         if misses and misses[-1].ends_search:
             misses.append(_Miss(place, "not asked", ends_search=True))
             continue
-        found = _look(place, game, run, wanted)
+        found = _look(place, wanted)
         if isinstance(found, _Hit):
             why = _explain_hit(found, misses)
             is_surprising = place.root == PUBLIC_UNPLUGGED or any(
                 miss.place.is_users and miss.place.root for miss in misses
             )
             _logger.log(logging.WARNING if is_surprising else logging.INFO, "%s", why)
-            return Located(found.files, found.urls, why)
+            return [
+                Located(files, urls, why)
+                for files, urls in zip(found.checkpoints, found.urls, strict=True)
+            ]
         misses.append(found)
-    raise FileNotFoundError(_explain_misses(game, run, wanted, misses))
+    raise FileNotFoundError(_explain_misses(wanted, misses))
 
 
 def _places(manual_dir: epath.PathLike | None) -> Iterator[_Place]:
@@ -147,24 +186,22 @@ def _places(manual_dir: epath.PathLike | None) -> Iterator[_Place]:
         yield _Place("RL Unplugged", PUBLIC_UNPLUGGED, [layouts.UNPLUGGED])
 
 
-def _look(place: _Place, game: Game, run: int, wanted: Sequence[int]) -> _Hit | _Miss:
+def _look(place: _Place, wanted: _Wanted) -> _Hit | _Miss:
     if place.root is None:
         return _Miss(place)
     if not place.root.lower().startswith(("http://", "https://")):
-        return _look_in_folder(place, place.root, game, run, wanted)
+        return _look_in_folder(place, place.root, wanted)
     try:
-        return _look_on_server(place, place.root, game, run, wanted)
+        return _look_on_server(place, place.root, wanted)
     except servers.UnreachableError as error:
         # Do not fall through: a network outage must not change which data a config means.
         return _Miss(place, f"cannot be reached: {error}", ends_search=True)
 
 
-def _look_in_folder(
-    place: _Place, folder: str, game: Game, run: int, wanted: Sequence[int]
-) -> _Hit | _Miss:
+def _look_in_folder(place: _Place, folder: str, wanted: _Wanted) -> _Hit | _Miss:
     root = paths.open_path(folder)
     try:
-        found = {files.number: files for files in layouts.find_run(root, game, run)}
+        found = {files.number: files for files in layouts.find_run(root, wanted.game, wanted.run)}
         if not found:
             return _Miss(place, paths.describe(root))
     except OSError as error:
@@ -172,63 +209,81 @@ def _look_in_folder(
         reason = f"cannot be listed: {error.strerror or error}"
         return _Miss(place, reason, ends_search=place.is_users)
     some = next(iter(found.values()))
-    for number in some.layout.numbers(game, wanted):
-        # An interrupted download of d4rl-atari's leaves files out. Nobody asked for that cache.
-        if number in found and (place.is_users or not found[number].missing):
-            return _Hit(found[number])
+    # An interrupted download of d4rl-atari's leaves files out. Nobody asked for that cache.
+    usable = [files for files in found.values() if place.is_users or not files.missing]
+    if wanted.all_of_them:
+        if usable and (place.is_users or some.layout.can_be_joined):
+            return _Hit(usable, [{}] * len(usable))
+        return _Miss(place, "lacks add_count, without which checkpoints cannot be joined")
+    for number in some.layout.numbers(wanted.game, wanted.numbers):
+        if number in found and found[number] in usable:
+            return _Hit([found[number]], [{}])
     numbers = ", ".join(map(str, found))
+    game, run = wanted.game.name, wanted.run
     if place.is_users:
         raise FileNotFoundError(
-            f"{game.name} run {run} has no checkpoint {_either(wanted)} in {some.folder}. "
+            f"{game} run {run} has no checkpoint {wanted.either} in {some.folder}. "
             f"It has: {numbers}."
         )
-    return _Miss(
-        place, f"has of {game.name} run {run} only checkpoint {numbers}, or not all its files"
-    )
+    return _Miss(place, f"has of {game} run {run} only checkpoint {numbers}, or not all its files")
 
 
-def _look_on_server(
-    place: _Place, url: str, game: Game, run: int, wanted: Sequence[int]
-) -> _Hit | _Miss:
+def _look_on_server(place: _Place, url: str, wanted: _Wanted) -> _Hit | _Miss:
+    game, run = wanted.game, wanted.run
     statuses: set[int] = set()
     for layout in place.layouts:
         for folder in layout.folders if place.is_users else [""]:
             base = "/".join(part for part in (url.rstrip("/"), folder) if part)
-            for number in layout.numbers(game, wanted):
-                urls = layout.urls(base, game, run, number)
-                status = servers.ask(list(urls.values())[-1])
-                if status < 400:
-                    advice = (
-                        "It was a download and is deleted now; run again to download it again "
-                        f"from {base}."
-                    )
-                    return _Hit(CheckpointFiles(game, run, number, layout, base, {}, advice), urls)
-                statuses.add(status)
+            numbers = layout.numbers(game, wanted.numbers)
+            urls = [layout.urls(base, game, run, number) for number in numbers]
+            # In threads only if every answer counts.
+            ask = map_ahead if wanted.all_of_them else map
+            statuses_of = ask(lambda of_one: servers.ask(list(of_one.values())[-1]), urls)
+            there = []
+            for number, of_one, status in zip(numbers, urls, statuses_of, strict=True):
+                if status >= 400:
+                    statuses.add(status)
+                    continue
+                there.append((number, of_one))
+                if not wanted.all_of_them:
+                    break
+            if there:
+                advice = (
+                    "It was a download and is deleted now; run again to download it again "
+                    f"from {base}."
+                )
+                return _Hit(
+                    [CheckpointFiles(game, run, n, layout, base, {}, advice) for n, _ in there],
+                    [of_one for _, of_one in there],
+                )
     if not statuses:
-        return _Miss(place, f"does not have {game.name} checkpoint {_either(wanted)}")
+        return _Miss(place, f"does not have {game.name} checkpoint {wanted.either}")
     return _Miss(place, f"answers {' and '.join(map(str, sorted(statuses)))}")
 
 
 def _explain_hit(hit: _Hit, misses: Sequence[_Miss]) -> str:
-    files = hit.files
-    why = f"{files}: read from {files.folder}, {files.layout.name}"
+    files, last = hit.checkpoints[0], hit.checkpoints[-1]
+    what = f"{files}" if files is last else f"{files} to {last.number}"
+    folder = files.layout.run_folder(os.fspath(files.folder)) if files is not last else files.folder
+    why = f"{what}: read from {folder}, {files.layout.name}"
     lacking = [f"{miss.place.root}{miss.remark}" for miss in misses if miss.place.root]
     return f"{why}, since not in {'; '.join(lacking)}" if lacking else why
 
 
-def _explain_misses(game: Game, run: int, wanted: Sequence[int], misses: Sequence[_Miss]) -> str:
+def _explain_misses(wanted: _Wanted, misses: Sequence[_Miss]) -> str:
+    game = wanted.game
     places = "".join(
         f"\n  {number}. {miss.place}{miss.remark}" for number, miss in enumerate(misses, 1)
     )
     if os.environ.get(SOURCE_VARIABLE):
         places += f"\n  (not in the public copies, since ${SOURCE_VARIABLE} is set)"
-    if numbers := layouts.UNPLUGGED.numbers(game, wanted):
-        name = layouts.UNPLUGGED.file_name(game, run, numbers[0])
+    if numbers := layouts.UNPLUGGED.numbers(game, wanted.numbers):
+        name = layouts.UNPLUGGED.file_name(game, wanted.run, numbers[0])
         curl = f"curl --fail --create-dirs -o LOGS/{name} {PUBLIC_UNPLUGGED}/{name}"
     else:
-        curl = f"# RL Unplugged does not have {game.name}, checkpoint {_either(wanted)}"
+        curl = f"# RL Unplugged does not have {game.name}, checkpoint {wanted.either}"
     return (
-        f"No replay logs of {game.name} run {run}, checkpoint {_either(wanted)}. "
+        f"No replay logs of {wanted}. "
         f"Looked in, in this order:{places}\n"
         "There are three ways out.\n"
         "Point to a copy of the logs, a folder, gs://... or https://...:\n"
@@ -237,9 +292,5 @@ def _explain_misses(game: Game, run: int, wanted: Sequence[int], misses: Sequenc
         "Or take RL Unplugged's copy of the same play, and point to it:\n"
         f"  {curl}\n"
         "Or record logs of your own, and point to them:\n"
-        f"  {RECORD_COMMAND} {game.rom} --run {run} --out LOGS"
+        f"  {RECORD_COMMAND} {game.rom} --run {wanted.run} --out LOGS"
     )
-
-
-def _either(numbers: Sequence[int]) -> str:
-    return " or ".join(map(str, numbers))

@@ -7,8 +7,9 @@ read here.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from etils import epy
 
 from tfds_atari_replay.logs.errors import DamageError, reporting_damage
 from tfds_atari_replay.logs.example import parse_example, read_records
-from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
+from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint, Stamps, portable
 from tfds_atari_replay.logs.npy import open_gzip
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode, Frames, Outline, Rows
+from tfds_atari_replay.logs.runs import Gap, Run, Shard
 from tfds_atari_replay.threads import map_ahead
 
 # Only this layout holds pictures, and importing OpenCV takes as long as all the rest.
@@ -26,6 +28,9 @@ with epy.lazy_imports():
     import cv2
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+_EPISODES_PER_FILE = 1_000_000
+"""More than there are, since a checkpoint has a million rows."""
 
 _logger = logging.getLogger(__name__)
 
@@ -103,6 +108,46 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
                 self.files,
                 self.files.paths["episodes"],
                 number,
+            )
+
+
+def join_files(checkpoints: Iterable[CheckpointFiles]) -> Run:
+    """Lists the files of a run, of which only the first episode is read.
+
+    Nothing says whether an episode that a file cuts goes on in the next one, nor whether a row is
+    lost between the two. So none are joined: there is a gap before each file, and its first episode
+    is taken to begin before it.
+
+    Raises:
+      FileNotFoundError: a file is missing.
+      ReplayLogError: a file is damaged.
+    """
+    shards, gaps = [], []
+    next_number = 0
+    for files in checkpoints:
+        stamps = files.stamps()
+        files.open().outline(deep=False)
+        shards.append(_FileShard(files, portable(stamps)))
+        if files.number:
+            gaps.append(Gap(files.number, tuple(range(next_number, files.number)), None))
+        next_number = files.number + 1
+    return Run(shards, capacity=None, repeated=0, gaps=gaps)
+
+
+@dataclasses.dataclass(frozen=True)
+class _FileShard(Shard):
+    files: CheckpointFiles
+    stamps: Stamps
+    num_rows: int | None = None
+
+    def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
+        self.files.check_unchanged(self.stamps)
+        number = self.files.number
+        for place, episode in enumerate(UnpluggedCheckpoint(self.files).episodes(frames_at_once)):
+            yield dataclasses.replace(
+                episode,
+                index=number * _EPISODES_PER_FILE + place,
+                starts_at_reset=episode.starts_at_reset and (place > 0 or number == 0),
             )
 
 

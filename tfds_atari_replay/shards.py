@@ -1,0 +1,224 @@
+"""Whole runs as a dataset's shards, one for each checkpoint, written here or by many workers.
+
+A worker is told where to read and where to write; no data goes through whatever runs it. Beside its
+shard it leaves a note of what it wrote. Only what the notes say, and the files confirm, becomes a
+dataset, so an engine that loses or repeats work cannot harm it, and what was written before a
+restart is not written again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import json
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import tensorflow_datasets as tfds
+import tqdm
+from etils import epath
+
+from tfds_atari_replay import _tfds, blocks, downloads, schema
+from tfds_atari_replay.logs.runs import Run, Shard
+
+
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """What was written of a shard.
+
+    Attributes:
+      examples: how many episodes.
+      transitions: how many logged steps.
+      num_bytes: how large the file is.
+    """
+
+    examples: int
+    transitions: int
+    num_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A shard to write, for any worker that sees the logs and the dataset's folder.
+
+    Attributes:
+      shard: what to read.
+      path: the file to write.
+      file_format: TFDS's name of the format, such as `tfrecord`.
+      is_download: whether what is read are downloads, so that a damaged one may be deleted.
+    """
+
+    shard: Shard
+    path: epath.Path
+    file_format: str
+    is_download: bool
+
+    def read_note(self) -> Note | None:
+        """Returns what was written; None if it was not, or is no more what it was."""
+        try:
+            note = Note(**json.loads(self._note_path.read_text()))
+            return note if self.path.stat().length == note.num_bytes else None
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write(self, when_read: Callable[[int], object] = lambda _: None) -> None:
+        """Writes the shard, and then the note, unless that was done before.
+
+        Args:
+          when_read: called with the number of steps of each episode.
+
+        Raises:
+          ReplayLogError: a file of the logs is damaged, or has changed since the run was joined.
+          OSError: the folder cannot be written to.
+        """
+        if self.read_note() is not None:
+            return
+        counts: list[int] = []
+        # Under names of their own: an engine may run a job twice at the same time.
+        part, note_part = (
+            path.with_name(f"{_tfds.INCOMPLETE}{uuid.uuid4().hex}.{path.name}")
+            for path in (self.path, self._note_path)
+        )
+        try:
+            _tfds.write_examples(
+                part, self.file_format, schema.features(), self._examples(counts, when_read)
+            )
+            note = Note(len(counts), sum(counts), part.stat().length)
+            note_part.write_text(json.dumps(dataclasses.asdict(note)))
+            part.replace(self.path)
+            note_part.replace(self._note_path)
+        finally:
+            part.unlink(missing_ok=True)
+            note_part.unlink(missing_ok=True)
+
+    def move_to(self, folder: epath.Path) -> None:
+        """Moves the shard into a folder, and deletes the note."""
+        self.path.rename(folder / self.path.name)
+        self._note_path.unlink()
+
+    @property
+    def _note_path(self) -> epath.Path:
+        return self.path.with_name(f"{self.path.name}.json")
+
+    def _examples(
+        self, counts: list[int], when_read: Callable[[int], object]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        found = self.shard.episodes(blocks.BLOCK_LENGTH)
+        for episode in downloads.watched(found, is_download=self.is_download):
+            counts.append(len(episode.action))
+            # Frames are taken when the example is written, outside of this function.
+            frames = downloads.watched(episode.frames, is_download=self.is_download)
+            example = schema.to_rlds(
+                dataclasses.replace(episode, frames=frames), self.shard.files.number
+            )
+            yield episode.index, example
+            when_read(len(episode.action))
+
+
+def write_run(
+    run: Run,
+    template: Any,
+    file_format: str,
+    *,
+    version: str,
+    is_download: bool,
+    runner: Any = None,
+    options: Any = None,
+) -> tuple[tfds.core.SplitInfo, int]:
+    """Writes a run as one split, a shard for each checkpoint.
+
+    Until all shards are written, they are kept in a folder beside the dataset's, and a second
+    attempt goes on from there.
+
+    Args:
+      run: what to write.
+      template: TFDS's `ShardedFileTemplate` of the split.
+      file_format: TFDS's name of the format.
+      version: of the dataset.
+      is_download: whether the logs are downloads.
+      runner: a runner of Apache Beam.
+      options: Beam's `PipelineOptions`. Without these two, shards are written in this process.
+
+    Returns:
+      The split, and how many logged steps it has.
+
+    Raises:
+      ReplayLogError: a file of the logs is damaged, or has changed since the run was joined. (By
+        way of Beam it is a RuntimeError.)
+      FileNotFoundError: a shard is not there, or not as it was noted, though no worker has failed.
+    """
+    jobs = _plan(run, template, file_format, version, is_download)
+    if runner is None and options is None:
+        _write_here(jobs)
+    else:
+        _write_with_beam(jobs, runner, options)
+    notes = _collect(jobs, template.data_dir)
+    return tfds.core.SplitInfo(
+        name=template.split,
+        shard_lengths=[note.examples for note in notes],
+        num_bytes=sum(note.num_bytes for note in notes),
+        filename_template=template,
+    ), sum(note.transitions for note in notes)
+
+
+def _plan(run: Run, template: Any, file_format: str, version: str, is_download: bool) -> list[Job]:
+    count = len(run.shards)
+    names = [template.sharded_filepath(shard_index=n, num_shards=count).name for n in range(count)]
+    # All that the shards depend on. Those of another plan are of no use.
+    identity = repr((version, file_format, names, run.shards))
+    prefix = f"{_tfds.INCOMPLETE}run_"
+    beside = template.data_dir.parent
+    parts = beside / f"{prefix}{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+    for old in beside.glob(f"{prefix}*"):
+        if old != parts:
+            old.rmtree()
+    parts.mkdir(parents=True, exist_ok=True)
+    return [
+        Job(shard, parts / name, file_format, is_download)
+        for shard, name in zip(run.shards, names, strict=True)
+    ]
+
+
+def _write_here(jobs: Sequence[Job]) -> None:
+    rows = [job.shard.num_rows for job in jobs]
+    total = None if None in rows else sum(row or 0 for row in rows)
+    done = sum(note.transitions for job in jobs if (note := job.read_note()))
+    with tqdm.tqdm(
+        desc="Generating train examples", total=total, initial=done, unit=" steps", disable=None
+    ) as bar:
+        for job in jobs:
+            job.write(bar.update)
+
+
+def _write_with_beam(jobs: Sequence[Job], runner: Any, options: Any) -> None:
+    beam: Any = importlib.import_module("apache_beam")
+    with beam.Pipeline(runner=runner, options=options) as pipeline:
+        # A source for each: runners merge the elements of one. And an end for all: the one for Dask
+        # computes the last end only.
+        written = [
+            pipeline | f"Plan {job.path.name}" >> beam.Create([job])
+            | f"Write {job.path.name}" >> beam.Map(_write)
+            for job in jobs
+        ]
+        _ = written | beam.Flatten()
+
+
+def _write(job: Job) -> None:
+    job.write()
+
+
+def _collect(jobs: Sequence[Job], folder: epath.Path) -> list[Note]:
+    notes = [job.read_note() for job in jobs]
+    lost = [job.path for job, note in zip(jobs, notes, strict=True) if note is None]
+    if lost:
+        raise FileNotFoundError(
+            f"{len(lost)} of {len(jobs)} shards were not written, or have changed since, though no "
+            f"worker has failed. The first is {lost[0]}. Can all workers see that folder? Run "
+            "again: what is there is kept."
+        )
+    for job in jobs:
+        job.move_to(folder)
+    jobs[0].path.parent.rmtree()
+    return [note for note in notes if note is not None]
