@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 from helpers.datasets import DUMMY_DATA, build
@@ -230,7 +231,44 @@ def test_a_doomed_dataset_is_none(data_dir: pathlib.Path, tmp_path: pathlib.Path
 
 def test_the_builders_private_methods_exist() -> None:
     """What `AtariReplay` overrides: under another name, it would no longer be called."""
-    for name in ("_create_builder_config", "_make_download_manager"):
+    for name in (
+        "_create_builder_config",
+        "_make_download_manager",
+        "_download_and_prepare",
+        "_get_filename_template",
+    ):
         assert callable(getattr(tfds.core.DatasetBuilder, name))
+    assert callable(tfds.core.GeneratorBasedBuilder._example_writer)
     for name in ("url_infos", "_checksums_path"):
         assert hasattr(tfds.core.DatasetBuilder, name)
+
+
+def test_the_same_example_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
+    """In whatever order its features come; TFDS reads it as before."""
+    features = tf.train.Features(
+        feature={
+            name: tf.train.Feature(int64_list=tf.train.Int64List(value=[len(name)]))
+            for name in ("b", "a", "ccc")
+        }
+    )
+    record = tf.train.Example(features=features).SerializeToString()
+    entries = sorted(b"\n" + bytes([len(e)]) + e for e in _entries(record))
+    written = []
+    for number, order in enumerate((entries, entries[::-1])):
+        body = b"".join(order)
+        shuffled = b"\n" + bytes([len(body)]) + body
+        path = tmp_path / str(number)
+        _tfds.ExampleWriter(tfds.core.FileFormat.TFRECORD).write(path, [("key", shuffled)])
+        (got,) = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+        assert tf.train.Example.FromString(got).features == features
+        written.append(path.read_bytes())
+    assert written[0] == written[1]
+
+
+def _entries(record: bytes) -> list[bytes]:
+    """The entries of an example's map, each a name and a feature; all are short."""
+    rest, found = record[2:], []
+    while rest:
+        found.append(rest[2 : 2 + rest[1]])
+        rest = rest[2 + rest[1] :]
+    return found

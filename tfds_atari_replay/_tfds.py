@@ -3,9 +3,9 @@
 Other modules import such names from here only. `tests/test_tfds.py` has a contract test for each,
 which says what breaks if TFDS changes it.
 
-Besides these, `AtariReplay` overrides three private methods of TFDS's builder,
-`_create_builder_config`, `_make_download_manager` and `_download_and_prepare`, calls
-`_get_filename_template`, and sets `url_infos` and `_checksums_path`.
+Besides these, `AtariReplay` overrides four private methods of TFDS's builder,
+`_create_builder_config`, `_make_download_manager`, `_download_and_prepare` and `_example_writer`,
+calls `_get_filename_template`, and sets `url_infos` and `_checksums_path`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
-from tensorflow_datasets.core import example_serializer, file_adapters
+from tensorflow_datasets.core import example_serializer, writer
 from tensorflow_datasets.core.data_sources.python import PythonDataSource
 from tensorflow_datasets.core.download.checksums import (
     UrlInfo,
@@ -26,6 +26,7 @@ from tensorflow_datasets.core.download.checksums import (
 from tensorflow_datasets.core.download.resource import get_info_path
 from tensorflow_datasets.core.download.util import DownloadError
 from tensorflow_datasets.core.features import top_level_feature
+from tensorflow_datasets.proto import tf_example_pb2
 
 INCOMPLETE: str = tfds.core.constants.INCOMPLETE_PREFIX
 """How TFDS begins the names of folders that are no datasets."""
@@ -33,6 +34,7 @@ INCOMPLETE: str = tfds.core.constants.INCOMPLETE_PREFIX
 __all__ = [
     "INCOMPLETE",
     "DownloadError",
+    "ExampleWriter",
     "PythonDataSource",
     "UrlInfo",
     "compute_url_info",
@@ -42,7 +44,6 @@ __all__ = [
     "load_url_infos",
     "manual_dir_of",
     "save_url_infos",
-    "write_examples",
 ]
 
 
@@ -64,26 +65,32 @@ def manual_dir_of(manager: tfds.download.DownloadManager) -> epath.Path | None:
         return None if path == manager.download_dir / "manual" else path
 
 
-def write_examples(
-    path: epath.Path, file_format: str, features: Any, examples: Iterable[tuple[Any, Any]]
-) -> None:
-    """Writes one file of a dataset.
+class ExampleWriter(writer.ExampleWriter):
+    """TFDS's writer of files, but the same examples always give the same bytes.
 
-    Args:
-      path: of the file.
-      file_format: its TFDS name, such as `tfrecord`.
-      features: of the dataset.
-      examples: key and example each; taken one at a time.
+    TFDS serializes an example's features in an order that differs from process to process.
     """
-    serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
-    adapter = file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat.from_value(file_format)]
-    adapter.write_examples(
-        path,
-        (
-            (key, serializer.serialize_example(features.encode_example(example)))
-            for key, example in examples
-        ),
-    )
+
+    def write(self, path: epath.PathLike, examples: Iterable[tuple[Any, bytes]]) -> Any:
+        return super().write(path, ((key, _in_order(record)) for key, record in examples))
+
+    def encode_and_write(
+        self, path: epath.PathLike, features: Any, examples: Iterable[tuple[Any, Any]]
+    ) -> None:
+        """Writes one file; takes the examples one at a time."""
+        serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
+        self.write(
+            path,
+            (
+                (key, serializer.serialize_example(features.encode_example(example)))
+                for key, example in examples
+            ),
+        )
+
+
+def _in_order(record: bytes) -> bytes:
+    ordered: bytes = tf_example_pb2.Example.FromString(record).SerializeToString(deterministic=True)
+    return ordered
 
 
 def let_partial_decoding_select_from(nested: type[tfds.features.Dataset]) -> None:

@@ -213,6 +213,9 @@ own, in one of the layouts
                 registry = downloads.registry_to_write(self.data_dir_root)
                 downloads.record_checksums(self._checksums_path, registry)
 
+    def _example_writer(self) -> _tfds.ExampleWriter:
+        return _tfds.ExampleWriter(self.info.file_format)
+
     def _download_and_prepare(
         self, dl_manager: tfds.download.DownloadManager, download_config: Any
     ) -> None:

@@ -82,9 +82,8 @@ class Job:
             for path in (self.path, self._note_path)
         )
         try:
-            _tfds.write_examples(
-                part, self.file_format, schema.features(), self._examples(counts, when_read)
-            )
+            writer = _tfds.ExampleWriter(tfds.core.FileFormat.from_value(self.file_format))
+            writer.encode_and_write(part, schema.features(), self._examples(counts, when_read))
             note = Note(len(counts), sum(counts), part.stat().length)
             note_part.write_text(json.dumps(dataclasses.asdict(note)))
             part.replace(self.path)
@@ -198,7 +197,8 @@ def _write_with_beam(jobs: Sequence[Job], runner: Any, options: Any) -> None:
         # A source for each: runners merge the elements of one. And an end for all: the one for Dask
         # computes the last end only.
         written = [
-            pipeline | f"Plan {job.path.name}" >> beam.Create([job])
+            pipeline
+            | f"Plan {job.path.name}" >> beam.Create([job])
             | f"Write {job.path.name}" >> beam.Map(_write)
             for job in jobs
         ]
