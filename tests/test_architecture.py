@@ -23,13 +23,14 @@ MAY_IMPORT = {
     "schema": "steps logs",
     "downloads": "_tfds logs",
     "shards": "schema blocks downloads logs _tfds",
+    "suites": "games configs _tfds",
     "transforms": "schema steps blocks _extras",
     "replay": "schema steps blocks logs transforms threads",
     "envs": "games logs _extras",
     "atari_replay": "games configs logs blocks schema downloads shards _tfds _extras",
     "d4rl_atari": "games configs logs downloads envs _extras",
     "cli": "logs blocks envs _extras",
-    "__init__": "atari_replay envs games logs replay transforms",
+    "__init__": "atari_replay envs games logs replay suites transforms",
     "__main__": "cli",
 }
 """Which rooms each room may import from, beside its own modules."""

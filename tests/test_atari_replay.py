@@ -42,17 +42,24 @@ class AtariReplayTest(tfds.testing.DatasetBuilderTestCase):
     SKIP_TF1_GRAPH_MODE = True  # nested datasets do not exist there
 
 
+class WholeRunTest(AtariReplayTest):
+    """The same of a run, whose shards are written in another way."""
+
+    BUILDER_CONFIG_NAMES_TO_TEST = ("asterix_full_v0",)
+    SPLITS = {"train": 10}  # noqa: RUF012
+
+
 def test_config_names() -> None:
     """Every game, split and seed, and nothing else."""
     names = [config.name for config in tfds_atari_replay.AtariReplay.BUILDER_CONFIGS]
-    splits = ["mixed", "medium", "expert", *(f"epoch_{number}" for number in range(51))]
+    splits = ["mixed", "medium", "expert", "full", *(f"epoch_{number}" for number in range(51))]
     assert set(names) == {
         f"{game.rom}_{split}_v{seed}"
         for game in tfds_atari_replay.GAMES.values()
         for split in splits
         for seed in range(5)
     }
-    assert len(names) == len(set(names)) == 60 * 54 * 5
+    assert len(names) == len(set(names)) == 60 * 55 * 5
 
 
 @pytest.mark.parametrize(
@@ -67,7 +74,7 @@ def test_config_names() -> None:
     ],
 )
 def test_an_unknown_config_is_refused_at_once(name: str, close: str, tmp_path: Any) -> None:
-    """With close names, not with all 16,200."""
+    """With close names, not with all 16,500."""
     with pytest.raises(
         ValueError, match=rf"Unknown config '{name}'.*Did you mean .*{close}"
     ) as error:

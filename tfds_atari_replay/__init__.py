@@ -1,4 +1,7 @@
-"""The DQN Replay logs of 60 Atari games as a TFDS dataset. Importing registers `atari_replay`."""
+"""The DQN Replay logs of 60 Atari games as a TFDS dataset.
+
+Importing registers `atari_replay` and its collections.
+"""
 
 from tfds_atari_replay.atari_replay import AtariReplay, AtariReplayConfig
 from tfds_atari_replay.envs import make_env
@@ -6,6 +9,7 @@ from tfds_atari_replay.envs.evaluation import Evaluation, evaluate
 from tfds_atari_replay.games import GAMES, find_game
 from tfds_atari_replay.logs.errors import ReplayLogError
 from tfds_atari_replay.replay import Replay, load_replay
+from tfds_atari_replay.suites import load_collection
 from tfds_atari_replay.transforms import frame_stack, transitions
 
 __version__ = "0.1.0"
@@ -20,6 +24,7 @@ __all__ = [
     "evaluate",
     "find_game",
     "frame_stack",
+    "load_collection",
     "load_replay",
     "make_env",
     "transitions",

@@ -17,6 +17,10 @@ import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core import example_serializer, writer
 from tensorflow_datasets.core.data_sources.python import PythonDataSource
+from tensorflow_datasets.core.dataset_collection_builder import (
+    DatasetCollection,
+    DatasetCollectionInfo,
+)
 from tensorflow_datasets.core.download.checksums import (
     UrlInfo,
     compute_url_info,
@@ -26,6 +30,7 @@ from tensorflow_datasets.core.download.checksums import (
 from tensorflow_datasets.core.download.resource import get_info_path
 from tensorflow_datasets.core.download.util import DownloadError
 from tensorflow_datasets.core.features import top_level_feature
+from tensorflow_datasets.core.naming import references_for
 from tensorflow_datasets.proto import tf_example_pb2
 
 INCOMPLETE: str = tfds.core.constants.INCOMPLETE_PREFIX
@@ -33,6 +38,8 @@ INCOMPLETE: str = tfds.core.constants.INCOMPLETE_PREFIX
 
 __all__ = [
     "INCOMPLETE",
+    "DatasetCollection",
+    "DatasetCollectionInfo",
     "DownloadError",
     "ExampleWriter",
     "PythonDataSource",
@@ -43,6 +50,7 @@ __all__ = [
     "let_partial_decoding_select_from",
     "load_url_infos",
     "manual_dir_of",
+    "references_for",
     "save_url_infos",
 ]
 

@@ -1,7 +1,6 @@
-"""The TFDS builder `atari_replay`.
+"""The TFDS builder `atari_replay`, which joins its neighbours.
 
-It joins its neighbours. Of its own it has what TFDS leaves to chance: recovery from interrupted
-deletions, concurrent builds, and checks before a build starts.
+Its own is what TFDS leaves to chance: interrupted deletions, concurrent builds, early checks.
 """
 
 from __future__ import annotations
@@ -12,10 +11,9 @@ import errno
 import functools
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-import filelock
 import tensorflow_datasets as tfds
 from etils import epath
 
@@ -69,19 +67,19 @@ class AtariReplayConfig(tfds.core.BuilderConfig):
     is_whole_run: bool = False
 
 
-class _Registry:
-    """The recorded checksums, read on access instead of at import."""
+class _OnAccess:
+    """A class attribute that is made when someone asks for it, not at import."""
 
-    def __get__(self, builder: Any, kind: Any) -> dict[str, Any]:
-        return downloads.read_registry()
+    def __init__(self, make: Callable[[], Any]):
+        self._make = make
+
+    def __get__(self, builder: Any, kind: Any) -> Any:
+        return self._make()
 
 
-class AtariReplay(tfds.core.GeneratorBasedBuilder):
-    """RLDS episodes of the DQN Replay logs; see the README for fields and meanings."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release."}
-    BUILDER_CONFIGS: ClassVar[list[AtariReplayConfig]] = [
+@functools.cache
+def _all_configs() -> list[AtariReplayConfig]:
+    return [
         AtariReplayConfig(
             name=source.name,
             description=f"{source}.",
@@ -92,6 +90,14 @@ class AtariReplay(tfds.core.GeneratorBasedBuilder):
         )
         for source in configs.all_sources()
     ]
+
+
+class AtariReplay(tfds.core.GeneratorBasedBuilder):
+    """RLDS episodes of the DQN Replay logs; see the README for fields and meanings."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release."}
+    BUILDER_CONFIGS: ClassVar[Any] = _OnAccess(_all_configs)  # 16,500 of them
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
 Not needed where a public copy can be reached. Otherwise manual_dir is a folder with a copy of your
 own, in one of the layouts
@@ -99,7 +105,7 @@ own, in one of the layouts
 (${sources.SOURCE_VARIABLE} may name it instead). To record logs of your own:
   {sources.RECORD_COMMAND} breakout --out LOGS
 """
-    url_infos: ClassVar[Any] = _Registry()
+    url_infos: ClassVar[Any] = _OnAccess(downloads.read_registry)
     _checksums_path: ClassVar[epath.Path] = downloads.REGISTRY
 
     builder_config: AtariReplayConfig
@@ -137,15 +143,11 @@ own, in one of the layouts
 
         Of a whole run, a second process waits for the first: it would work on the same shards.
         """
-        with self._lock() if self.builder_config.is_whole_run else contextlib.nullcontext():
+        lock: Any = contextlib.nullcontext()
+        if self.builder_config.is_whole_run:
+            lock = downloads.lock(self.data_path.parent / f"{_tfds.INCOMPLETE}run.lock")
+        with lock:
             self._prepare(download_config, file_format, **kwargs)
-
-    def _lock(self) -> contextlib.AbstractContextManager[Any]:
-        folder = self.data_path.parent
-        if paths.is_remote(folder):
-            return contextlib.nullcontext()
-        folder.mkdir(parents=True, exist_ok=True)
-        return filelock.FileLock(folder / f"{_tfds.INCOMPLETE}run.lock")
 
     def _prepare(
         self,
@@ -228,9 +230,8 @@ own, in one of the layouts
         config = self.builder_config
         if download_config.max_examples_per_split is not None:
             raise ValueError(
-                f"max_examples_per_split is not for whole runs (got "
-                f"{download_config.max_examples_per_split} for {config.name}): its shards are "
-                "whole checkpoints. Build one checkpoint, or read a slice such as train[:1%]."
+                "max_examples_per_split is not for whole runs, whose shards are whole checkpoints. "
+                "Build one checkpoint, or read a slice such as train[:1%]."
             )
         located = sources.locate_run(
             GAMES[config.game], config.run, manual_dir=_tfds.manual_dir_of(dl_manager)

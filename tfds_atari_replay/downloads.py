@@ -86,7 +86,8 @@ def download(manager: tfds.download.DownloadManager, urls: dict[str, str]) -> di
       OSError: a download failed or broke off. Files that arrived whole stay in the cache.
     """
     try:
-        with _lock(manager.download_dir, urls):
+        digest = hashlib.sha256("\n".join(urls.values()).encode()).hexdigest()
+        with lock(epath.Path(manager.download_dir) / f"{_NAME}-{digest[:16]}.lock"):
             paths: dict[str, epath.Path] = manager.download(urls)
     except (OSError, _tfds.DownloadError) as error:
         raise OSError(
@@ -96,12 +97,12 @@ def download(manager: tfds.download.DownloadManager, urls: dict[str, str]) -> di
     return paths
 
 
-def _lock(cache: epath.Path, urls: Mapping[str, str]) -> contextlib.AbstractContextManager[Any]:
-    if is_remote(cache):
+def lock(path: epath.Path) -> contextlib.AbstractContextManager[Any]:
+    """Returns a lock among this machine's processes; none where files are not on this machine."""
+    if is_remote(path):
         return contextlib.nullcontext()
-    cache.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256("\n".join(urls.values()).encode()).hexdigest()
-    return filelock.FileLock(cache / f"{_NAME}-{digest[:16]}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(path)
 
 
 def default_manager() -> tfds.download.DownloadManager:

@@ -141,7 +141,7 @@ def _read_table() -> dict[str, Game]:
     return games
 
 
-GAMES = _read_table()
+GAMES: dict[str, Game] = _read_table()
 """The 60 games by name, in alphabetical order."""
 
 _BY_KEY = {name.lower(): game for name, game in GAMES.items()}

@@ -30,8 +30,9 @@ from tfds_atari_replay import GAMES, ReplayLogError
 from tfds_atari_replay.logs import layouts
 from tfds_atari_replay.logs.checkpoint import open_checkpoint
 from tfds_atari_replay.logs.episodes import read_episodes
+from tfds_atari_replay.logs.joining import join_rings
 from tfds_atari_replay.logs.records import Episode
-from tfds_atari_replay.logs.runs import Gap, Run, join_rings
+from tfds_atari_replay.logs.runs import Gap, Run
 
 BREAKOUT = GAMES["Breakout"]
 

@@ -14,9 +14,10 @@ from tfds_atari_replay.games import GAMES, Game
 from tfds_atari_replay.logs import episodes
 from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES, Checkpoint, open_checkpoint
 from tfds_atari_replay.logs.files import CheckpointFiles, FilesByName, Layout, OpenedCheckpoint
+from tfds_atari_replay.logs.joining import join_rings
 from tfds_atari_replay.logs.paths import children
 from tfds_atari_replay.logs.records import Episode, Outline, Rows
-from tfds_atari_replay.logs.runs import Run, join_rings
+from tfds_atari_replay.logs.runs import Run
 from tfds_atari_replay.logs.unplugged import UnpluggedCheckpoint, join_files
 
 # As the programs write numbers, and in no other way: `ckpt.01` next to `ckpt.1` is no checkpoint 1.

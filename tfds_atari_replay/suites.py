@@ -1,0 +1,116 @@
+"""TFDS dataset collections: one split of every game, or of the games that a paper chose.
+
+`tfds.dataset_collection("atari_replay_expert")` is all 60 games, `atari_replay_expert5`, `26` and
+`41` the selections of `SUITES`; likewise `mixed`, `medium` and `full`. All are of run 1.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from tfds_atari_replay import _tfds
+from tfds_atari_replay.configs import Source
+from tfds_atari_replay.games import GAMES
+
+_HELD_OUT = ("Alien", "MsPacman", "Pong", "SpaceInvaders", "StarGunner")
+
+SUITES: Mapping[int, tuple[str, ...]] = {
+    # Agarwal et al. (2020), section 5.1, and Kumar et al. (2020), CQL, table 3.
+    5: ("Asterix", "Breakout", "Pong", "Qbert", "Seaquest"),
+    # Kaiser et al. (2020), SimPLe: the games of the Atari 100k benchmark.
+    26: (
+        *("Alien", "Amidar", "Assault", "Asterix", "BankHeist", "BattleZone", "Boxing", "Breakout"),
+        *("ChopperCommand", "CrazyClimber", "DemonAttack", "Freeway", "Frostbite", "Gopher"),
+        *("Hero", "Jamesbond", "Kangaroo", "Krull", "KungFuMaster", "MsPacman", "Pong"),
+        *("PrivateEye", "Qbert", "RoadRunner", "Seaquest", "UpNDown"),
+    ),
+    # Lee et al. (2022), Multi-Game Decision Transformers: the 46 games of RL Unplugged, less five
+    # held-out ones.
+    41: tuple(
+        name for name, game in GAMES.items() if game.unplugged_shards and name not in _HELD_OUT
+    ),
+    60: tuple(GAMES),
+}
+"""Selections of games, by how many they are."""
+
+_VERSION = "1.0.0"
+_OF_A_RUN = {"full": "the whole run"}
+
+_logger = logging.getLogger(__name__)
+
+
+class _Suite(_tfds.DatasetCollection, skip_registration=True):  # type: ignore[call-arg]
+    """One split of some games, of run 1; subclasses say which."""
+
+    split: str
+    games: tuple[str, ...]
+
+    @property
+    def info(self) -> Any:
+        what = _OF_A_RUN.get(self.split, f"{self.split} checkpoint")
+        return _tfds.DatasetCollectionInfo(
+            name=type(self).name,
+            description=f"DQN Replay: {what} of run 1 of {len(self.games)} Atari games.",
+            release_notes={_VERSION: "First release."},
+        )
+
+    @property
+    def datasets(self) -> Mapping[str, Mapping[str, Any]]:
+        sources = [Source(GAMES[name], self.split, 1) for name in self.games]
+        return {
+            _VERSION: _tfds.references_for(
+                {source.game.rom: f"atari_replay/{source.name}" for source in sources}
+            )
+        }
+
+
+for _split in ("mixed", "medium", "expert", "full"):
+    for _size, _games in SUITES.items():
+        _name = f"AtariReplay{_split.title()}{_size if _size < len(GAMES) else ''}"
+        type(_name, (_Suite,), {"split": _split, "games": _games, "__module__": __name__})
+
+
+def load_collection(name: str, *, missing: str = "raise", **kwargs: Any) -> dict[str, Any]:
+    """Loads all datasets of a collection; unlike TFDS's own way, it goes on after a missing one.
+
+    Args:
+      name: of the collection, such as `atari_replay_expert26`.
+      missing: what to do about games of which there are no logs: `raise`, after all others were
+        prepared, or `skip`, with a warning. Both name the games.
+      **kwargs: for `tfds.load`, such as `split`, `data_dir` and `download_and_prepare_kwargs`.
+
+    Returns:
+      What `tfds.load` returns, by game.
+
+    Raises:
+      FileNotFoundError: there are no logs of some games, or with `skip`, of any.
+      ValueError: `missing` is neither.
+    """
+    if missing not in ("raise", "skip"):
+        raise ValueError(f"missing must be 'raise' or 'skip' (got {missing!r})")
+    loaded: dict[str, Any] = {}
+    errors: dict[str, FileNotFoundError] = {}
+    for game, reference in tfds.dataset_collection(name).datasets.items():
+        found = _load(reference.tfds_name(), **kwargs)
+        if isinstance(found, FileNotFoundError):
+            errors[game] = found
+        else:
+            loaded[game] = found
+    if errors:
+        message = f"{name}: no logs of {', '.join(errors)}"
+        if missing == "raise" or not loaded:
+            first = next(iter(errors.values()))
+            raise FileNotFoundError(f"{message}. The first: {first}") from first
+        _logger.warning("%s. Left out.", message)
+    return loaded
+
+
+def _load(name: str, **kwargs: Any) -> Any:
+    try:
+        return tfds.load(name, **kwargs)
+    except FileNotFoundError as error:
+        return error
