@@ -1,10 +1,11 @@
-"""Makes a checkpoint as large as the public ones, by repeating recorded play.
+"""Makes checkpoints as large as the public ones, by repeating recorded play.
 
-  python benchmarks/make_checkpoint.py LOGS [--rows 1000000]
+  python benchmarks/make_checkpoint.py LOGS [--rows 1000000] [--checkpoints 1]
 
 The rows of dummy_data's Breakout run 1, from its first reset to its last terminal, are repeated
-and written to LOGS/Breakout/1/replay_logs as checkpoint 1, as Dopamine writes it: gzip -9, the
-cursor in the last row. gzip looks back 32 KB, five frames, so that repeated play packs as new play.
+and written to LOGS/Breakout/1/replay_logs as checkpoints 1, 2, ..., each going on where the one
+before it ended, as Dopamine writes them: gzip -9, the cursor in the last row. gzip looks back 32
+KB, five frames, so that repeated play packs as new play.
 """
 
 from __future__ import annotations
@@ -45,29 +46,31 @@ def recorded_play() -> dict[str, npt.NDArray[np.generic]]:
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 
-def make_checkpoint(folder: pathlib.Path, rows: int) -> None:
-    """Writes the files; `folder` is the run's `replay_logs`."""
+def make_checkpoint(folder: pathlib.Path, rows: int, number: int = 1) -> None:
+    """Writes the files of one; `folder` is the run's `replay_logs`."""
     folder.mkdir(parents=True, exist_ok=True)
     play = recorded_play()
-    # The oldest row lies last: row r holds the play at time r + 1.
-    times = (np.arange(rows) + 1) % rows % len(play["action"])
+    # The oldest row lies last: row r of checkpoint 1 holds the play at time r + 1.
+    times = ((number - 1) * rows + (np.arange(rows) + 1) % rows) % len(play["action"])
     for name, array in play.items():
         header = {
             "descr": np.lib.format.dtype_to_descr(array.dtype),
             "fortran_order": False,
             "shape": (rows, *array.shape[1:]),
         }
-        with gzip.open(folder / f"$store$_{name}_ckpt.1.gz", "wb") as file:
+        with gzip.open(folder / f"$store$_{name}_ckpt.{number}.gz", "wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
             for start in tqdm.trange(0, rows, _AT_ONCE, desc=f"Writing {name}"):
                 file.write(array[times[start : start + _AT_ONCE]].tobytes())
-    with gzip.open(folder / "add_count_ckpt.1.gz", "wb") as file:
-        np.save(file, np.array(2 * rows - 1))
+    with gzip.open(folder / f"add_count_ckpt.{number}.gz", "wb") as file:
+        np.save(file, np.array((number + 1) * rows - 1))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("logs", type=pathlib.Path)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--checkpoints", type=int, default=1)
     args = parser.parse_args()
-    make_checkpoint(args.logs / "Breakout" / "1" / "replay_logs", args.rows)
+    for checkpoint in range(1, args.checkpoints + 1):
+        make_checkpoint(args.logs / "Breakout" / "1" / "replay_logs", args.rows, checkpoint)

@@ -1,0 +1,125 @@
+"""Whole runs: 1, 2, 4 checkpoints, written by this process and by workers of a Dask cluster.
+
+  python benchmarks/scaling.py [--rows 250000] [--checkpoints 1 2 4] [--rounds 3]
+
+Checkpoints are made of repeated Breakout play (make_checkpoint.py). All ways are timed in turn,
+each in a process of its own; imports and the start of workers are left out. Needs dask's `distributed`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from make_checkpoint import make_checkpoint
+
+WAYS = {"one checkpoint alone": 0, "this process": 0, "1 worker": 1, "2 workers": 2}
+"""How many workers each has; without, the process itself writes."""
+
+
+def peak_memory() -> float:
+    """Of this process, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+@contextlib.contextmanager
+def workers(count: int) -> Iterator[tuple[dict[str, Any], Callable[[], list[float]]]]:
+    """Starts workers; yields options for TFDS, and what tells the peak memory of all processes."""
+    if not count:
+        yield {}, lambda: [peak_memory()]
+        return
+    dask: Any = importlib.import_module("dask")
+    distributed: Any = importlib.import_module("distributed")
+    from apache_beam.runners.dask.dask_runner import DaskOptions, DaskRunner
+
+    # Dask's own MALLOC_TRIM_THRESHOLD_ makes builds twice as slow.
+    dask.config.set({"distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1}})
+    with (
+        distributed.LocalCluster(count, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.run(__import__, "tfds_atari_replay")
+        options = DaskOptions([f"--dask_client_address={cluster.scheduler_address}"])
+        yield (
+            {"beam_runner": DaskRunner(), "beam_options": options},
+            lambda: list(client.run(peak_memory).values()),
+        )
+
+
+def build(config: str, logs: str, data_dir: str, count: int) -> None:
+    """Builds, and prints seconds, peak memory of a worker, and steps."""
+    import tensorflow_datasets as tfds
+
+    import tfds_atari_replay
+
+    assert tfds_atari_replay.GAMES
+    builder = tfds.builder(f"atari_replay/{config}", data_dir=data_dir)
+    with workers(count) as (options, peaks):
+        start = time.perf_counter()
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=logs, **options)
+        )
+        seconds = time.perf_counter() - start
+        peak = max(peaks())
+    print("\n" + json.dumps([seconds, peak, builder.info.metadata["transitions"]]))
+
+
+def measure(config: str, logs: pathlib.Path, count: int) -> tuple[float, float, int]:
+    """Builds in a process of its own; returns what it prints."""
+    with tempfile.TemporaryDirectory() as data_dir:
+        command = [sys.executable, __file__, "--build", config, str(logs), data_dir, str(count)]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise SystemExit(found.stderr)
+    seconds, peak, steps = json.loads(found.stdout.strip().splitlines()[-1])
+    return seconds, peak, steps
+
+
+def main(rows: int, checkpoints: list[int], rounds: int, root: pathlib.Path) -> None:
+    """Prints the table."""
+    print(f"Checkpoints of {rows:,} rows of Breakout, {os.cpu_count()} cores, best of {rounds}\n")
+    print(f"{'':24}{'checkpoints':>12}{'seconds':>9}{'each':>7}{'steps/s':>9}{'peak GB':>9}")
+    for number in checkpoints:
+        logs = root / f"{rows}_{number}"
+        for one in range(1, number + 1):
+            folder = logs / "Breakout" / "1" / "replay_logs"
+            if not (folder / f"add_count_ckpt.{one}.gz").exists():
+                make_checkpoint(folder, rows, one)
+        results: dict[str, list[tuple[float, float, int]]] = {way: [] for way in WAYS}
+        for _ in range(rounds):
+            for way, count in WAYS.items():
+                config = "epoch_1" if way == "one checkpoint alone" else "full"
+                results[way].append(measure(f"breakout_{config}_v0", logs, count))
+        for way, found in results.items():
+            seconds, peak, steps = min(found)
+            built = 1 if way == "one checkpoint alone" else number
+            print(
+                f"{way:24}{built:12}{seconds:9.1f}{seconds / built:7.1f}{steps / seconds:9,.0f}"
+                f"{peak:9.2f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--build"]:
+        build(sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))
+    else:
+        parser = argparse.ArgumentParser(description=__doc__)
+        parser.add_argument("--rows", type=int, default=250_000)
+        parser.add_argument("--checkpoints", type=int, nargs="+", default=[1, 2, 4])
+        parser.add_argument("--rounds", type=int, default=3)
+        parser.add_argument("--logs", type=pathlib.Path, help="where to make them, and keep them")
+        args = parser.parse_args()
+        with tempfile.TemporaryDirectory() as temporary:
+            main(args.rows, args.checkpoints, args.rounds, args.logs or pathlib.Path(temporary))
