@@ -3,7 +3,8 @@
   python benchmarks/scaling.py [--rows 250000] [--checkpoints 1 2 4] [--rounds 3]
 
 Checkpoints are made of repeated Breakout play (make_checkpoint.py). All ways are timed in turn,
-each in a process of its own; imports and the start of workers are left out. Needs dask's `distributed`.
+each in a process of its own; imports and the start of workers are left out. Needs dask's
+`distributed`.
 """
 
 from __future__ import annotations
