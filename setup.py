@@ -87,6 +87,8 @@ setuptools.setup(
         # beside these without its own dependencies.
         "test": [
             *("absl-py", "dill", "gin-config", "gym==0.26.2", "hypothesis", "mypy", "pytest"),
+            # A cluster for Beam's runner, whose own extra asks for older versions.
+            *("dask", "distributed"),
             *("pytest-xdist", "ruff", "six"),
             # Users of random access; neither has wheels for Python 3.10 any more.
             *(f"{name}; python_version >= '3.11'" for name in ("grain", "jax")),

@@ -24,6 +24,21 @@ hypothesis.settings.register_profile("long", max_examples=40)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks all but the quick cases of a test as slow."""
+    named: dict[str, set[str]] = {}
+    for item in items:
+        if quick := item.get_closest_marker("quick_cases"):
+            case = item.callspec.id  # type: ignore[attr-defined]
+            named.setdefault(item.nodeid.partition("[")[0], set(quick.args)).discard(case)
+            if case not in quick.args:
+                item.add_marker("slow")
+    unknown = {test: cases for test, cases in named.items() if cases}
+    if unknown and not any("::" in argument for argument in config.args):
+        raise pytest.UsageError(f"Quick cases that do not exist: {unknown}")
+
+
 @pytest.fixture(autouse=True)
 def no_source_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs come from where a test says, not from the machine's settings or the network."""

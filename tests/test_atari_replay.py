@@ -182,6 +182,7 @@ def test_names_and_dtypes_are_rlu_ataris(expert: Any) -> None:
     assert ours["steps"].np_dtype == theirs["steps"].np_dtype
 
 
+@pytest.mark.slow
 def test_a_client_of_rlu_atari_reads_it(expert: Any) -> None:
     """As its users write it: windows of two steps in each nested dataset, mapped to transitions."""
 
@@ -232,6 +233,7 @@ def test_reads_in_tensorflow_and_numpy(expert: Any, tmp_path: pathlib.Path) -> N
                 assert other[name] == one[name]
 
 
+@pytest.mark.slow
 def test_a_fresh_process_reads_the_folder(expert: Any) -> None:
     """builder_from_directory needs no import of this package beside it."""
     code = f"""
@@ -296,6 +298,7 @@ def test_partial_decoding(expert: Any) -> None:
         ("asterix_epoch_0_v0", 0),
     ],
 )
+@pytest.mark.quick_cases("breakout_medium_v0-10", "breakout_expert_v4-49", "breakout_expert_v0-50")
 def test_splits_are_checkpoints(config: str, checkpoint: int, tmp_path: pathlib.Path) -> None:
     """Expert falls back to 49 where the run has no 50."""
     builder = build(config, DUMMY_DATA, tmp_path)
@@ -354,6 +357,7 @@ def files_of(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+@pytest.mark.quick_cases("tfrecord")
 def test_the_same_logs_give_the_same_bytes(tmp_path: pathlib.Path, file_format: str) -> None:
     """Built in two places, by two processes: in each, protobuf has an order of its own."""
     first = build("breakout_expert_v0", DUMMY_DATA, tmp_path / "first", file_format=file_format)
@@ -485,6 +489,7 @@ def test_a_folder_that_holds_the_run_decides(
     assert other.info.metadata["capacity"] == 1510
 
 
+@pytest.mark.slow
 def test_memory_stays_small(tmp_path: pathlib.Path) -> None:
     """Reading and encoding 700 MB of frames takes less than 60 MB more than Python does."""
     folder = tmp_path / "Breakout" / "1" / "replay_logs"

@@ -72,6 +72,7 @@ def test_numpy_unpacks_blocks_of_the_first_version(tmp_path: pathlib.Path) -> No
 
 
 @pytest.mark.parametrize("n_step", [1, 7])
+@pytest.mark.quick_cases("1")
 def test_transitions_of_the_first_versions_dataset(tmp_path: pathlib.Path, n_step: int) -> None:
     """Packed blocks give what single steps give."""
     shutil.copytree(STORED, tmp_path / "data")
@@ -85,6 +86,7 @@ def test_transitions_of_the_first_versions_dataset(tmp_path: pathlib.Path, n_ste
 
 
 @pytest.mark.parametrize(("block_length", "lead"), [(1, 8), (10, 3), (100, 20)])
+@pytest.mark.quick_cases("10-3")
 def test_the_geometry_is_read_from_the_block(
     monkeypatch: pytest.MonkeyPatch, block_length: int, lead: int
 ) -> None:

@@ -215,6 +215,7 @@ def test_a_killed_build_goes_on_where_it_was(
     assert not list((tmp_path / "atari_replay" / CONFIG).glob("incomplete.run_*"))
 
 
+@pytest.mark.slow
 def test_what_was_written_of_other_logs_is_not_used(
     full: Any, logs: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:

@@ -216,6 +216,7 @@ def test_a_decoder_for_one_field_is_refused_with_the_ways_out() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 130])
 @pytest.mark.parametrize("fields", [None, {"observation"}, {"action"}, {"observation", "reward"}])
+@pytest.mark.quick_cases("None-0", "None-65", "fields1-130", "fields2-1", "fields3-64")
 def test_the_number_of_steps_is_known(length: int, fields: Any) -> None:
     """As it is of TFDS's own nested datasets, whichever fields are read."""
     data = features().serialize_example({"steps": make_columns(length), "episode_id": 0})

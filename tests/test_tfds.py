@@ -68,6 +68,7 @@ def test_partial_decoding_selects_steps_fields_in_data_sources(
 
 
 @pytest.mark.parametrize("kind", ["ours", "pinned", "from folder", "from folders"])
+@pytest.mark.quick_cases("pinned")
 def test_partial_decoding_selects_steps_fields_in_tf_data(expert: Any, kind: str) -> None:
     """`let_partial_decoding_select_from`: every builder, not only ours."""
     builder = builders(expert.data_path.parents[2])[kind]

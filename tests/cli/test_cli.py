@@ -65,6 +65,7 @@ def test_tfds_build_by_path(tmp_path: pathlib.Path) -> None:
     assert info.stat().st_mtime_ns > first
 
 
+@pytest.mark.slow
 def test_tfds_build_says_what_is_wrong(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,6 +146,7 @@ def test_every_id_is_registered() -> None:
         "import tfds_atari_replay.d4rl_atari, gym as gymnasium",
     ],
 )
+@pytest.mark.quick_cases("import tfds_atari_replay.d4rl_atari, gymnasium", "make2")
 def test_ids_in_whatever_order_the_imports_come(make: str) -> None:
     """In gymnasium and gym, each with an environment of its own kind."""
     code = f"""
@@ -191,6 +192,7 @@ def test_without_logs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -
         env.get_dataset()
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_frames(tmp_path: pathlib.Path) -> None:
     """No second copy of the frames, stacked or not."""
     write_log(tmp_path / "Breakout" / "1" / "replay_logs", 20_000, make_episodes([9000, 12_000]))

@@ -85,6 +85,7 @@ def dopamine_env(monkeypatch: pytest.MonkeyPatch, game: str, seed: int) -> tuple
 
 
 @pytest.mark.parametrize("game", ["Breakout", "Seaquest", "Freeway"])
+@pytest.mark.quick_cases("Seaquest")
 def test_plays_as_dopamines_own_class(monkeypatch: pytest.MonkeyPatch, game: str) -> None:
     """Over gymnasium, with sticky actions, from the same seed of the emulator."""
     theirs, seed = dopamine_env(monkeypatch, game, seed=4)
@@ -120,6 +121,7 @@ def test_plays_as_gymnasiums_wrapper() -> None:
 
 
 @pytest.mark.parametrize("game", ["Breakout", "Amidar", "SpaceInvaders"])
+@pytest.mark.quick_cases("Amidar")
 def test_atari_py_plays_the_same(game: str) -> None:
     """The emulator that recorded the logs, on the ROM they were recorded on."""
     envs = [
@@ -167,6 +169,7 @@ def test_sticky_actions_stick() -> None:
 
 @pytest.mark.parametrize("arguments", [{}, {"stack": True}, {"emulator": "atari_py"}])
 @pytest.mark.filterwarnings("ignore:.*Not able to test alternative render modes")
+@pytest.mark.quick_cases("arguments2")
 def test_gymnasium_finds_nothing_to_complain(arguments: Any) -> None:
     """Its checker passes, rendering included."""
     env_checker.check_env(make_env("breakout", render_mode="rgb_array", **arguments))
@@ -381,6 +384,7 @@ def play_on(env: Any, steps: int) -> list[Any]:
     "game",
     ["breakout", *(pytest.param(g, marks=pytest.mark.slow) for g in ("pong", "seaquest"))],
 )
+@pytest.mark.quick_cases("breakout-deepcopy-ale_py", "breakout-<lambda>-atari_py")
 def test_copies_play_on_alike(game: str, emulator: str, copied: Any) -> None:
     """From wherever the game stands, sticky actions and all, and apart from each other."""
     env = make_env(game, stack=True, emulator=emulator, render_mode="rgb_array")

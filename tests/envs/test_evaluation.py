@@ -48,6 +48,7 @@ def play_alone(seed: int, count: int, max_steps: int) -> list[tuple[float, int]]
 
 @pytest.mark.parametrize("max_steps", [27_000, 60])
 @pytest.mark.parametrize("num_envs", [pytest.param(1, marks=pytest.mark.slow), 2, 5])
+@pytest.mark.quick_cases("2-60")
 def test_plays_what_the_environment_plays(max_steps: int, num_envs: int) -> None:
     """Each game is one of make_env's, bit for bit, whatever plays beside it, cut ones too."""
     result = evaluate(
@@ -63,6 +64,7 @@ def test_plays_what_the_environment_plays(max_steps: int, num_envs: int) -> None
     assert list(zip(result.returns, result.lengths, strict=True)) == expected
 
 
+@pytest.mark.slow
 def test_seeds_are_independent() -> None:
     """No episode of one seed is one of its neighbour's; the same seed plays the same again."""
 
@@ -84,6 +86,8 @@ def test_seeds_are_independent() -> None:
 
 
 @pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
+@pytest.mark.quick_cases("ale_py")
+@pytest.mark.slow
 def test_more_episodes_begin_with_the_same(emulator: str) -> None:
     """With random actions too; the number of games at a time changes nothing."""
 
@@ -106,6 +110,7 @@ def test_more_episodes_begin_with_the_same(emulator: str) -> None:
 
 @pytest.mark.parametrize("game", ["Breakout", "Freeway", "Amidar"])
 @pytest.mark.parametrize("sticky", [pytest.param(0.0, marks=pytest.mark.slow), 0.25])
+@pytest.mark.quick_cases("0.25-Freeway")
 def test_ale_pys_vector_environment_is_bit_exact(game: str, sticky: float) -> None:
     """Frames, rewards and ends of the fast way are those of the plain way, resets included."""
     found = GAMES[game]
@@ -138,6 +143,7 @@ def test_ale_pys_vector_environment_is_bit_exact(game: str, sticky: float) -> No
     assert ends > 0 or game == "Freeway"
 
 
+@pytest.mark.slow
 def test_is_reproducible_and_without_bias() -> None:
     """The same with atari_py; exactly the episodes asked for, begun in order, count."""
     runs = [

@@ -110,6 +110,7 @@ def test_dopamine_samples_from_dummy_data() -> None:
         ("Freeway", 99, 420),
     ],
 )
+@pytest.mark.quick_cases("Freeway-99-420")
 def test_recorded_play_comes_back_from_the_dataset(
     tmp_path: pathlib.Path, game: str, capacity: int, steps: int
 ) -> None:

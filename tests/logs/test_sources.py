@@ -70,6 +70,12 @@ EVERY_LAYOUT = [
 
 @pytest.mark.parametrize("layout", EVERY_LAYOUT)
 @pytest.mark.parametrize("is_online", [False, True])
+@pytest.mark.quick_cases(
+    "True-dopamine",
+    "False-dqn/d4rl_atari",
+    "True-rl_unplugged",
+    "False-atari_episodes_ordered/rl_unplugged",
+)
 def test_every_layout_is_read_from_folders_and_servers(
     tmp_path: pathlib.Path, layout: str, is_online: bool
 ) -> None:
@@ -547,6 +553,7 @@ def test_whatever_says_that_a_file_is_not_there(
 
 
 @pytest.mark.parametrize("status", [408, 423, 425, 429, 501, 520])
+@pytest.mark.quick_cases("423", "501")
 def test_what_says_nothing_of_a_file_ends_the_search(
     status: int, tmp_path: pathlib.Path, public: Server
 ) -> None:

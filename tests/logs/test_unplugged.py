@@ -62,6 +62,7 @@ def test_the_same_steps_as_tfdss_own_builder(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1, 3])
+@pytest.mark.quick_cases("1")
 def test_three_copies_of_the_same_play(tmp_path: pathlib.Path, number: int) -> None:
     """Dopamine's logs, d4rl-atari's cache and RL Unplugged give the same steps.
 
@@ -259,6 +260,7 @@ def test_a_renamed_file_is_noted(tmp_path: pathlib.Path, caplog: pytest.LogCaptu
     assert "run_1-00007-of-00050 says that it holds checkpoint 1. Was it renamed?" in message
 
 
+@pytest.mark.slow
 def test_memory_stays_small(tmp_path: pathlib.Path) -> None:
     """Reading 20,000 frames, 141 MB, in one episode takes less than half of that."""
     frames = np.zeros((20_000, 84, 84), np.uint8)

@@ -175,6 +175,7 @@ def start_packing(dataset: Dataset) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_killed_while_packing(dataset: Dataset) -> None:
     """Whatever is left is whole, or packed again and then removed."""
     expected = transitions_of(dataset.open())

@@ -23,6 +23,7 @@ SECTIONS = ("JAX", "Grain", "On an accelerator", "Sequences", "Episodes, and som
 
 
 @pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.quick_cases("JAX")
 def test_the_examples_run(section: str, expert: Any, tmp_path: pathlib.Path) -> None:
     word = "jax" if section == "On an accelerator" else ""
     run_section(section, expert.data_path.parents[2], tmp_path, word)
@@ -35,6 +36,7 @@ def test_each_framework_takes_less_than_30_lines() -> None:
 
 
 @pytest.mark.parametrize("compile_it", [False, True], ids=["op by op", "jit"])
+@pytest.mark.quick_cases("jit")
 def test_jax_gathers_the_same(expert_replay: Any, compile_it: bool) -> None:
     """Where the arrays are, for any number of steps, and sequences too."""
     indices = np.random.default_rng(0).integers(1400, size=100)
@@ -88,6 +90,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_grain_in_worker_processes(expert: Any, tmp_path: pathlib.Path) -> None:
     script = tmp_path / "workers.py"
     script.write_text(WORKERS)

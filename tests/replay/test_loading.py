@@ -43,6 +43,7 @@ def of_the_transform(name: str, data_dir: pathlib.Path, split: str = "train") ->
 @pytest.mark.parametrize(
     "split", ["train", "train[:3]", "train[50%:]", "train[1shard]", "train[:2]+train[9:]"]
 )
+@pytest.mark.quick_cases("train[:2]+train[9:]", "train[1shard]")
 def test_slices_are_those_of_tfds(data_dir: pathlib.Path, split: str) -> None:
     source = load_replay(MIXED, split=split, data_dir=data_dir, download=False).transitions()
     assert count_transitions(in_batches(source)) == of_the_transform(MIXED, data_dir, split)

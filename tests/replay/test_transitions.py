@@ -42,6 +42,7 @@ episode_lists = st.lists(st.tuples(lengths, st.booleans(), st.booleans()), min_s
 @pytest.mark.parametrize(
     "windows", [WINDOWS[4::4], pytest.param(WINDOWS, marks=pytest.mark.slow)], ids=["some", "all"]
 )
+@pytest.mark.quick_cases("some-breakout_epoch_50_v0")
 def test_they_are_those_of_the_transform(config: str, windows: Any, tmp_path: pathlib.Path) -> None:
     """As multisets, byte for byte, also of what means nothing after an episode's end."""
     builder = build(config, DUMMY_DATA, tmp_path)

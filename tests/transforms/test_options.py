@@ -84,6 +84,7 @@ def assert_steps_in_order(steps: Any, length: int) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.quick_cases("deterministic")
 def test_steps_keep_their_frames_and_their_order(name: str) -> None:
     """Frames lie in blocks and scalars in columns: what is joined belongs together."""
     dataset = as_dataset(EPISODES).with_options(options(**OPTIONS[name]))
@@ -94,6 +95,7 @@ def test_steps_keep_their_frames_and_their_order(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("decoders", [None, UNDECODED], ids=["decoded", "undecoded"])
 @pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
+@pytest.mark.quick_cases("shuffled-undecoded-many threads", "in order-decoded-deterministic")
 def test_transitions_keep_their_frames(name: str, decoders: Any, shuffle: bool) -> None:
     """Batches may come in another order, but not a step with another's action."""
     dataset = as_dataset(EPISODES[:4], decoders).apply(
@@ -115,6 +117,8 @@ def test_transitions_keep_their_frames(name: str, decoders: Any, shuffle: bool) 
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.quick_cases("deterministic")
+@pytest.mark.slow
 def test_stacks_keep_their_frames(name: str) -> None:
     """Of episodes, decoded or not, and of steps one after the other."""
     made = options(**OPTIONS[name])

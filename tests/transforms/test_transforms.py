@@ -76,6 +76,7 @@ def test_transitions_are_those_of_a_slow_loop(
     axis=st.sampled_from([0, -1]),
     decoders=st.sampled_from([None, UNDECODED]),
 )
+@pytest.mark.slow
 def test_frame_stack_is_a_slow_loop(shapes: Any, size: int, axis: int, decoders: Any) -> None:
     """Of episodes, and of their steps one after the other; all else stays as it was."""
     episodes = make_all(shapes)
@@ -138,6 +139,7 @@ def with_changing_rows(episodes: list[Any], share: float) -> list[Any]:
     ("stack_size", "n_step", "share"),
     [(1, 1, 0.2), (2, 12, 0.6), (3, 5, 0.0), (4, 1, 0.2), (4, 6, 1.0), (5, 12, 0.2), (4, 70, 0.2)],
 )
+@pytest.mark.quick_cases("3-5-0.0-decoded")
 def test_channels_last(stack_size: int, n_step: int, share: float, decoders: Any) -> None:
     """axis=-1 gives the frames of the slow loop, last; the shape is known beforehand."""
     lengths = (1, 63, 64, 65, 1, 129, 2, 90, 200)
@@ -256,6 +258,7 @@ def compare_with_dopamine(
         ("Asterix", 1, "epoch_2", 2),
     ],
 )
+@pytest.mark.quick_cases("Breakout-1-expert-50-undecoded")
 def test_gives_the_transitions_of_dopamine(
     tmp_path: pathlib.Path, game: str, run: int, split: str, number: int, decoders: Any
 ) -> None:
@@ -280,6 +283,8 @@ def test_gives_the_transitions_of_dopamine(
     ],
 )
 @pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "terminal"])
+@pytest.mark.quick_cases("cut-40-0-1")
+@pytest.mark.slow
 def test_what_dopamine_drops_at_the_cursor(
     tmp_path: pathlib.Path, length: int, padding_rows: int, expected: int, is_cut: bool
 ) -> None:
@@ -299,6 +304,7 @@ def test_what_dopamine_drops_at_the_cursor(
         assert extras == expected + (0 if is_cut else n_step)
 
 
+@pytest.mark.slow
 def test_a_client_of_nested_steps_gets_the_same() -> None:
     """Windows over nested steps, as Dopamine's client of RLU's datasets makes them.
 
@@ -338,6 +344,7 @@ def in_the_order_of(dataset: tf.data.Dataset) -> list[int]:
 
 
 @pytest.mark.parametrize("decoders", [pytest.param(None, marks=SLOW), UNDECODED])
+@pytest.mark.slow
 def test_shuffling_is_reproducible_and_reshuffles(decoders: Any) -> None:
     """The same seed gives the same order, each iteration another, another seed others."""
     episodes = make_all([(100, True, True)] * 30)
@@ -368,6 +375,7 @@ def test_shuffling_is_reproducible_and_reshuffles(decoders: Any) -> None:
 
 
 @pytest.mark.parametrize("decoders", [pytest.param(None, marks=SLOW), UNDECODED])
+@pytest.mark.slow
 def test_a_batch_is_from_many_places(decoders: Any) -> None:
     """More than 100 different blocks of 64 steps in each batch of 256, from all of the data."""
     count, length = 300, 256
@@ -427,6 +435,7 @@ def test_works_in_functions(decoders: Any) -> None:
     assert tf.function(join)().numpy().tolist() == expected
 
 
+@pytest.mark.slow
 def test_works_in_graphs_of_tensorflow_1(decoders: Any) -> None:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         batches = as_dataset(make_all(SHAPES), decoders).apply(transitions(batch_size=50))
@@ -441,6 +450,8 @@ def test_can_be_repeated_and_cut(decoders: Any) -> None:
     assert_equal(got_from(batches.take(1)), expected[:50])
 
 
+@pytest.mark.quick_cases("undecoded")
+@pytest.mark.slow
 def test_episodes_can_be_sharded(decoders: Any) -> None:
     dataset = as_dataset(make_all(SHAPES), decoders)
     for index in range(3):
@@ -479,6 +490,7 @@ def test_batches_can_be_distributed(decoders: Any) -> None:
     assert got == [row[1] for row in expected_of(0, 1, 2)]
 
 
+@pytest.mark.slow
 def test_feeds_a_keras_model(expert: Any) -> None:
     """A Q network learns from it in Keras' fit."""
     dataset = expert.as_dataset(split="train", decoders=UNDECODED).apply(
