@@ -211,6 +211,17 @@ def test_a_contact_sheet_shows_the_frames() -> None:
     assert framed.sum() < 3 * 4 * (tile + 4) + 200  # one frame, three pixels wide, and its caption
 
 
+def test_show_a_whole_run(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which checkpoints it is of, and where it has gaps."""
+    build("breakout_full_v0", DUMMY_DATA, tmp_path)
+    arguments = [f"--data_dir={tmp_path}", f"--out={tmp_path / 'episode.png'}"]
+    assert main(["show", "breakout_full_v0", *arguments]) == 0
+    out = capsys.readouterr().out
+    assert "Breakout, run 1, checkpoints 0 to 50: 29 episodes, 6,724 steps" in out
+    assert "Episodes stay cut before checkpoint 10, 49" in out
+    assert "        17     23       0  False" in out
+
+
 def test_show_a_pinned_version(
     expert: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

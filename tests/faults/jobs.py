@@ -23,6 +23,10 @@ from helpers.datasets import DUMMY_DATA, ROOT
 from helpers.server import Server
 
 NAME = "atari_replay/breakout_expert_v0"
+RUN = "atari_replay/breakout_full_v0"
+
+_STEPS = {NAME: 1493 + 2, RUN: 6724 + 26}
+"""Of dummy_data's datasets, terminal states included."""
 
 # The server that forks jobs is told in no other way, before Python 3.12, where modules are.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
@@ -77,13 +81,13 @@ def start(
     return process  # type: ignore[no-any-return]
 
 
-def _tfds_build(folder: pathlib.Path, *arguments: str) -> None:
+def _tfds_build(folder: pathlib.Path, *arguments: str, name: str = NAME) -> None:
     from tensorflow_datasets.scripts.cli import main
 
     command = [
         "tfds",
         "build",
-        NAME,
+        name,
         "--imports=tfds_atari_replay",
         f"--data_dir={folder / 'data'}",
     ]
@@ -98,6 +102,11 @@ def build(folder: pathlib.Path) -> None:
 def build_array_record(folder: pathlib.Path) -> None:
     """`tfds build --file_format=array_record`."""
     _tfds_build(folder, f"--manual_dir={DUMMY_DATA}", "--file_format=array_record")
+
+
+def build_run(folder: pathlib.Path) -> None:
+    """`tfds build` of a whole run, in a shard for each of five checkpoints."""
+    _tfds_build(folder, f"--manual_dir={DUMMY_DATA}", name=RUN)
 
 
 def overwrite(folder: pathlib.Path) -> None:
@@ -151,11 +160,11 @@ class Job:
     needs_server: bool = False
 
 
-def _look_at_dataset(folder: pathlib.Path) -> tuple[str, str]:
+def _look_at_dataset(folder: pathlib.Path, name: str = NAME) -> tuple[str, str]:
     import tensorflow_datasets as tfds
 
-    built = folder / "data" / NAME / "1.0.0"
-    builder = tfds.builder(NAME, data_dir=folder / "data")
+    built = folder / "data" / name / "1.0.0"
+    builder = tfds.builder(name, data_dir=folder / "data")
     if not (built / "dataset_info.json").exists():
         return ABSENT, ""
     try:
@@ -166,8 +175,12 @@ def _look_at_dataset(folder: pathlib.Path) -> tuple[str, str]:
         steps = sum(len(episode["steps"]) for episode in episodes)
     except Exception:  # What cannot be read is refused.
         return ABSENT, ""
-    assert steps == 1493 + 2, f"{built} passes for a dataset and has {steps} steps"
+    assert steps == _STEPS[name], f"{built} passes for a dataset and has {steps} steps"
     return WHOLE, digest(built)
+
+
+def _look_at_run(folder: pathlib.Path) -> tuple[str, str]:
+    return _look_at_dataset(folder, RUN)
 
 
 def _look_at_registry(folder: pathlib.Path) -> tuple[str, str]:
@@ -231,6 +244,8 @@ JOBS = {
         Job("tfds build, array_record", build_array_record, _look_at_dataset),
         Job("tfds build --overwrite", overwrite, _look_at_dataset, _build_first),
         Job("two builds at once", build, _look_at_dataset, processes=2),
+        Job("tfds build of a run", build_run, _look_at_run),
+        Job("two builds of a run at once", build_run, _look_at_run, processes=2),
         Job("download", download, _look_at_dataset, needs_server=True),
         Job("--register_checksums", register, _look_at_registry, _copy_registry, 1, True),
         Job("two of --register_checksums", register, _look_at_registry, _copy_registry, 2, True),

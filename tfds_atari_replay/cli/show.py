@@ -81,12 +81,16 @@ def choose(episodes: Sequence[EpisodeSummary], number: int | None) -> EpisodeSum
 
 def _print_summary(builder: Any, episodes: Sequence[EpisodeSummary]) -> None:
     metadata = builder.info.metadata
+    first, last = metadata["checkpoints"][0], metadata["checkpoints"][-1]
+    numbers = f"checkpoint {first}" if first == last else f"checkpoints {first} to {last}"
     print(f"\n{builder.info.full_name} in {builder.data_path}")
     print(
-        f"{metadata['game']}, run {metadata['run']}, checkpoint "
-        f"{', '.join(map(str, metadata['checkpoints']))}: {len(episodes)} episodes, "
-        f"{metadata['transitions']:,} steps, {builder.info.dataset_size / 1e6:.1f} MB\n"
+        f"{metadata['game']}, run {metadata['run']}, {numbers}: {len(episodes)} episodes, "
+        f"{metadata['transitions']:,} steps, {builder.info.dataset_size / 1e6:.1f} MB"
     )
+    if gaps := metadata.get("gaps"):
+        print(f"Episodes stay cut before checkpoint {', '.join(str(g['before']) for g in gaps)}")
+    print()
     print("episode_id  steps  return  is_complete")
     for episode in episodes[:20]:
         print(f"{episode.id:10}{episode.steps:7}{episode.score:8g}  {episode.is_complete}")
