@@ -27,6 +27,7 @@ from faults.jobs import ABSENT, FILE_LIMIT, JOBS, WHOLE, Job, log_of, logs_for, 
 NAMES = (
     "tfds build",
     "tfds build, array_record",
+    "tfds build of a run",
     "download",
     "--register_checksums",
     "record",

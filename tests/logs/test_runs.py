@@ -142,7 +142,7 @@ def test_missing_checkpoints_are_gaps(tmp_path: pathlib.Path, dropped: set[int])
 LENGTHS = st.lists(st.integers(1, 120), min_size=1, max_size=12)
 
 
-@settings(max_examples=3 * settings().max_examples, deadline=None)
+@settings(max_examples=2 * settings().max_examples, deadline=None)
 @given(
     capacity=st.integers(5, 70),
     lengths=LENGTHS,
@@ -161,7 +161,7 @@ def test_any_rings_and_any_lengths(
         check_run(root, capacity, truths, kept=lambda number: number not in dropped)
 
 
-@settings(max_examples=2 * settings().max_examples, deadline=None)
+@settings(deadline=None)
 @given(
     capacity=st.integers(5, 70),
     lengths=LENGTHS,
