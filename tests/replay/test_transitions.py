@@ -38,11 +38,13 @@ lengths = st.one_of(st.integers(1, 12), st.integers(62, 66), st.integers(126, 13
 episode_lists = st.lists(st.tuples(lengths, st.booleans(), st.booleans()), min_size=1, max_size=6)
 
 
-@pytest.mark.parametrize("config", LOGS)
 @pytest.mark.parametrize(
-    "windows", [WINDOWS[4::4], pytest.param(WINDOWS, marks=pytest.mark.slow)], ids=["some", "all"]
+    ("windows", "config"),
+    [
+        pytest.param(WINDOWS[4::4], "breakout_epoch_50_v0", id="some"),
+        *(pytest.param(WINDOWS, config, marks=pytest.mark.slow) for config in LOGS),
+    ],
 )
-@pytest.mark.quick_cases("some-breakout_epoch_50_v0")
 def test_they_are_those_of_the_transform(config: str, windows: Any, tmp_path: pathlib.Path) -> None:
     """As multisets, byte for byte, also of what means nothing after an episode's end."""
     builder = build(config, DUMMY_DATA, tmp_path)
