@@ -87,7 +87,7 @@ setuptools.setup(
         # beside these without its own dependencies.
         "test": [
             *("absl-py", "dill", "gin-config", "gym==0.26.2", "hypothesis", "mypy", "pytest"),
-            # A cluster for Beam's runner, whose own extra asks for older versions.
+            # A cluster for Beam's runner on Dask.
             *("dask", "distributed"),
             *("pytest-xdist", "ruff", "six"),
             # Users of random access; neither has wheels for Python 3.10 any more.

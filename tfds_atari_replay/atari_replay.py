@@ -279,15 +279,12 @@ own, in one of the layouts
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         number = located.files.number
         transitions = 0
-        for episode in downloads.watched(
-            opened.episodes(blocks.BLOCK_LENGTH), is_download=located.is_download
-        ):
+        episodes = opened.episodes(blocks.BLOCK_LENGTH)
+        found = shards.to_examples(episodes, number, is_download=located.is_download)
+        for episode, example in found:
             transitions += len(episode.action)
             # Updated at every episode, since TFDS may stop early (max_examples_per_split).
             self.info.metadata["transitions"] = transitions
-            # TFDS takes the frames when it writes the example, outside of this function.
-            frames = downloads.watched(episode.frames, is_download=located.is_download)
-            example = schema.to_rlds(dataclasses.replace(episode, frames=frames), number)
             yield f"{number}_{episode.index}", example
 
 

@@ -13,7 +13,7 @@ import hashlib
 import importlib
 import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -21,6 +21,7 @@ import tqdm
 from etils import epath
 
 from tfds_atari_replay import _tfds, blocks, downloads, schema
+from tfds_atari_replay.logs.records import Episode
 from tfds_atari_replay.logs.runs import Run, Shard
 
 
@@ -105,15 +106,24 @@ class Job:
         self, counts: list[int], when_read: Callable[[int], object]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         found = self.shard.episodes(blocks.BLOCK_LENGTH)
-        for episode in downloads.watched(found, is_download=self.is_download):
+        number = self.shard.files.number
+        for episode, example in to_examples(found, number, is_download=self.is_download):
             counts.append(len(episode.action))
-            # Frames are taken when the example is written, outside of this function.
-            frames = downloads.watched(episode.frames, is_download=self.is_download)
-            example = schema.to_rlds(
-                dataclasses.replace(episode, frames=frames), self.shard.files.number
-            )
             yield episode.index, example
             when_read(len(episode.action))
+
+
+def to_examples(
+    episodes: Iterable[Episode], checkpoint: int, *, is_download: bool
+) -> Iterator[tuple[Episode, dict[str, Any]]]:
+    """Yields each episode with its example, whose frames are read when it is written.
+
+    A download that turns out to be damaged, then too, is deleted.
+    """
+    for episode in downloads.watched(episodes, is_download=is_download):
+        # Frames are taken outside of this function.
+        frames = downloads.watched(episode.frames, is_download=is_download)
+        yield episode, schema.to_rlds(dataclasses.replace(episode, frames=frames), checkpoint)
 
 
 def write_run(

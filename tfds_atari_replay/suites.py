@@ -38,7 +38,6 @@ SUITES: Mapping[int, tuple[str, ...]] = {
 """Selections of games, by how many they are."""
 
 _VERSION = "1.0.0"
-_OF_A_RUN = {"full": "the whole run"}
 
 _logger = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ class _Suite(_tfds.DatasetCollection, skip_registration=True):  # type: ignore[c
 
     @property
     def info(self) -> Any:
-        what = _OF_A_RUN.get(self.split, f"{self.split} checkpoint")
+        what = "the whole run" if self.split == "full" else f"{self.split} checkpoint"
         return _tfds.DatasetCollectionInfo(
             name=type(self).name,
             description=f"DQN Replay: {what} of run 1 of {len(self.games)} Atari games.",
