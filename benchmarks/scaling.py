@@ -47,7 +47,9 @@ def workers(count: int) -> Iterator[tuple[dict[str, Any], Callable[[], list[floa
     # Dask's own MALLOC_TRIM_THRESHOLD_ makes builds twice as slow.
     dask.config.set({"distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1}})
     with (
-        distributed.LocalCluster(count, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            count, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
         client.run(__import__, "tfds_atari_replay")

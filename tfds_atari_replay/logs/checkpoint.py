@@ -81,6 +81,13 @@ class Checkpoint:
         """How many rows hold data."""
         return self.capacity if self.is_full else self.cursor
 
+    @property
+    def is_last_dump(self) -> bool:
+        """Whether `add_count` is only the cursor, as it is in a run's last dump."""
+        return (
+            self.add_count is not None and self.files.number > 0 and self.add_count < self.capacity
+        )
+
     def in_time_order(self, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
         """Sorts the rows of one of its arrays, oldest first, and drops those never written."""
         return np.concatenate([array[rows] for rows in self.time_order])

@@ -126,12 +126,14 @@ class OpenedCheckpoint(abc.ABC):
       capacity: rows in Dopamine's ring; None where the layout does not say.
       cursor: the row that would have been written next; None likewise.
       add_count: rows ever added, as logged; None likewise.
+      is_last_dump: whether `add_count` is only the cursor, as it is in a run's last dump.
     """
 
     files: CheckpointFiles
     capacity: int | None = None
     cursor: int | None = None
     add_count: int | None = None
+    is_last_dump: bool = False
 
     @property
     def is_cursor_assumed(self) -> bool:

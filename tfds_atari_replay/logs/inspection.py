@@ -106,15 +106,7 @@ class _Look:
 
     report: Report
     add_count: int | None = None
-
-    @property
-    def is_last_dump(self) -> bool:
-        """Whether `add_count` is only the cursor, as it is in a run's last dump."""
-        return (
-            self.add_count is not None
-            and (self.report.checkpoint or 0) > 0
-            and self.add_count < (self.report.capacity or 0)
-        )
+    is_last_dump: bool = False
 
     @property
     def laps_skipped(self) -> int:
@@ -163,7 +155,8 @@ def _look_at(files: CheckpointFiles, deep: bool) -> _Look:
             cursor=opened.cursor,
             cursor_is_assumed=opened.is_cursor_assumed,
         )
-        return _Look(_with_outline(report, opened.outline(deep=deep)), opened.add_count)
+        report = _with_outline(report, opened.outline(deep=deep))
+        return _Look(report, opened.add_count, opened.is_last_dump)
     except ReplayLogError as error:
         damage = str(error).removeprefix(f"{files}: ").removesuffix(f" {files.if_damaged}")
         return _Look(dataclasses.replace(report, damage=damage))

@@ -125,14 +125,9 @@ def _find_parts(checkpoints: Iterable[CheckpointFiles]) -> Iterator[_Part]:
         before = ring
 
 
-def _is_last_dump(ring: Checkpoint) -> bool:
-    """Whether `add_count` is only the cursor."""
-    return ring.files.number > 0 and (ring.add_count or 0) < ring.capacity
-
-
 def _gap_at_the_beginning(ring: Checkpoint) -> Gap | None:
     number = ring.files.number
-    lost = None if _is_last_dump(ring) else (ring.add_count or 0) - ring.num_rows
+    lost = None if ring.is_last_dump else (ring.add_count or 0) - ring.num_rows
     return Gap(number, tuple(range(number)), lost) if number or lost else None
 
 
@@ -143,12 +138,12 @@ def _check_order(before: Checkpoint, ring: Checkpoint) -> None:
             f"{ring.files} has {ring.capacity:,} rows, checkpoint {before.files.number} of the "
             f"same run {before.capacity:,}; expected as many. {advice}"
         )
-    if _is_last_dump(before):
+    if before.is_last_dump:
         raise ReplayLogError(
             f"{before.files} is a run's last dump, by its add_count of {before.add_count:,}; "
             f"expected none behind it, got checkpoint {ring.files.number}. {advice}"
         )
-    if not _is_last_dump(ring) and (ring.add_count or 0) <= (before.add_count or 0):
+    if not ring.is_last_dump and (ring.add_count or 0) <= (before.add_count or 0):
         raise ReplayLogError(
             f"{ring.files} has an add_count of {ring.add_count:,}; expected more than the "
             f"{before.add_count:,} of checkpoint {before.files.number}. Is it the same dump twice? "
@@ -160,7 +155,7 @@ def _compare(before: Checkpoint, ring: Checkpoint) -> tuple[int, Gap | None]:
     """Returns how many rows both hold, and what is lost between the two."""
     number = ring.files.number
     missing = tuple(range(before.files.number + 1, number))
-    if _is_last_dump(ring):
+    if ring.is_last_dump:
         repeated = 0 if missing else episodes.count_repeated(before, ring)
         return repeated, None if repeated else Gap(number, missing, None)
     new = (ring.add_count or 0) - (before.add_count or 0)

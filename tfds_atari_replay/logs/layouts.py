@@ -33,6 +33,7 @@ class _RingCheckpoint(OpenedCheckpoint):
         self.capacity = ring.capacity
         self.cursor = ring.cursor
         self.add_count = ring.add_count
+        self.is_last_dump = ring.is_last_dump
 
     def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
         return episodes.read_episodes(self.ring, frames_at_once)
