@@ -1,8 +1,8 @@
 # Two commands do everything:
 #   make quickstart   builds a dataset from dummy_data and draws an episode of it
 #   make test         checks and tests
-# Longer ones: make test-slow, test-minimal, test-torch, test-lowest (minutes), make faults (hours; see
-# docs/reliability.md). All make the environment they need, in .venv, with the python3 on the PATH
+# Longer ones: make test-slow, test-exhaustive, test-minimal, test-torch, test-lowest (minutes), make
+# faults (hours; see docs/reliability.md). All make the environment they need, in .venv, with the python3 on the PATH
 # (or PYTHON=...).
 
 PYTHON ?= python3
@@ -16,7 +16,7 @@ TORCH := $(VENV)-torch
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: quickstart test test-slow test-minimal test-torch test-lowest faults check format clean
+.PHONY: quickstart test test-slow test-exhaustive test-minimal test-torch test-lowest faults check format clean
 
 quickstart: $(VENV)/installed
 	@$(BIN)/tfds build atari_replay/$(CONFIG) --imports=tfds_atari_replay \
@@ -27,7 +27,10 @@ test: check
 	@$(BIN)/python -m pytest
 
 test-slow: $(VENV)/installed-for-tests
-	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m 'slow or hypothesis'
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m '(slow or hypothesis) and not exhaustive'
+
+test-exhaustive: $(VENV)/installed-for-tests
+	@$(BIN)/python -m pytest -m exhaustive
 
 # In environments of their own: one with nothing but what reading needs, one with the lowest versions
 # of all dependencies that setup.py allows (which needs uv).

@@ -26,17 +26,22 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks all but the quick cases of a test as slow."""
-    named: dict[str, set[str]] = {}
+    """Marks all but the quick cases of a test as slow, and all but its slow ones as exhaustive."""
+    named: dict[tuple[str, str], set[str]] = {}
     for item in items:
-        if quick := item.get_closest_marker("quick_cases"):
-            case = item.callspec.id  # type: ignore[attr-defined]
-            named.setdefault(item.nodeid.partition("[")[0], set(quick.args)).discard(case)
-            if case not in quick.args:
-                item.add_marker("slow")
+        tiers = {tier: item.get_closest_marker(tier) for tier in ("quick_cases", "slow_cases")}
+        chosen: set[str] = set()
+        for (tier, marker), mark in zip(tiers.items(), ("slow", "exhaustive"), strict=True):
+            if marker:
+                case = item.callspec.id  # type: ignore[attr-defined]
+                test = item.nodeid.partition("[")[0]
+                named.setdefault((test, tier), set(marker.args)).discard(case)
+                chosen.update(marker.args)
+                if case not in chosen:
+                    item.add_marker(mark)
     unknown = {test: cases for test, cases in named.items() if cases}
     if unknown and not any("::" in argument for argument in config.args):
-        raise pytest.UsageError(f"Quick cases that do not exist: {unknown}")
+        raise pytest.UsageError(f"Cases that do not exist: {unknown}")
 
 
 @pytest.fixture(autouse=True)

@@ -382,9 +382,10 @@ def play_on(env: Any, steps: int) -> list[Any]:
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
 @pytest.mark.parametrize(
     "game",
-    ["breakout", pytest.param("seaquest", marks=pytest.mark.slow)],
+    ["breakout", "seaquest"],
 )
 @pytest.mark.quick_cases("breakout-deepcopy-ale_py", "breakout-<lambda>-atari_py")
+@pytest.mark.slow_cases("seaquest-deepcopy-atari_py", "seaquest-<lambda>-ale_py")
 def test_copies_play_on_alike(game: str, emulator: str, copied: Any) -> None:
     """From wherever the game stands, sticky actions and all, and apart from each other."""
     env = make_env(game, stack=True, emulator=emulator, render_mode="rgb_array")

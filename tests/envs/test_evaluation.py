@@ -109,8 +109,9 @@ def test_more_episodes_begin_with_the_same(emulator: str) -> None:
 
 
 @pytest.mark.parametrize("game", ["Breakout", "Freeway", "Amidar"])
-@pytest.mark.parametrize("sticky", [pytest.param(0.0, marks=pytest.mark.slow), 0.25])
+@pytest.mark.parametrize("sticky", [0.0, 0.25])
 @pytest.mark.quick_cases("0.25-Freeway")
+@pytest.mark.slow_cases("0.25-Breakout", "0.0-Amidar")
 def test_ale_pys_vector_environment_is_bit_exact(game: str, sticky: float) -> None:
     """Frames, rewards and ends of the fast way are those of the plain way, resets included."""
     found = GAMES[game]
@@ -223,6 +224,7 @@ def test_human_normalised() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_random_play_scores_what_was_published() -> None:
     """In games with few random events, within a few standard errors."""
     for name in ("Pong", "Freeway"):

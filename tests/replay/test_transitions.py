@@ -42,9 +42,11 @@ episode_lists = st.lists(st.tuples(lengths, st.booleans(), st.booleans()), min_s
     ("windows", "config"),
     [
         pytest.param(WINDOWS[4::4], "breakout_epoch_50_v0", id="some"),
-        *(pytest.param(WINDOWS, config, marks=pytest.mark.slow) for config in LOGS),
+        *(pytest.param(WINDOWS, config, id=config) for config in LOGS),
     ],
 )
+@pytest.mark.quick_cases("some")
+@pytest.mark.slow_cases("breakout_epoch_1_v0", "asterix_epoch_0_v0")
 def test_they_are_those_of_the_transform(config: str, windows: Any, tmp_path: pathlib.Path) -> None:
     """As multisets, byte for byte, also of what means nothing after an episode's end."""
     builder = build(config, DUMMY_DATA, tmp_path)

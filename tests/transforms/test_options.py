@@ -53,12 +53,6 @@ OPTIONS = {
 }
 
 
-EVERY_DAY = {"deterministic", "many threads", "every optimization"}
-CASES = [
-    pytest.param(name, marks=[] if name in EVERY_DAY else [pytest.mark.slow]) for name in OPTIONS
-]
-
-
 def number_of(frames: Any) -> Any:
     """The number of the step that a frame carries; 0 for the zeros of no step."""
     return np.ascontiguousarray(frames[..., 0, :4]).view("<u4")[..., 0].astype(np.int64)
@@ -83,8 +77,9 @@ def assert_steps_in_order(steps: Any, length: int) -> None:
     np.testing.assert_array_equal(columns["is_last"], np.arange(length) == length - 1)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.quick_cases("deterministic")
+@pytest.mark.slow_cases("many threads", "every optimization")
 def test_steps_keep_their_frames_and_their_order(name: str) -> None:
     """Frames lie in blocks and scalars in columns: what is joined belongs together."""
     dataset = as_dataset(EPISODES).with_options(options(**OPTIONS[name]))
@@ -92,10 +87,17 @@ def test_steps_keep_their_frames_and_their_order(name: str) -> None:
         assert_steps_in_order(list(episode["steps"].as_numpy_iterator()), 640)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.parametrize("decoders", [None, UNDECODED], ids=["decoded", "undecoded"])
 @pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
 @pytest.mark.quick_cases("shuffled-undecoded-many threads", "in order-decoded-deterministic")
+@pytest.mark.slow_cases(
+    "shuffled-decoded-deterministic",
+    "in order-undecoded-many threads",
+    "shuffled-undecoded-every optimization",
+    "in order-decoded-symbolic checkpoint",
+    "shuffled-undecoded-slack",
+)
 def test_transitions_keep_their_frames(name: str, decoders: Any, shuffle: bool) -> None:
     """Batches may come in another order, but not a step with another's action."""
     dataset = as_dataset(EPISODES[:4], decoders).apply(
@@ -116,9 +118,9 @@ def test_transitions_keep_their_frames(name: str, decoders: Any, shuffle: bool) 
     np.testing.assert_array_equal(np.sort(seen), expected[expected % 640 != 0])
 
 
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.quick_cases("deterministic")
+@pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.slow
+@pytest.mark.slow_cases("deterministic", "every optimization")
 def test_stacks_keep_their_frames(name: str) -> None:
     """Of episodes, decoded or not, and of steps one after the other."""
     made = options(**OPTIONS[name])

@@ -140,6 +140,7 @@ def with_changing_rows(episodes: list[Any], share: float) -> list[Any]:
     [(1, 1, 0.2), (2, 12, 0.6), (3, 5, 0.0), (4, 1, 0.2), (4, 6, 1.0), (5, 12, 0.2), (4, 70, 0.2)],
 )
 @pytest.mark.quick_cases("3-5-0.0-decoded")
+@pytest.mark.slow_cases("1-1-0.2-undecoded", "4-70-0.2-undecoded", "5-12-0.2-decoded")
 def test_channels_last(stack_size: int, n_step: int, share: float, decoders: Any) -> None:
     """axis=-1 gives the frames of the slow loop, last; the shape is known beforehand."""
     lengths = (1, 63, 64, 65, 1, 129, 2, 90, 200)
@@ -259,6 +260,12 @@ def compare_with_dopamine(
     ],
 )
 @pytest.mark.quick_cases("Breakout-1-expert-50-undecoded")
+@pytest.mark.slow_cases(
+    "Breakout-1-mixed-1-decoded",
+    "Breakout-1-medium-10-undecoded",
+    "Breakout-5-expert-49-undecoded",
+    "Asterix-1-epoch_0-0-decoded",
+)
 def test_gives_the_transitions_of_dopamine(
     tmp_path: pathlib.Path, game: str, run: int, split: str, number: int, decoders: Any
 ) -> None:
@@ -283,8 +290,8 @@ def test_gives_the_transitions_of_dopamine(
     ],
 )
 @pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "terminal"])
-@pytest.mark.quick_cases("cut-40-0-1")
 @pytest.mark.slow
+@pytest.mark.slow_cases("cut-40-0-1", "cut-38-2-2", "terminal-37-3-1")
 def test_what_dopamine_drops_at_the_cursor(
     tmp_path: pathlib.Path, length: int, padding_rows: int, expected: int, is_cut: bool
 ) -> None:
