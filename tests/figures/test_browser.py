@@ -75,11 +75,11 @@ def test_it_loads_alone_and_shows_what_it_must(
     """Without errors or requests; nothing is wider than the screen."""
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     said: list[Any] = []
-    page.on("console", said.append)
-    page.on("pageerror", said.append)
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(error.message))
     page.on("request", lambda request: said.append(request.url))
     page.goto(url)
-    page.wait_for_function("document.querySelector('.player:last-child output').textContent")
+    page.wait_for_function("() => document.querySelector('.player:last-child output').textContent")
     assert [one for one in said if not str(one).startswith("data:")] == [url]
     assert page.evaluate("document.documentElement.scrollWidth") == width
     for name in ("What it is", "Episodes to watch", "Numbers", "All episodes"):
@@ -164,7 +164,7 @@ def test_playing_and_pausing(page: Any, summary: figures.Summary) -> None:
     button.focus()
     page.keyboard.press("Space")
     assert button.text_content() == "Pause"
-    page.wait_for_function("document.querySelector('.player input').value > 3")
+    page.wait_for_function("() => document.querySelector('.player input').value > 3")
     page.keyboard.press("Space")
     assert button.text_content() == "Play"
     place = int(slider.input_value())
@@ -173,10 +173,10 @@ def test_playing_and_pausing(page: Any, summary: figures.Summary) -> None:
     assert int(slider.input_value()) == place
     slider.fill("726")
     button.click()
-    page.wait_for_function("document.querySelector('.player input').value == 728")
+    page.wait_for_function("() => document.querySelector('.player input').value == 728")
     assert button.text_content() == "Play"
     button.click()
-    page.wait_for_function("document.querySelector('.player input').value == 2")
+    page.wait_for_function("() => document.querySelector('.player input').value == 2")
 
 
 def test_long_tables_come_in_parts(browser: Any, url: str) -> None:

@@ -43,11 +43,11 @@ def unpack_animation(data: bytes) -> Array:
     return np.stack([np.asarray(one.convert("RGB")) for one in PIL.ImageSequence.Iterator(picture)])
 
 
-def unpack_sheet(animation: videos.Animation) -> Array:
+def unpack_sheet(data: bytes) -> Array:
     """Its frames, those that fill up its last row included."""
-    sheet = np.asarray(PIL.Image.open(io.BytesIO(animation.sheet)))
+    sheet = np.asarray(PIL.Image.open(io.BytesIO(data)))
     assert (sheet == sheet[..., :1]).all()
-    cells = sheet[..., 0].reshape(-1, 84, animation.columns, 84).swapaxes(1, 2)
+    cells = sheet[..., 0].reshape(-1, 84, videos.SHEET_COLUMNS, 84).swapaxes(1, 2)
     return cells.reshape(-1, 84, 84)
 
 
@@ -83,28 +83,37 @@ def test_a_scale_of_nothing() -> None:
 
 
 def test_an_animation_holds_the_video() -> None:
-    """Without loss, in both forms."""
-    episode = make_episode(42, {7: 1})
-    animation = episode.animation
-    assert animation.stride == 1
-    np.testing.assert_array_equal(unpack_animation(animation.webp), episode.video())
-    frames = unpack_sheet(animation)
+    """Without loss."""
+    episode = make_episode(20, {7: 1})
+    assert episode.animation.stride == 1
+    np.testing.assert_array_equal(unpack_animation(episode.animation.webp), episode.video())
+
+
+def test_a_sheet_holds_the_frames() -> None:
+    """Without loss, in rows."""
+    episode = make_episode(42, {})
+    sheet = videos.lay_out(episode.frames)
+    assert sheet.stride == 1
+    frames = unpack_sheet(sheet.webp)
     np.testing.assert_array_equal(frames[:42], episode.frames)
     assert not frames[42:].any()
-    np.testing.assert_array_equal(animation.gained, episode.reward)
 
 
-def test_a_large_animation_shows_fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until it is small enough. Rewards in between are not lost."""
+def test_large_clips_show_fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until they are small enough. Rewards in between are marked at the step before."""
     monkeypatch.setattr(videos, "MAX_FRAMES", 25)
-    monkeypatch.setattr(videos, "MAX_BYTES", 60_000)
-    episode = make_episode(50, {1: 1, 2: 1, 49: -1})
-    animation = episode.animation
-    assert animation.stride == 4
-    assert max(len(animation.webp), len(animation.sheet)) <= 60_000
-    np.testing.assert_array_equal(unpack_sheet(animation)[:13], episode.frames[::4])
-    assert animation.gained.tolist() == [2] + 11 * [0] + [-1]
-    assert "1 in 4 shown" in episode._repr_html_()
+    monkeypatch.setattr(videos, "MAX_BYTES", 50_000)
+    episode = make_episode(50, {1: 1, 48: -1})
+    sheet, animation = videos.lay_out(episode.frames), episode.animation
+    for clip, stride in ((sheet, 2), (animation, 5)):
+        assert clip.stride == stride
+        assert len(clip.webp) <= 50_000
+    np.testing.assert_array_equal(unpack_sheet(sheet.webp)[:25], episode.frames[::2])
+    pictures = unpack_animation(animation.webp)
+    np.testing.assert_array_equal(pictures[:, 4:-24:3, 4:-4:3, 0], episode.frames[::5])
+    expected = [videos.GOOD] * 5 + [(24, 24, 24)] * 4 + [videos.BAD]
+    assert [tuple(color) for color in pictures[:, 0, 0].tolist()] == expected
+    assert "1 in 5 shown" in episode._repr_html_()
 
 
 def test_an_episode_displays_itself() -> None:

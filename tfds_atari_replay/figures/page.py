@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import pathlib
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -103,20 +104,20 @@ def _chosen(summary: Summary) -> dict[int, list[str]]:
 
 
 def _player(labels: list[str], episode: Episode) -> dict[str, Any]:
-    animation = episode.animation
-    shown = slice(None, None, animation.stride)
+    sheet = videos.lay_out(episode.frames)
+    steps = np.arange(0, episode.length, sheet.stride)
     return {
         "label": ", ".join(labels).capitalize(),
         "episode": episode,
-        "animation": animation,
+        "sheet": sheet,
         "file": f"{episode.dataset.split('/')[1]}-episode-{episode.episode_id}.webp",
         "data": {
-            "columns": animation.columns,
-            "stride": animation.stride,
+            "columns": videos.SHEET_COLUMNS,
+            "stride": sheet.stride,
             "length": episode.length,
             "fps": videos.FRAMES_PER_SECOND,
-            "actions": [episode.action_meanings[action] for action in episode.action[shown]],
-            "gained": animation.gained.tolist(),
+            "actions": [episode.action_meanings[action] for action in episode.action[steps]],
+            "gained": np.add.reduceat(episode.reward, steps).tolist(),
         },
     }
 
@@ -173,8 +174,8 @@ def limits(summary: Summary) -> list[str]:
     found = [
         "Rewards were clipped to [-1, 1] when they were logged, so a return counts rewards; it is "
         "not the game's score.",
-        "A step is four frames of the game. The agent explored and actions were sticky, so this is "
-        "how it played while it learned, not the best it could do.",
+        "A step is four frames of the game. The agents of the public logs explored, and their "
+        "actions were sticky: this is how they played while they learned, not their best.",
     ]
     if metadata["source"] != "rl_unplugged":
         found.append(
@@ -188,9 +189,9 @@ def limits(summary: Summary) -> list[str]:
             f"{'its' if is_one else 'their'} beginning or end, and with it a part of the return."
         )
     for gap in metadata.get("gaps", ()):
-        missing = ", ".join(map(str, gap["missing"]))
-        rows = "" if gap["rows"] is None else f", {gap['rows']:,} rows"
-        lost = f" (missing: checkpoint {missing}{rows})" if missing else f" (missing{rows})"
+        missing = [f"checkpoint {numbers}" for numbers in _ranges(gap["missing"])]
+        missing += [] if gap["rows"] is None else [f"{gap['rows']:,} rows"]
+        lost = f" (missing: {', '.join(missing)})" if missing else ""
         found.append(f"Episodes stay cut before checkpoint {gap['before']}{lost}.")
     if metadata.get("cursor_assumed"):
         found.append(
@@ -198,3 +199,14 @@ def limits(summary: Summary) -> list[str]:
             "assumed. In a run's last dump two episodes are then joined at one place."
         )
     return found
+
+
+def _ranges(numbers: Sequence[int]) -> list[str]:
+    """Writes increasing numbers in short: 1, 2, 3, 7 as "1 to 3" and "7"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]

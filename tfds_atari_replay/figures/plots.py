@@ -81,11 +81,9 @@ def episode_lengths(summary: Summary) -> Any:
 
 def action_frequencies(summary: Summary) -> Any:
     """Draws in which share of the steps each action was taken."""
-    figure, axes = _new_figure("share of steps, %", "")
-    counts = summary.action_counts
-    bars = axes.barh(
-        summary.metadata["action_meanings"], 100 * counts / max(counts.sum(), 1), color=_ACCENT
-    )
+    counts, names = summary.action_counts, summary.metadata["action_meanings"]
+    figure, axes = _new_figure("share of steps, %", "", height=max(2.7, 0.2 * len(names) + 0.8))
+    bars = axes.barh(names, 100 * counts / max(counts.sum(), 1), color=_ACCENT)
     axes.bar_label(bars, fmt="%.1f", padding=3)
     axes.invert_yaxis()
     axes.margins(x=0.12)
@@ -155,17 +153,18 @@ def _histogram(summary: Summary, field: str, label: str) -> Any:
         width = -(-(high - low + 1) // _MAX_BINS)
         # Whole numbers, so each stands in the middle of a bar.
         axes.hist(values, np.arange(low, high + width + 1, width) - 0.5, color=_ACCENT)
-        axes.set_xlim(min(low, high - 9) - 1, high + width)
+        margin = max(width, 5 - (high - low) // 2)
+        axes.set_xlim(low - margin, high + margin)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.yaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
-def _new_figure(x_label: str, y_label: str) -> tuple[Any, Any]:
+def _new_figure(x_label: str, y_label: str, height: float = 2.7) -> tuple[Any, Any]:
     with _extras.required_for("A figure", "preview"):
         from matplotlib.figure import Figure
     # Not pyplot's, which would keep it, and need a screen or a backend.
-    figure = Figure(figsize=(4.9, 2.7), layout="constrained")
+    figure = Figure(figsize=(4.9, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)

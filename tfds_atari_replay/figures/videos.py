@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,10 +19,12 @@ FRAMES_PER_SECOND = 15
 """The emulator's 60, of which the agent saw every fourth."""
 
 MAX_FRAMES = 1500
-"""Of an animation: a hundred seconds. Of longer episodes every k-th step is shown."""
+"""Of a clip: a hundred seconds. Of longer episodes every k-th step is shown."""
 
-MAX_BYTES = 800_000
-"""Of an animation: so that three of them, in both forms and as base64, fit into a page."""
+MAX_BYTES = 1_000_000
+"""Of a clip: so that six of them, as base64, fit into a page of 10 MB."""
+
+SHEET_COLUMNS = 40
 
 GOOD, BAD = (46, 160, 67), (248, 81, 73)
 """The colours of reward above and below zero."""
@@ -31,26 +33,18 @@ _MARGIN, _LINE = 4, 20
 _PAPER, _INK = (24, 24, 24), (235, 235, 235)
 # A reward's mark stays for a third of a second, or nobody would see it.
 _HOLD = 5
-_SHEET_COLUMNS = 40
 
 
-@dataclasses.dataclass(frozen=True)
-class Animation:
-    """An episode as files that a browser shows. Every `stride`-th step is shown.
+class Clip(NamedTuple):
+    """An episode as a file that a browser shows.
 
     Attributes:
-      webp: plays by itself.
-      sheet: a WebP of all frames, `columns` in a row, for a player; gray levels unchanged.
-      columns: of the sheet.
+      webp: a WebP without loss.
       stride: steps from one shown frame to the next.
-      gained: float32 (shown,), reward from each shown step up to the next.
     """
 
-    webp: bytes = dataclasses.field(repr=False)
-    sheet: bytes = dataclasses.field(repr=False)
-    columns: int
+    webp: bytes
     stride: int
-    gained: npt.NDArray[np.float32] = dataclasses.field(repr=False)
 
 
 def draw(
@@ -89,29 +83,38 @@ def _write(picture: Picture, text: str, x: int, color: tuple[int, int, int]) -> 
     cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
 
 
-def animate(frames: Picture, reward: npt.NDArray[np.floating]) -> Animation:
-    """Encodes an episode without loss, leaving out steps until it is small enough.
+def animate(frames: Picture, reward: npt.NDArray[np.floating]) -> Clip:
+    """Encodes what `draw` draws, as a picture that plays by itself.
 
     Raises:
       ImportError: Pillow is not installed.
     """
-    stride = -(-len(frames) // MAX_FRAMES)
-    while True:
-        steps = np.arange(0, len(frames), stride)
-        webp = to_webp(list(draw(frames, reward, steps, scale=3)))
-        sheet = to_webp([_lay_out(frames[steps])])
-        if max(len(webp), len(sheet)) <= MAX_BYTES:
-            gained = np.add.reduceat(reward, steps)
-            return Animation(webp, sheet, _SHEET_COLUMNS, stride, gained)
-        stride *= 2
+    return _fit(len(frames), lambda steps: to_webp(list(draw(frames, reward, steps, scale=3))))
 
 
-def _lay_out(frames: Picture) -> Picture:
-    """Puts frames into rows of `_SHEET_COLUMNS`, the last one filled up with black."""
-    rows, (height, width) = -(-len(frames) // _SHEET_COLUMNS), FRAME_SHAPE
-    cells = np.zeros((rows, _SHEET_COLUMNS, height, width), np.uint8)
+def lay_out(frames: Picture) -> Clip:
+    """Encodes frames as one picture with `SHEET_COLUMNS` of them in a row, for a player.
+
+    Raises:
+      ImportError: Pillow is not installed.
+    """
+    return _fit(len(frames), lambda steps: to_webp([_to_sheet(frames[steps])]))
+
+
+def _fit(count: int, encode: Callable[[npt.NDArray[np.integer]], bytes]) -> Clip:
+    """Encodes every k-th of some steps: the fewest left out with which it is small enough."""
+    stride = -(-count // MAX_FRAMES)
+    while len(webp := encode(np.arange(0, count, stride))) > MAX_BYTES:
+        stride = max(stride + 1, stride * len(webp) // MAX_BYTES)
+    return Clip(webp, stride)
+
+
+def _to_sheet(frames: Picture) -> Picture:
+    """Fills up the last row with black."""
+    rows, (height, width) = -(-len(frames) // SHEET_COLUMNS), FRAME_SHAPE
+    cells = np.zeros((rows, SHEET_COLUMNS, height, width), np.uint8)
     cells.reshape(-1, height, width)[: len(frames)] = frames
-    return cells.swapaxes(1, 2).reshape(rows * height, _SHEET_COLUMNS * width)
+    return cells.swapaxes(1, 2).reshape(rows * height, SHEET_COLUMNS * width)
 
 
 def to_webp(pictures: Sequence[Picture]) -> bytes:
@@ -134,9 +137,10 @@ def to_webp(pictures: Sequence[Picture]) -> bytes:
         append_images=others,
         duration=round(1000 / FRAMES_PER_SECOND),
         loop=0,
-        # Of what was tried on 1,500 frames, four times smaller than the fastest, and as fast.
+        # Of what was tried on 1,000 frames, the smallest sheets, in less than a second. (Here
+        # quality is effort.)
         lossless=True,
         method=2,
-        quality=25,
+        quality=60,
     )
     return file.getvalue()
