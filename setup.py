@@ -91,7 +91,8 @@ setuptools.setup(
             *("absl-py", "dill", "gin-config", "gym==0.26.2", "hypothesis", "mypy", "pytest"),
             # A cluster for Beam's runner on Dask.
             *("dask", "distributed"),
-            *("pytest-xdist", "ruff", "six"),
+            # playwright drives the machine's own Chromium; without one, its tests are skipped.
+            *("playwright", "pytest-xdist", "ruff", "six"),
             # Users of random access; neither has wheels for Python 3.10 any more.
             *(f"{name}; python_version >= '3.11'" for name in ("grain", "jax")),
         ],

@@ -90,6 +90,7 @@ def test_reading_with_tf_data_names_the_extra(tmp_path: pathlib.Path, reading: s
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib", "PIL"])
+@pytest.mark.quick_cases("matplotlib")
 def test_preview_names_the_extra(expert: Any, tmp_path: pathlib.Path, package: str) -> None:
     """Before it makes a folder."""
     data_dir = expert.data_path.parents[2]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.datasets import DUMMY_DATA, build, rows
+from helpers.docs import run_page
 
 from tfds_atari_replay import blocks, figures
 
@@ -40,18 +41,11 @@ def test_a_summary_unpacks_no_frame(expert: Any, monkeypatch: pytest.MonkeyPatch
         summary.read(2)
 
 
-def test_a_summary_counts_the_datasets_actions(expert: Any, summary: figures.Summary) -> None:
-    """Those of logged steps, without the one that a terminal state is stored with."""
-    steps = [step for episode in rows(expert) for step in episode["steps"]]
-    logged = [step["action"].item() for step in steps if not step["is_terminal"]]
-    assert summary.action_counts.tolist() == [logged.count(action) for action in range(4)]
-
-
 @pytest.mark.parametrize(
     "file_format", ["tfrecord", pytest.param("array_record", marks=pytest.mark.slow)]
 )
-def test_an_episode_is_that_of_the_dataset(tmp_path: pathlib.Path, file_format: str) -> None:
-    """In every field, for each episode, whatever the format."""
+def test_episodes_are_those_of_the_dataset(tmp_path: pathlib.Path, file_format: str) -> None:
+    """In every field, for each episode, whatever the format. Actions of logged steps count."""
     builder = build("breakout_epoch_1_v0", DUMMY_DATA, tmp_path, file_format=file_format)
     summary = figures.summarize("atari_replay/breakout_epoch_1_v0", data_dir=tmp_path)
     if file_format == "array_record":
@@ -60,6 +54,7 @@ def test_an_episode_is_that_of_the_dataset(tmp_path: pathlib.Path, file_format: 
     else:
         stored = rows(builder)
     assert len(stored) == len(summary.episodes)
+    logged: list[int] = []
     for row in stored:
         steps = [step for step in row["steps"] if not step["is_terminal"]]
         episode = summary.read(int(row["episode_id"]))
@@ -72,6 +67,8 @@ def test_an_episode_is_that_of_the_dataset(tmp_path: pathlib.Path, file_format: 
             ("reward", episode.reward),
         ):
             np.testing.assert_array_equal(array, [step[name] for step in steps])
+        logged += episode.action.tolist()
+    assert summary.action_counts.tolist() == [logged.count(action) for action in range(4)]
 
 
 def test_reading_without_a_number_gives_the_best(summary: figures.Summary) -> None:
@@ -127,3 +124,8 @@ def test_a_run_is_all_that_is_prepared_of_it(expert: Any, tmp_path: pathlib.Path
     assert names == ["breakout_mixed_v0", "breakout_expert_v0"]
     build("breakout_full_v0", DUMMY_DATA, tmp_path)
     assert [one.name for one in figures.summarize_run(summary)] == ["breakout_full_v0"]
+
+
+@pytest.mark.slow
+def test_the_docs_run(expert: Any, tmp_path: pathlib.Path) -> None:
+    run_page("preview.md", expert.data_path.parents[2], tmp_path)

@@ -25,7 +25,7 @@ from tfds_atari_replay.replay.reading import read_shard, reporting_damage
 Array = npt.NDArray[Any]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Summary:
     """A dataset's episodes without their steps.
 
@@ -37,10 +37,14 @@ class Summary:
       action_counts: int64 (A,), how often each action was taken.
     """
 
-    builder: Any = dataclasses.field(repr=False)
+    builder: Any
     episodes: Array
     action_counts: Array
-    _places: Array = dataclasses.field(repr=False)  # int64 (E, 2): shard, record
+    _places: Array  # int64 (E, 2): shard, record
+
+    def __repr__(self) -> str:
+        episodes = f"{len(self.episodes):,} episodes, {len(self.complete):,} complete"
+        return f"Summary({self.name}: {episodes})"
 
     @property
     def name(self) -> str:
