@@ -21,19 +21,25 @@ from tfds_atari_replay.figures import summaries
 
 
 @pytest.fixture(scope="module")
-def page(expert: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Of a dataset of short episodes."""
+    return build("breakout_epoch_1_v0", DUMMY_DATA, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def stored(builder: Any) -> list[dict[str, Any]]:
+    return rows(builder)
+
+
+@pytest.fixture(scope="module")
+def page(builder: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("page") / "new" / "folder"
-    data_dir = expert.data_path.parents[2]
-    arguments = ["preview", "breakout_expert_v0", f"--data_dir={data_dir}", f"--out={folder}"]
+    data_dir = builder.data_path.parents[2]
+    arguments = ["preview", "breakout_epoch_1_v0", f"--data_dir={data_dir}", f"--out={folder}"]
     assert main(arguments) == 0
     (path,) = folder.iterdir()
     assert path.name == "index.html"
     return path.read_text()
-
-
-@pytest.fixture(scope="module")
-def stored(expert: Any) -> list[dict[str, Any]]:
-    return rows(expert)
 
 
 def embedded(page: str) -> list[Any]:
@@ -57,27 +63,28 @@ def test_the_table_is_the_datasets(stored: list[dict[str, Any]], page: str) -> N
 
 
 def test_the_players_show_the_datasets_steps(
-    expert: Any, stored: list[dict[str, Any]], page: str
+    builder: Any, stored: list[dict[str, Any]], page: str
 ) -> None:
     """Best, median and worst episode, with the actions and rewards of each step."""
     *players, _ = embedded(page)
-    meanings = expert.info.metadata["action_meanings"]
-    for player, number in zip(players, (1, 0, 2), strict=True):
+    meanings = builder.info.metadata["action_meanings"]
+    for player, number in zip(players, (2, 4, 9), strict=True):
         steps = [step for step in stored[number]["steps"] if not step["is_terminal"]]
         assert player["length"] == len(steps)
         assert player["stride"] == 1
         assert player["actions"] == [meanings[step["action"]] for step in steps]
         assert player["gained"] == [step["reward"].item() for step in steps]
-    for title in ("Best: episode 1", "Median: episode 0", "Worst: episode 2"):
+    for title in ("Best: episode 2", "Median: episode 4", "Worst: episode 9"):
         assert title in text_of(page)
 
 
 def test_the_facts_are_the_datasets(page: str) -> None:
     """And the limits those of these logs."""
     text = text_of(page)
-    assert "Breakout, run 1, checkpoint 50 · atari_replay/breakout_expert_v0/1.0.0" in text
-    assert "Steps 1,493 Episodes 3, 1 complete" in text
-    assert "Return of complete episodes mean 18.00, median 18, 18 to 18" in text
+    assert "Breakout, run 1, checkpoint 1 · atari_replay/breakout_epoch_1_v0/1.0.0" in text
+    assert "Steps 1,469 Episodes 11, 9 complete" in text
+    assert "Return of complete episodes mean 0.44, median 0, 0 to 3" in text
+    assert f"Steps of complete episodes mean {1375 / 9:,.0f}, 130 to 262" in text
     assert "Layout of the logs dopamine" in text
     assert "2 episodes are cut" in text
     assert "The logs lack the frame after an episode's last action" in text.replace("&#39;", "'")
@@ -96,12 +103,12 @@ def test_a_page_is_small_and_needs_no_network(page: str) -> None:
 
 @pytest.mark.slow
 def test_the_same_dataset_gives_the_same_page(
-    expert: Any, page: str, tmp_path: pathlib.Path
+    builder: Any, page: str, tmp_path: pathlib.Path
 ) -> None:
     """An older page is replaced."""
-    data_dir = expert.data_path.parents[2]
+    data_dir = builder.data_path.parents[2]
     (tmp_path / "index.html").write_text("old")
-    summary = figures.summarize("atari_replay/breakout_expert_v0", data_dir=data_dir)
+    summary = figures.summarize("atari_replay/breakout_epoch_1_v0", data_dir=data_dir)
     assert page_lib.write_page(summary, tmp_path).read_text() == page
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
 
