@@ -72,7 +72,7 @@ class Episode:
 
     @functools.cached_property
     def animation(self) -> videos.Clip:
-        """The video as an animated WebP of at most 1 MB; of a long one, every k-th step."""
+        """The video as an animated WebP of at most 0.8 MB; of a long one, every k-th step."""
         return videos.animate(self.frames, self.reward)
 
     def _repr_html_(self) -> str:

@@ -54,8 +54,11 @@ def write_page(summary: Summary, folder: pathlib.Path) -> pathlib.Path:
     page = _render(summary)
     path = folder / "index.html"
     incomplete = folder / f".{uuid.uuid4().hex}"
-    incomplete.write_text(page, encoding="utf-8")
-    incomplete.replace(path)
+    try:
+        incomplete.write_text(page, encoding="utf-8")
+        incomplete.replace(path)
+    finally:
+        incomplete.unlink(missing_ok=True)
     return path
 
 
@@ -110,6 +113,7 @@ def _player(labels: list[str], episode: Episode) -> dict[str, Any]:
         "label": ", ".join(labels).capitalize(),
         "episode": episode,
         "sheet": sheet,
+        "animation": episode.animation,
         "file": f"{episode.dataset.split('/')[1]}-episode-{episode.episode_id}.webp",
         "data": {
             "columns": videos.SHEET_COLUMNS,

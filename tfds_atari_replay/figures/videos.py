@@ -21,8 +21,8 @@ FRAMES_PER_SECOND = 15
 MAX_FRAMES = 1500
 """Of a clip: a hundred seconds. Of longer episodes every k-th step is shown."""
 
-MAX_BYTES = 1_000_000
-"""Of a clip: so that six of them, as base64, fit into a page of 10 MB."""
+MAX_BYTES = 800_000
+"""Of a clip: six of them, as base64, and the episodes of a whole run fit into 10 MB."""
 
 SHEET_COLUMNS = 40
 
