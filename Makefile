@@ -49,6 +49,7 @@ test-lowest:
 	@$(LOWEST)/bin/tfds build atari_replay/$(CONFIG) --imports=tfds_atari_replay \
 		--manual_dir=dummy_data --data_dir=$(LOWEST)/data
 	@$(LOWEST)/bin/atari-replay show $(CONFIG) --data_dir=$(LOWEST)/data --out=$(LOWEST)/episode.png
+	@$(LOWEST)/bin/atari-replay preview $(CONFIG) --data_dir=$(LOWEST)/data --out=$(LOWEST)/preview
 
 faults: $(VENV)/installed-for-tests
 	PYTHONPATH=tests $(BIN)/python -m faults.fuzz

@@ -19,6 +19,8 @@ EXTRAS = {
         # ale-py leaves its vector environment out, without a word, if gymnasium is older.
         "gymnasium>=1.1",
     ],
+    # For `atari-replay preview` and tfds_atari_replay.figures.
+    "preview": ["jinja2>=3.1", "matplotlib>=3.8", "pillow>=10.0"],
     # The `tfds` command imports these two when it starts, whatever it does, and TFDS does not ask
     # for them. tfds.load does without.
     "build": ["apache-beam>=2.69", "mlcroissant>=1.0.9"],
@@ -44,7 +46,7 @@ setuptools.setup(
         "tfds_atari_replay.dummy_data": "dummy_data",
     },
     package_data={
-        "tfds_atari_replay": ["py.typed"],
+        "tfds_atari_replay": ["py.typed", "figures/page/*"],
         "tfds_atari_replay.checksums": ["*.tsv"],
         "tfds_atari_replay.dummy_data": ["*/*/replay_logs/*.gz"],
     },
@@ -89,7 +91,8 @@ setuptools.setup(
             *("absl-py", "dill", "gin-config", "gym==0.26.2", "hypothesis", "mypy", "pytest"),
             # A cluster for Beam's runner on Dask.
             *("dask", "distributed"),
-            *("pytest-xdist", "ruff", "six"),
+            # playwright drives the machine's own Chromium; without one, its tests are skipped.
+            *("playwright", "pytest-xdist", "ruff", "six"),
             # Users of random access; neither has wheels for Python 3.10 any more.
             *(f"{name}; python_version >= '3.11'" for name in ("grain", "jax")),
         ],

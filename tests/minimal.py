@@ -41,7 +41,7 @@ def expect_pip_line(extra: str, feature: Callable[[], object]) -> None:
 
 def main(folder: str) -> None:
     """Compares every reward and the last frame of each episode with the log."""
-    for package in ("tensorflow", "gymnasium", "gym", "ale_py", "apache_beam", "mlcroissant"):
+    for package in ("tensorflow", "gymnasium", "gym", "ale_py", "apache_beam", "jinja2"):
         assert importlib.util.find_spec(package) is None, f"{package} is installed"
     assert all(report.is_usable for report in inspection.inspect(LOGS, deep=True))
     builder = tfds.builder(NAME, data_dir=folder, file_format="array_record")
@@ -97,9 +97,11 @@ def main(folder: str) -> None:
     expect_pip_line("tensorflow", lambda: tfds_atari_replay.transitions()(None))
     expect_pip_line("tensorflow", lambda: builder.as_dataset(split="train"))
     expect_pip_line("tensorflow", lambda: tfds.load(NAME, data_dir=folder))
+    arguments = ["breakout_epoch_1_v0", f"--data_dir={folder}"]
+    assert cli.main(["show", *arguments, f"--out={folder}/episode.png"]) == 0
     with contextlib.redirect_stderr(io.StringIO()) as said:
-        assert cli.main(["show", "breakout_epoch_1_v0", f"--data_dir={folder}"]) == 1
-    assert "pip install 'tfds-atari-replay[tensorflow]'" in said.getvalue()
+        assert cli.main(["preview", *arguments, f"--out={folder}/preview"]) == 1
+    assert "pip install 'tfds-atari-replay[preview]'" in said.getvalue()
     other = tfds.builder("atari_replay/breakout_expert_v0", data_dir=folder)
     expect_pip_line("tensorflow", other.download_and_prepare)
     assert "tensorflow" not in sys.modules

@@ -26,10 +26,11 @@ MAY_IMPORT = {
     "suites": "games configs _tfds",
     "transforms": "schema steps blocks _extras",
     "replay": "schema steps blocks logs transforms threads",
+    "figures": "games configs logs blocks replay _extras",
     "envs": "games logs _extras",
     "atari_replay": "games configs logs blocks schema downloads shards _tfds _extras",
     "d4rl_atari": "games configs logs downloads envs _extras",
-    "cli": "logs blocks envs _extras",
+    "cli": "logs envs figures",
     "__init__": "atari_replay envs games logs replay suites transforms",
     "__main__": "cli",
 }
@@ -41,6 +42,7 @@ MUST_NOT_IMPORT = {
     "configs": {"tensorflow", "tensorflow_datasets"},
     "envs": {"tensorflow", "tensorflow_datasets"},
     "replay": {"tensorflow"},
+    "figures": {"tensorflow"},
 }
 
 

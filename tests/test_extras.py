@@ -6,6 +6,7 @@
 import pathlib
 import re
 import subprocess
+from typing import Any
 
 import pytest
 from helpers.datasets import DUMMY_DATA, assert_no_dataset
@@ -88,11 +89,14 @@ def test_reading_with_tf_data_names_the_extra(tmp_path: pathlib.Path, reading: s
     assert "pip install 'tfds-atari-replay[tensorflow]'\nOr read with NumPy: " in error
 
 
-def test_show_names_the_extra() -> None:
-    """In a line, with exit status 1."""
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib", "PIL"])
+@pytest.mark.quick_cases("matplotlib")
+def test_preview_names_the_extra(expert: Any, tmp_path: pathlib.Path, package: str) -> None:
+    """Before it makes a folder."""
+    data_dir = expert.data_path.parents[2]
+    arguments = ["preview", "breakout_expert_v0", f"--data_dir={data_dir}", f"--out={tmp_path}/a"]
     main = "from tfds_atari_replay.cli.main import main"
-    error = error_without(
-        "tensorflow", f"{main}\nraise SystemExit(main(['show', 'pong_expert_v0']))"
-    )
-    assert error.startswith("atari-replay show needs tensorflow. Install what it needs with: ")
-    assert "pip install 'tfds-atari-replay[tensorflow]'\nOr read with NumPy: " in error
+    error = error_without(package, f"{main}\nraise SystemExit(main({arguments}))")
+    line = "Install what it needs with: pip install 'tfds-atari-replay[preview]'"
+    assert error == f"atari-replay preview needs {package}. {line}"
+    assert not list(tmp_path.iterdir())

@@ -50,6 +50,7 @@ def test_a_wheel_holds_dummy_data_and_checksums(tmp_path: pathlib.Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     beside = {f"dummy_data/{path.relative_to(DUMMY_DATA).as_posix()}" for path in logs()}
     beside |= {"checksums/atari_replay.tsv", "py.typed"}
+    beside |= {f"figures/page/page.{kind}" for kind in ("html", "css", "js")}
     assert {f"tfds_atari_replay/{name}" for name in beside} <= names
     assert not any(name.startswith(("tests/", "dummy_data/", "checksums/")) for name in names)
 

@@ -12,9 +12,6 @@ from helpers.datasets import DUMMY_DATA, ROOT, TFDS, build
 from helpers.logs import Truth, make_episodes, read_gz
 from helpers.unplugged import write_unplugged
 
-from tfds_atari_replay import blocks
-from tfds_atari_replay.cli import episodes as episodes_lib
-from tfds_atari_replay.cli import figures
 from tfds_atari_replay.cli.main import main
 from tfds_atari_replay.logs import inspection, sources
 
@@ -144,6 +141,8 @@ def test_record_with_a_policy(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
             "error: capacity must fit into memory: 1,000,000,000 rows of 7,065 bytes are 7,065.0",
         ),
         (["show", "breakout_expret_v0", "--data_dir=x"], "Did you mean breakout_expert_v0"),
+        (["preview", "breakout_expert_v0", "--data_dir=x"], "holds no dataset. Build it first:"),
+        (["preview", "breakout_expret_v0", "--data_dir=x"], "Did you mean breakout_expert_v0"),
     ],
 )
 def test_errors_are_one_message(
@@ -173,42 +172,7 @@ def test_show(expert: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
     sheet: Any = cv2.imread(str(picture))
     assert sheet.shape == (862, 1416, 3)
     assert main([*arguments, "--episode=9"]) == 1
-    assert "--episode must be one with steps: 0, 1, 2 (got 9)" in capsys.readouterr().err
-
-
-def test_summaries_unpack_no_frame(expert: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a million steps take seconds."""
-
-    def refuse(*_: Any) -> None:
-        raise AssertionError("unpacked a block")
-
-    for name in ("unpack_blocks", "unpack_block_np", "unpack_frames", "frames_of_np"):
-        monkeypatch.setattr(blocks, name, refuse)
-    summaries = episodes_lib.summarize(expert)
-    assert [(e.id, e.steps, e.score, e.is_complete) for e in summaries] == [
-        (0, 690, 17, False),
-        (1, 729, 18, True),
-        (2, 74, 2, False),
-    ]
-    with pytest.raises(AssertionError, match="unpacked a block"):
-        episodes_lib.read_steps(expert, summaries[2])
-
-
-def test_a_contact_sheet_shows_the_frames() -> None:
-    """First and last frame stand at their places, a frame's rewards are framed."""
-    frames = np.arange(100, dtype=np.uint8)[:, np.newaxis, np.newaxis].repeat(84, 1).repeat(84, 2)
-    reward = np.zeros(100)
-    reward[50] = 1
-    sheet = figures.contact_sheet("a", frames, np.zeros(100, int), reward, ["NOOP"], 2, 4)
-    tile = 2 * 84
-    top, left = 3 * 18 - 8, 8
-    assert (sheet[top : top + tile, left : left + tile] == 0).all()
-    bottom, right = top + tile + 18 + 16, left + 3 * (tile + 8)
-    assert (sheet[bottom : bottom + tile, right : right + tile] == 99).all()
-    framed = (sheet == figures._GOOD).all(2)
-    # Steps shown are 0 14 28 42 57 71 85 99: the reward of step 50 belongs to 57, first of row two.
-    assert framed[bottom - 1, left + 5]
-    assert framed.sum() < 3 * 4 * (tile + 4) + 200  # one frame, three pixels wide, and its caption
+    assert "error: episode must be one with steps: 0, 1, 2 (got 9)" in capsys.readouterr().err
 
 
 def test_show_a_whole_run(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -249,9 +213,9 @@ def test_show_episodes_without_steps(
     assert "         0      0       0  False\n         1      5" in out
     assert "Drew episode 1 in" in out
     assert main(["show", "breakout_mixed_v0", *arguments, "--episode=0"]) == 1
-    assert "--episode must be one with steps: 1 (got 0)" in capsys.readouterr().err
+    assert "error: episode must be one with steps: 1 (got 0)" in capsys.readouterr().err
     assert main(["show", "breakout_medium_v0", *arguments]) == 1
-    assert "--episode must be one with steps: none (got None)" in capsys.readouterr().err
+    assert "error: episode must be one with steps: none (got None)" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_no_traceback(

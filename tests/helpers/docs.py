@@ -34,6 +34,15 @@ def run_section(section: str, data_dir: pathlib.Path, folder: pathlib.Path, word
     by_name = {part.partition("\n")[0]: part for part in sections}
     own = [block for block in _python_blocks(by_name[section]) if word in block]
     blocks = _python_blocks(intro) + own
+    _run(blocks, data_dir, folder)
+
+
+def run_page(name: str, data_dir: pathlib.Path, folder: pathlib.Path) -> None:
+    """Runs all code of a page of docs/; else like `run_section`."""
+    _run(_python_blocks((ROOT / "docs" / name).read_text()), data_dir, folder)
+
+
+def _run(blocks: list[str], data_dir: pathlib.Path, folder: pathlib.Path) -> None:
     (folder / "dummy_data").symlink_to(DUMMY_DATA)
     (folder / "quickstart").mkdir()
     (folder / "quickstart" / "data").symlink_to(data_dir)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tfds_atari_replay.cli import inspect, record, show
+from tfds_atari_replay.cli import inspect, preview, record, show
 from tfds_atari_replay.logs.errors import ReplayLogError
 
 
@@ -35,6 +35,6 @@ def _parser() -> argparse.ArgumentParser:
         description="DQN Replay logs: record them, inspect them, look at datasets built from them.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (record, inspect, show):
+    for command in (record, inspect, show, preview):
         command.add_parser(commands)
     return parser

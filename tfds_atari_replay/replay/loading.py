@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import pathlib
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,21 +12,17 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow_datasets as tfds
 import tqdm
-from isal import isal_zlib
 
 from tfds_atari_replay import schema
-from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.replay.cache import open_or_pack, stamp_of
 from tfds_atari_replay.replay.packed import Packed, join
 from tfds_atari_replay.replay.packing import StoredEpisode
-from tfds_atari_replay.replay.reading import FORMATS, read_shard
+from tfds_atari_replay.replay.reading import FORMATS, read_shard, reporting_damage
 from tfds_atari_replay.replay.replay import Replay
 from tfds_atari_replay.steps import Steps
 
 _FOLDER = "replay"
-# What reading a damaged dataset raises. IsalError is an exception, though its stub hides that.
-_DAMAGE: Any = (DamageError, EOFError, ValueError, zlib.error, isal_zlib.IsalError)
 
 
 def load_replay(
@@ -90,7 +85,7 @@ def _prepared(
     name: str, data_dir: Any, download: bool, builder_kwargs: Any, prepare_kwargs: Any
 ) -> Any:
     builder = tfds.builder(name, data_dir=data_dir, **builder_kwargs)
-    _check_features(name, builder)
+    check_features(name, builder)
     if not builder.is_prepared():
         if not download:
             where = f" --data_dir={data_dir}" if data_dir else ""
@@ -107,7 +102,12 @@ def _prepared(
     return builder
 
 
-def _check_features(name: str, builder: Any) -> None:
+def check_features(name: str, builder: Any) -> None:
+    """Checks that a builder is of this package and stores what can be read here.
+
+    Raises:
+      ValueError: it does not.
+    """
     features, expected = builder.info.features, schema.features()
     is_dict = isinstance(features, tfds.features.FeaturesDict)
     steps = dict(features.items()).get("steps") if is_dict else None
@@ -133,13 +133,8 @@ def _open(builder: Any) -> Packed:
         )
     paths = _shards(builder)
     folder = pathlib.Path(builder.data_path) / _FOLDER
-    try:
+    with reporting_damage(builder.data_path):
         return open_or_pack(folder, stamp_of(paths), functools.partial(_read, builder, paths))
-    except _DAMAGE as error:
-        raise ValueError(
-            f"The dataset in {builder.data_path} is damaged: {error}. Prepare it again, with "
-            "tfds build --overwrite."
-        ) from error
 
 
 def _shards(builder: Any) -> list[pathlib.Path]:

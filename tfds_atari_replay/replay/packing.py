@@ -24,7 +24,8 @@ from tfds_atari_replay.threads import map_ahead
 # Blocks whose units are looked up together: more of them take more memory and less time.
 _BLOCKS_AT_ONCE = 24
 
-_FIELDS = schema.features()["steps"].feature.get_tensor_info()
+FIELDS = schema.features()["steps"].feature.get_tensor_info()
+"""Shape and dtype of each field of a step."""
 
 Array = npt.NDArray[Any]
 
@@ -108,8 +109,8 @@ def pack_with(
 
         def blocks_of(episodes: Iterable[StoredEpisode]) -> Iterator[bytes | None]:
             for episode in episodes:
-                columns = _unpack_columns(episode)
-                rows.append(_describe(episode, columns))
+                columns = unpack_columns(episode)
+                rows.append(describe(episode, columns))
                 places.append(_locate(episode, columns, start=len(action) + 1))
                 action.append(np.pad(columns["action"], (1, 0)))
                 reward.append(np.pad(columns["reward"], (1, 0)))
@@ -135,9 +136,14 @@ def pack_with(
     np.save(folder / "places.npy", np.array(places, PLACE)[order])
 
 
-def _unpack_columns(episode: StoredEpisode) -> dict[str, Array]:
+def unpack_columns(episode: StoredEpisode) -> dict[str, Array]:
+    """Unpacks the scalar fields of its steps, terminal state included: (steps,) each.
+
+    Raises:
+      ValueError: they differ in length, or are empty.
+    """
     columns = {
-        name: blocks.unpack_column_np(episode.columns[name], _FIELDS[name])
+        name: blocks.unpack_column_np(episode.columns[name], FIELDS[name])
         for name in ("action", "reward", "is_first", "is_terminal")
     }
     lengths = {name: len(column) for name, column in columns.items()}
@@ -149,7 +155,7 @@ def _unpack_columns(episode: StoredEpisode) -> dict[str, Array]:
     return columns
 
 
-def _describe(episode: StoredEpisode, columns: dict[str, Array]) -> tuple[Any, ...]:
+def describe(episode: StoredEpisode, columns: dict[str, Array]) -> tuple[Any, ...]:
     """A row of `EPISODE`."""
     return (
         episode.episode_id,
@@ -182,7 +188,7 @@ def _find_changes(stored: bytes | None, hash_units: UnitHash) -> _Changes:
     if stored is None:
         is_new = np.zeros((UNITS_PER_FRAME, 1), np.bool_)
         return _Changes(np.zeros((0, BYTES_PER_UNIT), np.uint8), np.zeros(0, np.uint64), is_new)
-    block = blocks.unpack_block_np(stored, _FIELDS["observation"])
+    block = blocks.unpack_block_np(stored, FIELDS["observation"])
     rows = block.index[block.lead :].T  # (84, frames)
     upper, lower = rows[0::2], rows[1::2]
     is_new = np.ones(upper.shape, np.bool_)

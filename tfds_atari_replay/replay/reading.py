@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import pathlib
+import contextlib
+import os
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from etils import epy
+from etils import epath, epy
+from isal import isal_zlib
 
 from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.example import parse_example, read_records
@@ -18,8 +21,27 @@ with epy.lazy_imports():
 # An episode is a few hundred KB.
 _RECORDS_AT_ONCE = 16
 
+# What reading a damaged dataset raises. IsalError is an exception, though its stub hides that.
+_DAMAGE: Any = (DamageError, EOFError, ValueError, zlib.error, isal_zlib.IsalError)
 
-def read_shard(path: pathlib.Path, number: int, file_format: str) -> Iterator[StoredEpisode]:
+
+@contextlib.contextmanager
+def reporting_damage(folder: epath.Path) -> Iterator[None]:
+    """Says of a damaged dataset where it is and what to do.
+
+    Raises:
+      ValueError: what is done inside the block found damage.
+    """
+    try:
+        yield
+    except _DAMAGE as error:
+        raise ValueError(
+            f"The dataset in {folder} is damaged: {error}. Prepare it again, with "
+            "tfds build --overwrite."
+        ) from error
+
+
+def read_shard(path: epath.Path, number: int, file_format: str) -> Iterator[StoredEpisode]:
     """Yields the episodes of a shard.
 
     Args:
@@ -55,12 +77,14 @@ def read_shard(path: pathlib.Path, number: int, file_format: str) -> Iterator[St
         )
 
 
-def _read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
+def _read_tfrecord(path: epath.Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
-        yield from read_records(stream, path.stat().st_size)
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        yield from read_records(stream, size)
 
 
-def _read_array_record(path: pathlib.Path) -> Iterator[bytes]:
+def _read_array_record(path: epath.Path) -> Iterator[bytes]:
     path.stat()  # array_record aborts the process if there is no such file
     reader = array_record_module.ArrayRecordReader(str(path))
     try:
@@ -71,7 +95,7 @@ def _read_array_record(path: pathlib.Path) -> Iterator[bytes]:
         reader.close()
 
 
-FORMATS: dict[str, Callable[[pathlib.Path], Iterator[bytes]]] = {
+FORMATS: dict[str, Callable[[epath.Path], Iterator[bytes]]] = {
     "tfrecord": _read_tfrecord,
     "array_record": _read_array_record,
 }

@@ -16,7 +16,7 @@ _SCALE = 2
 _HEIGHT, _WIDTH = (_SCALE * size for size in FRAME_SHAPE)
 _GAP = 8
 _LINE = 18
-_INK, _DIM, _GOOD, _BAD = (235, 235, 235), (140, 140, 140), (90, 210, 90), (90, 90, 230)  # BGR
+_INK, _DIM, _GOOD, _BAD = (235, 235, 235), (140, 140, 140), (90, 210, 90), (230, 90, 90)
 
 
 def contact_sheet(
@@ -43,7 +43,7 @@ def contact_sheet(
       columns: of pictures.
 
     Returns:
-      uint8 (height, width, 3), in OpenCV's order, blue first.
+      uint8 (height, width, 3), RGB.
     """
     steps = np.unique(np.linspace(0, len(frames) - 1, rows * columns).round().astype(int))
     rows = -(-len(steps) // columns)

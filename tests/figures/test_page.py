@@ -1,0 +1,187 @@
+"""The page that `preview` writes: what it says is what the dataset holds."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.datasets import DUMMY_DATA, build, rows
+from helpers.logs import Truth, make_episodes
+from helpers.processes import unprivileged
+from helpers.unplugged import write_unplugged
+
+from tfds_atari_replay import figures
+from tfds_atari_replay.cli.main import main
+from tfds_atari_replay.figures import page as page_lib
+from tfds_atari_replay.figures import summaries
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Of a dataset of short episodes."""
+    return build("breakout_epoch_1_v0", DUMMY_DATA, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def stored(builder: Any) -> list[dict[str, Any]]:
+    return rows(builder)
+
+
+@pytest.fixture(scope="module")
+def page(builder: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("page") / "new" / "folder"
+    data_dir = builder.data_path.parents[2]
+    arguments = ["preview", "breakout_epoch_1_v0", f"--data_dir={data_dir}", f"--out={folder}"]
+    assert main(arguments) == 0
+    (path,) = folder.iterdir()
+    assert path.name == "index.html"
+    return path.read_text()
+
+
+def embedded(page: str) -> list[Any]:
+    """What its scripts read: the data of each player, then of the table."""
+    found = re.findall(r'<script type="application/json".*?>(.*?)</script>', page)
+    return [json.loads(data) for data in found]
+
+
+def text_of(page: str) -> str:
+    return " ".join(re.sub("<[^>]*>", " ", page).split())
+
+
+def test_the_table_is_the_datasets(stored: list[dict[str, Any]], page: str) -> None:
+    """Every episode, in the order of time."""
+    *_, columns = embedded(page)
+    for name in ("episode_id", "checkpoint_id", "episode_return", "is_complete"):
+        assert columns[name] == [episode[name].item() for episode in stored]
+    assert columns["length"] == [
+        sum(not step["is_terminal"] for step in episode["steps"]) for episode in stored
+    ]
+
+
+def test_the_players_show_the_datasets_steps(
+    builder: Any, stored: list[dict[str, Any]], page: str
+) -> None:
+    """Best, median and worst episode, with the actions and rewards of each step."""
+    *players, _ = embedded(page)
+    meanings = builder.info.metadata["action_meanings"]
+    for player, number in zip(players, (2, 4, 9), strict=True):
+        steps = [step for step in stored[number]["steps"] if not step["is_terminal"]]
+        assert player["length"] == len(steps)
+        assert player["stride"] == 1
+        assert player["actions"] == [meanings[step["action"]] for step in steps]
+        assert player["gained"] == [step["reward"].item() for step in steps]
+    for title in ("Best: episode 2", "Median: episode 4", "Worst: episode 9"):
+        assert title in text_of(page)
+
+
+def test_the_facts_are_the_datasets(page: str) -> None:
+    """And the limits those of these logs."""
+    text = text_of(page)
+    assert "Breakout, run 1, checkpoint 1 · atari_replay/breakout_epoch_1_v0/1.0.0" in text
+    assert "Steps 1,469 Episodes 11, 9 complete" in text
+    assert "Return of complete episodes mean 0.44, median 0, 0 to 3" in text
+    assert f"Steps of complete episodes mean {1375 / 9:,.0f}, 130 to 262" in text
+    assert "Layout of the logs dopamine" in text
+    assert "2 episodes are cut" in text
+    assert "The logs lack the frame after an episode's last action" in text.replace("&#39;", "'")
+    assert "Learning curve" not in text  # of a single checkpoint
+
+
+def test_a_page_is_small_and_needs_no_network(page: str) -> None:
+    """Addresses in it are names of XML's, or data."""
+    assert len(page.encode()) < 2e6
+    assert not re.findall(r'(?:src|href|action)="(?!data:|#)', page)
+    assert set(re.findall(r"https?://[^\"' ]*", page)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+
+
+@pytest.mark.slow
+def test_the_same_dataset_gives_the_same_page(
+    builder: Any, page: str, tmp_path: pathlib.Path
+) -> None:
+    """An older page is replaced."""
+    data_dir = builder.data_path.parents[2]
+    (tmp_path / "index.html").write_text("old")
+    summary = figures.summarize("atari_replay/breakout_epoch_1_v0", data_dir=data_dir)
+    assert page_lib.write_page(summary, tmp_path).read_text() == page
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+@pytest.mark.slow
+def test_a_whole_run_has_a_learning_curve_and_gaps(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The numbers beside the curve are means over the dataset."""
+    builder = build("breakout_full_v0", DUMMY_DATA, tmp_path)
+    arguments = ["preview", "breakout_full_v0", f"--data_dir={tmp_path}", f"--out={tmp_path}"]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.endswith(f"\nWrote {tmp_path / 'index.html'}\n")
+    text = text_of((tmp_path / "index.html").read_text())
+    assert "before checkpoint 10 (missing: checkpoint 2 to 9, 11,992 rows)." in text
+    assert "From breakout_full_v0." in text
+    complete = [episode for episode in rows(builder) if episode["is_complete"]]
+    numbers = sorted({episode["checkpoint_id"].item() for episode in complete})
+    assert len(numbers) > 2
+    shown = []
+    for number in numbers:
+        returns = [e["episode_return"] for e in complete if e["checkpoint_id"] == number]
+        error = np.std(returns, ddof=1) / len(returns) ** 0.5 if len(returns) > 1 else None
+        error_text = "-" if error is None else f"{error:.2f}"
+        shown.append(f"{number} {len(returns)} {np.mean(returns):.2f} {error_text}")
+    assert f"Standard error {' '.join(shown)} All episodes" in text
+
+
+def test_logs_with_terminal_frames_and_one_episode(tmp_path: pathlib.Path) -> None:
+    """RL Unplugged's; the one is best, median and worst."""
+    (some,) = make_episodes([5])
+    write_unplugged(tmp_path / "Breakout" / "run_1-00001-of-00050", [some])
+    build("breakout_mixed_v0", tmp_path, tmp_path / "data")
+    summary = figures.summarize("atari_replay/breakout_mixed_v0", data_dir=tmp_path / "data")
+    page = page_lib.write_page(summary, tmp_path).read_text()
+    assert "lack the frame" not in page
+    assert "Best, median, worst: episode 0" in page
+    assert len(embedded(page)) == 2
+
+
+def test_no_episode_with_steps(tmp_path: pathlib.Path) -> None:
+    """A terminal state alone, as a file of RL Unplugged may begin with."""
+    (some,) = make_episodes([5])
+    nothing = Truth(some.frames[:0], some.action[:0], some.reward[:0])
+    write_unplugged(tmp_path / "Breakout" / "run_1-00001-of-00050", [nothing])
+    build("breakout_mixed_v0", tmp_path, tmp_path / "data")
+    summary = figures.summarize("atari_replay/breakout_mixed_v0", data_dir=tmp_path / "data")
+    page = page_lib.write_page(summary, tmp_path).read_text()
+    assert "No episode has steps." in page
+    (columns,) = embedded(page)
+    assert columns["length"] == [0]
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_folder_that_cannot_be_written_is_said_first(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_file: bool,
+) -> None:
+    """Before any episode is read."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("read the dataset")
+
+    monkeypatch.setattr(summaries, "open_prepared", lambda *_, **__: None)
+    monkeypatch.setattr(summaries, "summarize", refuse)
+    folder = tmp_path / "preview"
+    if is_file:
+        folder.write_text("")
+    else:
+        folder.mkdir(mode=0o555)
+    with unprivileged(folder):
+        assert main(["preview", "breakout_expert_v0", f"--out={folder}"]) == 1
+    expected = "error: --out must be a folder that can be written to, or made (got "
+    assert capsys.readouterr().err.startswith(f"{expected}'{folder}'): ")

@@ -1,0 +1,131 @@
+"""The figures' numbers are the dataset's."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfds_atari_replay import figures
+from tfds_atari_replay.figures import plots
+from tfds_atari_replay.replay.packed import EPISODE
+
+
+def make_summary(returns: list[float], **fields: Any) -> figures.Summary:
+    """Of complete episodes of 10 steps in checkpoint 1, if nothing else is said."""
+    episodes = np.zeros(len(returns), EPISODE)
+    episodes["episode_id"] = np.arange(len(returns))
+    episodes["episode_return"] = returns
+    for name, values in ({"length": 10, "is_complete": True, "checkpoint_id": 1} | fields).items():
+        episodes[name] = values
+    metadata = {"action_meanings": ["NOOP", "FIRE", "UP"]}
+    builder = types.SimpleNamespace(info=types.SimpleNamespace(metadata=metadata))
+    places = np.zeros((len(returns), 2), np.int64)
+    return figures.Summary(builder, episodes, np.array([2, 1, 5]), places)
+
+
+def bars(figure: Any) -> dict[float, float]:
+    """The height of each bar that has one, by its middle."""
+    (axes,) = figure.axes
+    return {
+        bar.get_x() + bar.get_width() / 2: bar.get_height()
+        for bar in axes.patches
+        if bar.get_height()
+    }
+
+
+def test_returns_over_time() -> None:
+    """Each episode stands where it ends; those that are cut have a colour of their own."""
+    summary = make_summary([3, 1, 2], length=[5, 10, 20], is_complete=[True, False, True])
+    (axes,) = figures.returns_over_time(summary).axes
+    complete, cut = (dots.get_offsets().tolist() for dots in axes.collections)
+    assert complete == [[5, 3], [35, 2]]
+    assert cut == [[15, 1]]
+    assert not axes.lines
+
+
+def test_the_mean_of_a_hundred_episodes() -> None:
+    """Of complete ones, at the end of the last of them."""
+    is_complete = np.arange(103) != 50
+    summary = make_summary(list(range(103)), is_complete=is_complete)
+    (axes,) = figures.returns_over_time(summary).axes
+    (line,) = axes.lines
+    returns = np.arange(103)[is_complete]
+    expected = [returns[place : place + 100].mean() for place in range(3)]
+    np.testing.assert_allclose(line.get_ydata(), expected)
+    assert line.get_xdata().tolist() == [1010, 1020, 1030]
+
+
+def test_return_distribution() -> None:
+    """Of complete episodes, a bar for each return."""
+    summary = make_summary([-2, 1, 1, 4, 4, 9], is_complete=[True] * 5 + [False])
+    assert bars(figures.return_distribution(summary)) == {-2: 1, 1: 2, 4: 2}
+
+
+def test_a_wide_distribution_has_forty_bars() -> None:
+    """And every episode is in one of them."""
+    returns = [float(number) for number in range(1000)]
+    heights = bars(figures.return_distribution(make_summary(returns)))
+    assert len(heights) == 40
+    assert set(heights.values()) == {25}
+
+
+def test_episode_lengths() -> None:
+    summary = make_summary([0, 0, 0, 0], length=[7, 9, 9, 8])
+    assert bars(figures.episode_lengths(summary)) == {7: 1, 8: 1, 9: 2}
+
+
+def test_action_frequencies() -> None:
+    """In percent."""
+    (axes,) = figures.action_frequencies(make_summary([0])).axes
+    assert [bar.get_width() for bar in axes.patches] == [25, 12.5, 62.5]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["NOOP", "FIRE", "UP"]
+
+
+def test_figures_of_nothing() -> None:
+    """Are empty."""
+    summary = make_summary([], length=[])
+    for draw in (
+        figures.returns_over_time,
+        figures.return_distribution,
+        figures.episode_lengths,
+        figures.action_frequencies,
+    ):
+        assert draw(summary).axes
+
+
+def test_learning_curve() -> None:
+    """Means of complete episodes by checkpoint; of a repeated one, once."""
+    late = make_summary([5, 7, 9, 100], checkpoint_id=50, is_complete=[True] * 3 + [False])
+    early = make_summary([1, 3, 4], checkpoint_id=[1, 1, 2])
+    points = plots.mean_returns([late, early, late])
+    found = [(point.checkpoint, point.episodes, point.mean) for point in points]
+    assert found == [(1, 2, 2), (2, 1, 4), (50, 3, 7)]
+    errors = [point.standard_error for point in points]
+    assert errors == pytest.approx([1, np.nan, 2 / 3**0.5], nan_ok=True)
+    (axes,) = figures.learning_curve([late, early]).axes
+    line = axes.lines[0]
+    assert line.get_xdata().tolist() == [1, 2, 50]
+    assert line.get_ydata().tolist() == [2, 4, 7]
+
+
+def test_an_svg_takes_the_pages_colour_and_size() -> None:
+    """Its text is text. The same figure is the same SVG."""
+    summary = make_summary([1, 2, 3])
+    svg = plots.to_svg(figures.return_distribution(summary))
+    assert svg.startswith("<svg")
+    assert ">return (clipped rewards)</text>" in svg
+    assert "#000000" not in svg
+    assert "currentColor" in svg
+    assert "<g id" not in svg
+    assert "width=" not in svg.partition(">")[0]
+    assert svg == plots.to_svg(figures.return_distribution(summary))
+
+
+def test_many_dots_are_pixels() -> None:
+    """Or a page would have megabytes of them."""
+    svg = plots.to_svg(figures.returns_over_time(make_summary([1.0] * 20_000)))
+    assert svg.count("data:image/png") == 1
+    assert len(svg) < 200_000

@@ -1,0 +1,37 @@
+"""`preview`: a built dataset as a page to look at."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+from typing import Any
+
+from tfds_atari_replay.figures import page, summaries
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command to those of the command line."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "preview",
+        help="write an HTML page about a built dataset: numbers, figures, animations",
+        epilog="example: atari-replay preview breakout_expert_v0 --data_dir=quickstart/data "
+        "--out=quickstart/preview",
+    )
+    parser.add_argument("config", help="as in tfds.load, e.g. breakout_expert_v0")
+    parser.add_argument("--data_dir", help="TFDS's data_dir, where the dataset was built")
+    parser.add_argument(
+        "--out",
+        type=pathlib.Path,
+        default=pathlib.Path("preview"),
+        help="folder for index.html; default: preview",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    name = f"atari_replay/{args.config}"
+    summaries.open_prepared(name, data_dir=args.data_dir)  # if it fails, nothing is made
+    page.check_can_write(args.out)
+    path = page.write_page(summaries.summarize(name, data_dir=args.data_dir), args.out)
+    print(f"Wrote {path}")
+    return 0

@@ -1,0 +1,85 @@
+"""An episode that can be looked at."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay.figures import videos
+from tfds_atari_replay.figures.contact_sheets import contact_sheet
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Episode:
+    """The T logged steps of an episode. In a notebook it displays itself.
+
+    Attributes:
+      episode_id: place in time within its dataset.
+      checkpoint_id: number of the checkpoint.
+      length: T.
+      episode_return: sum of clipped rewards.
+      is_complete: whether it goes from a reset to a terminal.
+      dataset: full name of the dataset.
+      frames: uint8 (T, 84, 84), in which the actions were taken.
+      action: int64 (T,), indices into `action_meanings`.
+      reward: float32 (T,), clipped rewards of the actions.
+      action_meanings: name by action.
+    """
+
+    episode_id: int
+    checkpoint_id: int
+    length: int
+    episode_return: float
+    is_complete: bool
+    dataset: str = dataclasses.field(repr=False)
+    frames: npt.NDArray[np.uint8] = dataclasses.field(repr=False)
+    action: npt.NDArray[Any] = dataclasses.field(repr=False)
+    reward: npt.NDArray[Any] = dataclasses.field(repr=False)
+    action_meanings: tuple[str, ...] = dataclasses.field(repr=False)
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        cut = "" if self.is_complete else ", cut"
+        return (
+            f"{self.dataset}, episode {self.episode_id}: {self.length} steps, "
+            f"return {self.episode_return:g}{cut}"
+        )
+
+    def video(self, scale: int = 3) -> npt.NDArray[np.uint8]:
+        """Draws every step, with its number and the return so far; rewards outline the frame.
+
+        Args:
+          scale: pixels in a row and column for each pixel of a frame.
+
+        Returns:
+          uint8 (T, 84 * scale + 28, 84 * scale + 8, 3), RGB. Frame t is
+          `video[t, 4:4 + 84 * scale, 4:-4]`.
+        """
+        steps = np.arange(self.length)
+        return np.stack(list(videos.draw(self.frames, self.reward, steps, scale)))
+
+    def contact_sheet(self) -> npt.NDArray[np.uint8]:
+        """Draws up to 32 steps, evenly spaced in time, as one picture: uint8 (H, W, 3), RGB."""
+        return contact_sheet(
+            self.title, self.frames, self.action, self.reward, self.action_meanings
+        )
+
+    @functools.cached_property
+    def animation(self) -> videos.Clip:
+        """The video as an animated WebP of at most 0.8 MB; of a long one, every k-th step."""
+        return videos.animate(self.frames, self.reward)
+
+    def _repr_html_(self) -> str:
+        source = base64.b64encode(self.animation.webp).decode()
+        stride = self.animation.stride
+        every = f", 1 in {stride} shown" if stride > 1 else ""
+        return (
+            f'<figure><img alt="{self.title}" src="data:image/webp;base64,{source}">'
+            f"<figcaption>{self.title}{every}</figcaption></figure>"
+        )

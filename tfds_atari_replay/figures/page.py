@@ -1,0 +1,216 @@
+"""A dataset as a single HTML page that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import pathlib
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tqdm
+
+from tfds_atari_replay import _extras
+from tfds_atari_replay.figures import plots, videos
+from tfds_atari_replay.figures.episodes import Episode
+from tfds_atari_replay.figures.summaries import Summary, summarize_run
+
+_COLUMNS = ("episode_id", "checkpoint_id", "length", "episode_return", "is_complete")
+
+
+def check_can_write(folder: pathlib.Path) -> None:
+    """Makes a folder, and checks that the page and what it draws with can come.
+
+    Raises:
+      OSError: the folder cannot be made or written to.
+      ImportError: the extra `preview` is not installed.
+    """
+    with _extras.required_for("atari-replay preview", "preview"):
+        import jinja2  # noqa: F401
+        import matplotlib  # noqa: F401
+        import PIL.Image  # noqa: F401
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{uuid.uuid4().hex}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            f"--out must be a folder that can be written to, or made (got '{folder}'): {error}"
+        ) from error
+
+
+def write_page(summary: Summary, folder: pathlib.Path) -> pathlib.Path:
+    """Draws a dataset's page and writes it as index.html.
+
+    Args:
+      summary: of the dataset; others of its run in the same data_dir add to the learning curve.
+      folder: where to write.
+
+    Returns:
+      The page's path.
+    """
+    page = _render(summary)
+    path = folder / "index.html"
+    incomplete = folder / f".{uuid.uuid4().hex}"
+    try:
+        incomplete.write_text(page, encoding="utf-8")
+        incomplete.replace(path)
+    finally:
+        incomplete.unlink(missing_ok=True)
+    return path
+
+
+def _render(summary: Summary) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tfds_atari_replay.figures", "page"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["webp"] = lambda data: (
+        f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+    )
+    run = summarize_run(summary)
+    players = [
+        _player(labels, summary.read(number))
+        for number, labels in tqdm.tqdm(
+            _chosen(summary).items(), desc="Drawing", unit=" episodes", disable=None
+        )
+    ]
+    return environment.get_template("page.html").render(
+        summary=summary,
+        full_name=summary.builder.info.full_name,
+        facts=_facts(summary),
+        limits=limits(summary),
+        players=players,
+        # The first is the best.
+        sheet=videos.to_webp([players[0]["episode"].contact_sheet()]) if players else None,
+        plots=_plots(summary),
+        curve=_curve(run),
+        columns={name: summary.episodes[name].tolist() for name in _COLUMNS},
+    )
+
+
+def _chosen(summary: Summary) -> dict[int, list[str]]:
+    """Returns the ids of the best, median and worst episode, with what each of them is."""
+    ids = summary.ranked["episode_id"].tolist()
+    chosen: dict[int, list[str]] = {}
+    if ids:
+        for label, place in (("best", 0), ("median", len(ids) // 2), ("worst", -1)):
+            chosen.setdefault(ids[place], []).append(label)
+    return chosen
+
+
+def _player(labels: list[str], episode: Episode) -> dict[str, Any]:
+    sheet = videos.lay_out(episode.frames)
+    steps = np.arange(0, episode.length, sheet.stride)
+    return {
+        "label": ", ".join(labels).capitalize(),
+        "episode": episode,
+        "sheet": sheet,
+        "animation": episode.animation,
+        "file": f"{episode.dataset.split('/')[1]}-episode-{episode.episode_id}.webp",
+        "data": {
+            "columns": videos.SHEET_COLUMNS,
+            "stride": sheet.stride,
+            "length": episode.length,
+            "fps": videos.FRAMES_PER_SECOND,
+            "actions": [episode.action_meanings[action] for action in episode.action[steps]],
+            "gained": np.add.reduceat(episode.reward, steps).tolist(),
+        },
+    }
+
+
+def _plots(summary: Summary) -> list[tuple[str, str]]:
+    return [
+        (title, plots.to_svg(draw(summary)))
+        for title, draw in (
+            ("Returns over time", plots.returns_over_time),
+            ("Distribution of returns", plots.return_distribution),
+            ("Episode lengths", plots.episode_lengths),
+            ("Action frequencies", plots.action_frequencies),
+        )
+    ]
+
+
+def _curve(run: list[Summary]) -> dict[str, Any] | None:
+    points = plots.mean_returns(run)
+    if len(points) < 2:
+        return None
+    return {
+        "svg": plots.to_svg(plots.learning_curve(run)),
+        "points": points,
+        "names": [summary.name for summary in run],
+    }
+
+
+def _facts(summary: Summary) -> dict[str, str]:
+    metadata, info = summary.metadata, summary.builder.info
+    complete, episodes = summary.complete, summary.episodes
+    returns = complete["episode_return"].astype(np.float64)
+    facts = {
+        "Steps": f"{episodes['length'].sum():,}",
+        "Episodes": f"{len(episodes):,}, {len(complete):,} complete",
+    }
+    if len(complete):
+        facts["Return of complete episodes"] = (
+            f"mean {returns.mean():.2f}, median {np.median(returns):g}, "
+            f"{returns.min():g} to {returns.max():g}"
+        )
+        facts["Steps of complete episodes"] = (
+            f"mean {complete['length'].mean():,.0f}, "
+            f"{complete['length'].min():,} to {complete['length'].max():,}"
+        )
+    return facts | {
+        "Layout of the logs": metadata["source"],
+        "On disk": f"{info.dataset_size / 1e6:.1f} MB, {info.file_format.value}",
+    }
+
+
+def limits(summary: Summary) -> list[str]:
+    """Returns what the data lack, in sentences."""
+    metadata, cut = summary.metadata, len(summary.episodes) - len(summary.complete)
+    found = [
+        "Rewards were clipped to [-1, 1] when they were logged, so a return counts rewards; it is "
+        "not the game's score.",
+        "A step is four frames of the game. The agents of the public logs explored, and their "
+        "actions were sticky: this is how they played while they learned, not their best.",
+    ]
+    if metadata["source"] != "rl_unplugged":
+        found.append(
+            "The logs lack the frame after an episode's last action; the dataset has zeros there, "
+            "and animations end with the last action."
+        )
+    if cut:
+        is_one = cut == 1
+        found.append(
+            f"{cut:,} {'episode is' if is_one else 'episodes are'} cut: the logs lack "
+            f"{'its' if is_one else 'their'} beginning or end, and with it a part of the return."
+        )
+    for gap in metadata.get("gaps", ()):
+        missing = [f"checkpoint {numbers}" for numbers in _ranges(gap["missing"])]
+        missing += [] if gap["rows"] is None else [f"{gap['rows']:,} rows"]
+        lost = f" (missing: {', '.join(missing)})" if missing else ""
+        found.append(f"Episodes stay cut before checkpoint {gap['before']}{lost}.")
+    if metadata.get("cursor_assumed"):
+        found.append(
+            "The logs do not say where the logger stopped writing; a dump at a lap's end is "
+            "assumed. In a run's last dump two episodes are then joined at one place."
+        )
+    return found
+
+
+def _ranges(numbers: Sequence[int]) -> list[str]:
+    """Writes increasing numbers in short: 1, 2, 3, 7 as "1 to 3" and "7"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]

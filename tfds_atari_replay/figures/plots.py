@@ -1,0 +1,180 @@
+"""Figures of summaries, as matplotlib's `Figure`."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay import _extras
+from tfds_atari_replay.figures.summaries import Summary
+
+_ACCENT, _SECOND = "#3987e5", "#d9822b"  # readable on white and on black
+# More dots are stored as pixels, since each would take a hundred bytes.
+_MAX_DOTS = 1000
+_MAX_BINS = 40
+_WINDOW = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A point of a learning curve.
+
+    Attributes:
+      checkpoint: its number.
+      episodes: how many complete ones it has.
+      mean: of their returns.
+      standard_error: of the mean; NaN if there is a single episode.
+    """
+
+    checkpoint: int
+    episodes: int
+    mean: float
+    standard_error: float
+
+
+def returns_over_time(summary: Summary) -> Any:
+    """Draws each episode's return over the steps logged so far, and the mean of the last 100."""
+    figure, axes = _new_figure("steps so far", "return (clipped rewards)")
+    episodes = summary.episodes
+    ends, complete = episodes["length"].cumsum(), episodes["is_complete"]
+    returns = episodes["episode_return"]
+    are_many = len(episodes) > _MAX_DOTS
+    for label, chosen, color in (("complete", complete, _ACCENT), ("cut", ~complete, _SECOND)):
+        if chosen.any():
+            axes.scatter(
+                ends[chosen],
+                returns[chosen],
+                4 if are_many else 16,
+                color=color,
+                alpha=0.6,
+                label=label,
+                rasterized=are_many,
+            )
+    if complete.sum() > _WINDOW:
+        mean = np.convolve(returns[complete], np.full(_WINDOW, 1 / _WINDOW), "valid")
+        # A line of more points than pixels is no better.
+        thin = slice(None, None, -(-len(mean) // _MAX_DOTS))
+        axes.plot(ends[complete][_WINDOW - 1 :][thin], mean[thin], "k", label=f"mean of {_WINDOW}")
+    axes.xaxis.set_major_formatter(_compact)
+    axes.set_xlim(left=0)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False
+    )
+    return figure
+
+
+def return_distribution(summary: Summary) -> Any:
+    """Draws how many episodes have which return: those of `summary.ranked`."""
+    return _histogram(summary, "episode_return", "return (clipped rewards)")
+
+
+def episode_lengths(summary: Summary) -> Any:
+    """Draws how many episodes have which length: those of `summary.ranked`."""
+    return _histogram(summary, "length", "logged steps")
+
+
+def action_frequencies(summary: Summary) -> Any:
+    """Draws in which share of the steps each action was taken."""
+    counts, names = summary.action_counts, summary.metadata["action_meanings"]
+    figure, axes = _new_figure("share of steps, %", "", height=max(2.7, 0.2 * len(names) + 0.8))
+    bars = axes.barh(names, 100 * counts / max(counts.sum(), 1), color=_ACCENT)
+    axes.bar_label(bars, fmt="%.1f", padding=3)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    return figure
+
+
+def learning_curve(summaries: Sequence[Summary]) -> Any:
+    """Draws the mean return of each checkpoint's complete episodes, with its standard error."""
+    points = mean_returns(summaries)
+    figure, axes = _new_figure("checkpoint", "mean return (clipped rewards)")
+    axes.errorbar(
+        [point.checkpoint for point in points],
+        [point.mean for point in points],
+        [point.standard_error for point in points],
+        fmt="o-",
+        color=_ACCENT,
+        capsize=3,
+        markersize=4,
+    )
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+    return figure
+
+
+def mean_returns(summaries: Sequence[Summary]) -> list[Point]:
+    """Returns the points of the learning curve, one for each checkpoint with complete episodes."""
+    returns: dict[int, npt.NDArray[np.float64]] = {}
+    for summary in summaries:
+        complete = summary.complete
+        for checkpoint in np.unique(complete["checkpoint_id"]).tolist():
+            chosen = complete["checkpoint_id"] == checkpoint
+            # Two configs may be of one checkpoint, as expert and epoch_50 are.
+            returns[checkpoint] = complete["episode_return"][chosen].astype(np.float64)
+    return [
+        Point(
+            checkpoint,
+            len(values),
+            float(values.mean()),
+            float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else np.nan,
+        )
+        for checkpoint, values in sorted(returns.items())
+    ]
+
+
+def to_svg(figure: Any) -> str:
+    """Returns a figure as an SVG to stand in a page: its black is the page's colour of text."""
+    import matplotlib
+
+    file = io.StringIO()
+    # Text stays text, in the page's font. Without hashes and date the same data give the same page.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "atari-replay"}):
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :].replace("#000000", "currentColor")
+    # Another figure in the same page has the same names; nothing refers to them.
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    # The page sets the size, and the shape keeps it.
+    return re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
+
+
+def _histogram(summary: Summary, field: str, label: str) -> Any:
+    figure, axes = _new_figure(label, "episodes")
+    values = summary.ranked[field]
+    if len(values):
+        low, high = int(np.floor(values.min())), int(np.ceil(values.max()))
+        width = -(-(high - low + 1) // _MAX_BINS)
+        # Whole numbers, so each stands in the middle of a bar.
+        axes.hist(values, np.arange(low, high + width + 1, width) - 0.5, color=_ACCENT)
+        margin = max(width, 5 - (high - low) // 2)
+        axes.set_xlim(low - margin, high + margin)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def _new_figure(x_label: str, y_label: str, height: float = 2.7) -> tuple[Any, Any]:
+    with _extras.required_for("A figure", "preview"):
+        from matplotlib.figure import Figure
+    # Not pyplot's, which would keep it, and need a screen or a backend.
+    figure = Figure(figsize=(4.9, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _compact(value: float, _: Any = None) -> str:
+    """Writes a number of steps: 250k, 1.5M."""
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"

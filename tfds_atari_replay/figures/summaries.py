@@ -1,0 +1,194 @@
+"""The episodes of a prepared dataset, read without unpacking a frame."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow_datasets as tfds
+import tqdm
+
+from tfds_atari_replay import blocks
+from tfds_atari_replay.configs import SPLITS
+from tfds_atari_replay.figures.episodes import Episode
+from tfds_atari_replay.games import GAMES
+from tfds_atari_replay.replay.loading import check_features
+from tfds_atari_replay.replay.packed import EPISODE
+from tfds_atari_replay.replay.packing import FIELDS, StoredEpisode, describe, unpack_columns
+from tfds_atari_replay.replay.reading import read_shard, reporting_damage
+
+Array = npt.NDArray[Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Summary:
+    """A dataset's episodes without their steps.
+
+    Attributes:
+      builder: TFDS's, of the dataset.
+      episodes: (E,) in time order, with the fields of `load_replay(...).episodes`: `episode_id`,
+        `checkpoint_id`, `length` (logged steps, without the terminal state), `episode_return` (of
+        clipped rewards) and `is_complete` (from a reset to a terminal).
+      action_counts: int64 (A,), how often each action was taken.
+    """
+
+    builder: Any
+    episodes: Array
+    action_counts: Array
+    _places: Array  # int64 (E, 2): shard, record
+
+    def __repr__(self) -> str:
+        episodes = f"{len(self.episodes):,} episodes, {len(self.complete):,} complete"
+        return f"Summary({self.name}: {episodes})"
+
+    @property
+    def name(self) -> str:
+        """The config's, such as breakout_expert_v0."""
+        return str(self.builder.info.config_name)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The dataset's `info.metadata`."""
+        return dict(self.builder.info.metadata)
+
+    @property
+    def source(self) -> str:
+        """What was played: game, run and checkpoints."""
+        metadata = self.metadata
+        first, last = metadata["checkpoints"][0], metadata["checkpoints"][-1]
+        numbers = f"checkpoint {first}" if first == last else f"checkpoints {first} to {last}"
+        return f"{metadata['game']}, run {metadata['run']}, {numbers}"
+
+    @property
+    def complete(self) -> Array:
+        """The episodes that go from a reset to a terminal, whose returns can be compared."""
+        complete: Array = self.episodes[self.episodes["is_complete"]]
+        return complete
+
+    @functools.cached_property
+    def ranked(self) -> Array:
+        """The episodes by their returns, best first, those of equal returns in time order.
+
+        Complete ones only, unless fewer than three are; none without steps.
+        """
+        chosen = self.complete if len(self.complete) >= 3 else self.episodes
+        chosen = chosen[chosen["length"] > 0]
+        return chosen[np.argsort(-chosen["episode_return"], kind="stable")]
+
+    def read(self, episode_id: int | None = None) -> Episode:
+        """Reads an episode and its frames.
+
+        Args:
+          episode_id: which one; default: the one with the best return, complete or not.
+
+        Raises:
+          ValueError: there is no such episode, it has no steps, or the dataset is damaged.
+        """
+        with_steps = self.episodes[self.episodes["length"] > 0]
+        if episode_id is None and len(with_steps):
+            episode_id = with_steps["episode_id"][with_steps["episode_return"].argmax()]
+        ids = with_steps["episode_id"].tolist()
+        if episode_id not in ids:
+            shown = f"{ids[0]} to {ids[-1]}" if len(ids) > 9 else ", ".join(map(str, ids)) or "none"
+            raise ValueError(f"episode must be one with steps: {shown} (got {episode_id})")
+        (place,) = np.flatnonzero(self.episodes["episode_id"] == episode_id)
+        shard, record = self._places[place].tolist()
+        with reporting_damage(self.builder.data_path):
+            stored = next(itertools.islice(_read(self.builder, shard), record, None))
+            return self._unpack(stored)
+
+    def _unpack(self, stored: StoredEpisode) -> Episode:
+        columns = unpack_columns(stored)
+        row = dict(zip(EPISODE.names or (), describe(stored, columns), strict=True))
+        field, length = FIELDS["observation"], row["length"]
+        unpacked = (blocks.unpack_block_np(block, field) for block in stored.frames)
+        frames = np.concatenate([blocks.frames_of_np(block, field) for block in unpacked])
+        return Episode(
+            **row,
+            dataset=self.builder.info.full_name,
+            frames=frames[:length, ..., 0],
+            action=columns["action"][:length],
+            reward=columns["reward"][:length],
+            action_meanings=tuple(self.metadata["action_meanings"]),
+        )
+
+
+def summarize(name: str, *, data_dir: Any = None) -> Summary:
+    """Reads what the episodes of a prepared dataset are; a million steps take less than a second.
+
+    Args:
+      name: as for `tfds.load`, such as "atari_replay/breakout_expert_v0".
+      data_dir: as for `tfds.load`.
+
+    Raises:
+      FileNotFoundError: it is not prepared.
+      ValueError: there is no dataset of this name, it is of a different kind, or damaged.
+    """
+    builder = open_prepared(name, data_dir=data_dir)
+    actions = len(builder.info.metadata["action_meanings"])
+    counts = np.zeros(actions, np.int64)
+    rows, places = [], []
+    split = builder.info.splits["train"]
+    with (
+        reporting_damage(builder.data_path),
+        tqdm.tqdm(
+            desc=f"Reading {name.rpartition('/')[2]}",
+            total=split.num_examples,
+            unit=" episodes",
+            disable=None,
+        ) as bar,
+    ):
+        for shard in range(split.num_shards):
+            for episode in _read(builder, shard):
+                columns = unpack_columns(episode)
+                rows.append(row := describe(episode, columns))
+                places.append((episode.shard, episode.record))
+                counts += np.bincount(columns["action"][: row[2]], minlength=actions)
+                bar.update()
+    order = np.argsort([row[0] for row in rows])
+    return Summary(builder, np.array(rows, EPISODE)[order], counts, np.array(places)[order])
+
+
+def open_prepared(name: str, *, data_dir: Any = None) -> Any:
+    """Returns the builder of a prepared dataset; arguments and errors are those of `summarize`."""
+    builder = tfds.builder(name, data_dir=data_dir)
+    check_features(name, builder)
+    if not builder.is_prepared():
+        raise FileNotFoundError(
+            f"{builder.data_path} holds no dataset. Build it first:\n"
+            f"  tfds build {builder.info.full_name.rpartition('/')[0]} "
+            f"--imports=tfds_atari_replay --data_dir={builder.data_path.parents[2]} "
+            "--manual_dir=LOGS"
+        )
+    return builder
+
+
+def summarize_run(summary: Summary) -> list[Summary]:
+    """Reads all datasets of the same game and run that are prepared in the same data_dir.
+
+    Returns:
+      Them, this one included, by checkpoint. If one of them is the whole run, it alone, as it has
+      every episode.
+    """
+    metadata, data_dir = summary.metadata, summary.builder.data_path.parents[2]
+    game, seed = GAMES[metadata["game"]].rom, metadata["run"] - 1
+    found = {summary.name: summary}
+    for split in ("full", *SPLITS):
+        name = f"{game}_{split}_v{seed}"
+        folder = data_dir / "atari_replay" / name
+        # Not is_prepared, which warns of what is still being built.
+        if name not in found and any(folder.glob("*/dataset_info.json")):
+            found[name] = summarize(f"atari_replay/{name}", data_dir=data_dir)
+        if split == "full" and name in found:
+            return [found[name]]
+    return sorted(found.values(), key=lambda summary: summary.metadata["checkpoints"])
+
+
+def _read(builder: Any, shard: int) -> Iterator[StoredEpisode]:
+    path = builder.info.splits["train"].filepaths[shard]
+    return read_shard(path, shard, builder.info.file_format.value)
