@@ -1,8 +1,8 @@
 # Two commands do everything:
 #   make quickstart   builds a dataset from dummy_data and draws an episode of it
 #   make test         checks and tests
-# Longer ones: make test-slow, test-minimal, test-torch, test-lowest (minutes), make faults (hours; see
-# docs/reliability.md). All make the environment they need, in .venv, with the python3 on the PATH
+# `make docs` builds the site. Longer ones: make test-slow, test-minimal, test-torch, test-lowest
+# (minutes), make faults (hours; see docs/reliability.md). All make the environment they need, in .venv, with the python3 on the PATH
 # (or PYTHON=...).
 
 PYTHON ?= python3
@@ -13,10 +13,11 @@ OUT := quickstart
 MINIMAL := $(VENV)-minimal
 LOWEST := $(VENV)-lowest
 TORCH := $(VENV)-torch
+DOCS := $(VENV)-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: quickstart test test-slow test-minimal test-torch test-lowest faults check format clean
+.PHONY: quickstart test test-slow test-minimal test-torch test-lowest docs faults check format clean
 
 quickstart: $(VENV)/installed
 	@$(BIN)/tfds build atari_replay/$(CONFIG) --imports=tfds_atari_replay \
@@ -47,6 +48,10 @@ test-lowest:
 		--manual_dir=dummy_data --data_dir=$(LOWEST)/data
 	@$(LOWEST)/bin/atari-replay show $(CONFIG) --data_dir=$(LOWEST)/data --out=$(LOWEST)/episode.png
 
+docs: $(DOCS)/installed
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet
+	@echo "Open site/index.html."
+
 faults: $(VENV)/installed-for-tests
 	PYTHONPATH=tests $(BIN)/python -m faults.fuzz
 	PYTHONPATH=tests $(BIN)/python -m faults.swap
@@ -65,7 +70,7 @@ format: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(MINIMAL) $(LOWEST) $(TORCH) $(OUT) build *.egg-info
+	rm -rf $(VENV) $(MINIMAL) $(LOWEST) $(TORCH) $(DOCS) $(OUT) build site *.egg-info
 
 $(VENV)/installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
@@ -91,5 +96,11 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 $(TORCH)/installed: setup.py
 	@$(PYTHON) -m venv $(TORCH)
 	@$(TORCH)/bin/pip install -qq --upgrade pip setuptools
-	@$(TORCH)/bin/pip install -qq --editable . torch==2.13.0 pytest pytest-xdist hypothesis
+	@$(TORCH)/bin/pip install -qq --editable . torch==2.13.0 d3rlpy==2.8.1 pytest pytest-xdist hypothesis
+	@touch $@
+
+$(DOCS)/installed: setup.py
+	@$(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/pip install -qq --upgrade pip setuptools
+	@$(DOCS)/bin/pip install -qq --editable '.[docs]'
 	@touch $@
