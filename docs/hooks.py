@@ -12,11 +12,12 @@ from mkdocs.structure.files import File
 from tfds_atari_replay.cli import main
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+FROM_ROOT = ("CONTRIBUTING.md", "CHANGELOG.md")
 
 
 def on_files(files: Any, config: Any) -> Any:
     """Adds the pages that have their place in the repository's root."""
-    for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
+    for name in FROM_ROOT:
         text = (
             (ROOT / name).read_text().replace("](docs/", "](").replace("](CHANGELOG", "](changelog")
         )
@@ -31,6 +32,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             f"\n## {name}\n\n```text\n{command.format_help()}```\n"
             for name, command in _commands().items()
         )
+    for name in FROM_ROOT:
+        markdown = markdown.replace(f"](../{name})", f"]({name.lower()})")
     up = "../" * (page.file.src_uri.count("/") + 1)
     return re.sub(rf"\[([^\]]*)\]\({re.escape(up)}([^)]+)\)", r"\1 (`\2`)", markdown)
 

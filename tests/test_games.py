@@ -5,7 +5,6 @@ import hashlib
 import ale_py
 import ale_py.roms
 import pytest
-
 from helpers.datasets import ROOT
 
 from tfds_atari_replay import GAMES, find_game

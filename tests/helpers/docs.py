@@ -1,4 +1,4 @@
-"""Runs the code in Markdown pages, in a process of its own: `python -m helpers.docs PAGE ...`.
+"""Runs the code in Markdown pages.
 
 A page's blocks run one after the other, as a reader would run them, in a folder of their own where
 
@@ -25,7 +25,6 @@ import sys
 import tempfile
 import time
 import tokenize
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,31 +92,41 @@ def parse(block: Block) -> None:
         subprocess.run(["bash", "-n"], input=block.code, text=True, check=True)
 
 
-def run_pages(pages: list[pathlib.Path], data_dir: pathlib.Path, *, torch: bool) -> None:
-    """Runs pages; prints which block runs.
+def run(pages: list[pathlib.Path], data_dir: pathlib.Path, kind: str) -> None:
+    """Runs pages in a process of its own.
 
     Args:
-      pages: each in a namespace and a folder of its own.
-      data_dir: a folder with breakout_expert_v0.
-      torch: run what needs PyTorch, with the Python blocks before a page's first heading of the
-        second level; otherwise everything else.
+      pages: each is run in a namespace and a folder of its own.
+      data_dir: has breakout_expert_v0.
+      kind: `all`; `python`, so no shell; or `torch`, what needs PyTorch, together with the Python
+        blocks before a page's first section. The others leave that out.
     """
-    # Before TFDS is imported, which reads some of them.
-    os.environ.update(_ENVIRONMENT, TFDS_DATA_DIR=str(data_dir / "default"))
+    command = [sys.executable, "-m", "helpers.docs", kind, data_dir, *pages]
+    path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
+    with tempfile.TemporaryDirectory() as default_data_dir:
+        own = {"PYTHONPATH": path, "TFDS_DATA_DIR": default_data_dir, **_ENVIRONMENT}
+        result = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True)
+    assert not result.returncode, result.stderr
+    print(result.stderr)  # which block took how long
+
+
+def _run_pages(pages: list[pathlib.Path], data_dir: pathlib.Path, kind: str) -> None:
     start, done = time.monotonic(), set[str]()
     for page in pages:
-        intro = page.read_text().partition("\n## ")[0].count("\n")
+        first_section = page.read_text().partition("\n## ")[0].count("\n")
         namespace: dict[str, Any] = {"__name__": "__main__"}
         with _folder(data_dir):
             for block in blocks(page):
-                is_shared = torch and block.language == "python" and block.line < intro
-                is_wanted = is_shared or block.needs_torch == torch
+                is_shared = block.language == "python" and block.line < first_section
+                is_wanted = (
+                    block.needs_torch or is_shared if kind == "torch" else not block.needs_torch
+                )
                 if block.why_not_run or not is_wanted:
                     continue
                 print(f"{time.monotonic() - start:.1f} s: {block}", file=sys.stderr, flush=True)
                 if block.language == "python":
                     _run_python(block, namespace)
-                elif block.code not in done:  # by the page before it
+                elif kind != "python" and block.code not in done:
                     done.add(block.code)
                     _run_sh(block)
 
@@ -179,6 +188,5 @@ def _comments(code: str) -> dict[int, str]:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    kind, data, *names = sys.argv[1:]
-    run_pages([pathlib.Path(name) for name in names], pathlib.Path(data), torch=kind == "torch")
+    kind_of_run, folder_of_data, *names = sys.argv[1:]
+    _run_pages([pathlib.Path(name) for name in names], pathlib.Path(folder_of_data), kind_of_run)
