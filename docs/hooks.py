@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import pathlib
 import re
 from typing import Any
@@ -28,6 +29,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Fills in the commands' help; names files of the repository, which the site does not hold."""
     if page.file.src_uri == "reference/cli.md":
+        os.environ["COLUMNS"] = "80"  # whatever the terminal
         markdown += "".join(
             f"\n## {name}\n\n```text\n{command.format_help()}```\n"
             for name, command in _commands().items()

@@ -22,7 +22,14 @@ def test_the_readme_runs(expert: Any) -> None:
 @pytest.mark.slow
 def test_the_docs_run(expert: Any) -> None:
     """All pages, one after the other, since importing TensorFlow takes seconds."""
-    run(list(PAGES), expert.data_path.parents[2], "all")
+    run([page for page in PAGES if page != README], expert.data_path.parents[2], "all")
+
+
+def test_the_readmes_commands_are_those_of_the_docs() -> None:
+    """Which the test above runs."""
+    commands = {b.code for b in blocks(README) if b.language == "sh" and not b.why_not_run}
+    assert commands
+    assert commands <= {block.code for block in blocks(ROOT / "docs" / "start.md")}
 
 
 def test_what_is_not_run_is_parsed() -> None:

@@ -101,7 +101,7 @@ def run(pages: list[pathlib.Path], data_dir: pathlib.Path, kind: str) -> None:
       kind: `all`; `python`, so no shell; or `torch`, what needs PyTorch, together with the Python
         blocks before a page's first section. The others leave that out.
     """
-    command = [sys.executable, "-m", "helpers.docs", kind, data_dir, *pages]
+    command = [sys.executable, "-m", "helpers.docs", kind, *map(str, [data_dir, *pages])]
     path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
     with tempfile.TemporaryDirectory() as default_data_dir:
         own = {"PYTHONPATH": path, "TFDS_DATA_DIR": default_data_dir, **_ENVIRONMENT}
@@ -111,7 +111,7 @@ def run(pages: list[pathlib.Path], data_dir: pathlib.Path, kind: str) -> None:
 
 
 def _run_pages(pages: list[pathlib.Path], data_dir: pathlib.Path, kind: str) -> None:
-    start, done = time.monotonic(), set[str]()
+    start = time.monotonic()
     for page in pages:
         first_section = page.read_text().partition("\n## ")[0].count("\n")
         namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -126,8 +126,7 @@ def _run_pages(pages: list[pathlib.Path], data_dir: pathlib.Path, kind: str) -> 
                 print(f"{time.monotonic() - start:.1f} s: {block}", file=sys.stderr, flush=True)
                 if block.language == "python":
                     _run_python(block, namespace)
-                elif kind != "python" and block.code not in done:
-                    done.add(block.code)
+                elif kind != "python":
                     _run_sh(block)
 
 
