@@ -49,8 +49,8 @@ test-lowest:
 	@$(LOWEST)/bin/atari-replay show $(CONFIG) --data_dir=$(LOWEST)/data --out=$(LOWEST)/episode.png
 
 docs: $(DOCS)/installed
-	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet
-	@echo "Open site/index.html."
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build
+	@echo "Open site/index.html. Its search needs a server: python3 -m http.server --directory site"
 
 faults: $(VENV)/installed-for-tests
 	PYTHONPATH=tests $(BIN)/python -m faults.fuzz

@@ -1,4 +1,4 @@
-"""What mkdocs does besides: pages from outside docs/, and the help of the commands."""
+"""What mkdocs does besides: pages from outside docs/, the help of commands, a check of links."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pathlib
 import re
 from typing import Any
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 from tfds_atari_replay.cli import main
@@ -38,6 +39,13 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         markdown = markdown.replace(f"](../{name})", f"]({name.lower()})")
     up = "../" * (page.file.src_uri.count("/") + 1)
     return re.sub(rf"\[([^\]]*)\]\({re.escape(up)}([^)]+)\)", r"\1 (`\2`)", markdown)
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Refuses pages that load anything from elsewhere."""
+    if foreign := re.findall(r"""<(?:script|link|img|iframe)[^>]+=["']?https?://[^>]+>""", output):
+        raise PluginError(f"{page.file.src_uri} must be readable offline, but has {foreign}")
+    return output
 
 
 def _commands() -> dict[str, argparse.ArgumentParser]:
