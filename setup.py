@@ -80,6 +80,8 @@ setuptools.setup(
         **EXTRAS,
         "all": [requirement for extra in EXTRAS.values() for requirement in extra],
         "benchmarks": ["matplotlib>=3.8"],
+        # Exact versions, since `make docs` takes every warning for an error.
+        "docs": ["mkdocs==1.6.1", "mkdocs-material==9.8.2", "mkdocstrings[python]==1.0.8", "ruff"],
         # The last gym, for code that was never moved to gymnasium.
         "gym": ["gym==0.26.2"],
         # The emulator and the ROMs that recorded the logs. Without a wheel for today's Python, it

@@ -5,6 +5,7 @@ import hashlib
 import ale_py
 import ale_py.roms
 import pytest
+from helpers.datasets import ROOT
 
 from tfds_atari_replay import GAMES, find_game
 from tfds_atari_replay.games import Game
@@ -51,3 +52,24 @@ def test_an_unknown_game_is_refused_with_close_names() -> None:
         ValueError, match=r"Unknown game 'zzz'\. All names: tfds_atari_replay.GAMES"
     ):
         find_game("zzz")
+
+
+def test_the_docs_list_them() -> None:
+    """docs/games.md has this table."""
+    text = (ROOT / "docs" / "games.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    assert rows == [documented(game) for game in GAMES.values()]
+
+
+def documented(game: Game) -> str:
+    """A game's row in the docs."""
+    if game.legacy_md5 == game.ale_md5:
+        rom = "same"
+    elif game.grey_difference:
+        rom = f"{game.grey_difference:.2f}"
+    else:
+        rom = "other file, same screens"
+    scores = ("-" if s is None else f"{s:,.1f}" for s in (game.random_score, game.human_score))
+    is_public = "yes" if game.unplugged_shards else "no"
+    cells = (game.name, f"`{game.rom}`", len(game.actions), is_public, rom, *scores)
+    return f"| {' | '.join(map(str, cells))} |"

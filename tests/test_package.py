@@ -7,7 +7,6 @@ import subprocess
 import sys
 import zipfile
 
-import pytest
 from helpers.datasets import DUMMY_DATA, ROOT
 from helpers.processes import run_python
 from tensorflow_datasets.core.download import checksums
@@ -72,18 +71,6 @@ def test_checksums_are_those_of_dummy_data() -> None:
 def test_dummy_data_is_small() -> None:
     """Under 2 MB together."""
     assert sum(path.stat().st_size for path in logs()) < 2e6
-
-
-def test_the_readme_runs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its Python code runs as it stands, from the clone's folder."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    assert blocks
-    (tmp_path / "dummy_data").symlink_to(DUMMY_DATA)
-    monkeypatch.chdir(tmp_path)
-    printed = run_python("\n".join(blocks))
-    shown = re.findall(r"^print\(.*?\)  # (.*)$", "\n".join(blocks), re.M)
-    assert shown
-    assert printed.splitlines()[-len(shown) :] == shown  # TFDS says first what it builds
 
 
 def test_the_changelog_names_the_datasets_version() -> None:

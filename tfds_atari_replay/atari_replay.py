@@ -93,7 +93,7 @@ def _all_configs() -> list[AtariReplayConfig]:
 
 
 class AtariReplay(tfds.core.GeneratorBasedBuilder):
-    """RLDS episodes of the DQN Replay logs; see the README for fields and meanings."""
+    """RLDS episodes of the DQN Replay logs; docs/data.md says what the fields mean."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release."}

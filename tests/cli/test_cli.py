@@ -1,5 +1,6 @@
 """The commands, as typed."""
 
+import argparse
 import os
 import pathlib
 import subprocess
@@ -12,7 +13,7 @@ from helpers.datasets import DUMMY_DATA, ROOT, TFDS, build
 from helpers.logs import Truth, make_episodes, read_gz
 from helpers.unplugged import write_unplugged
 
-from tfds_atari_replay.cli.main import main
+from tfds_atari_replay.cli.main import main, make_parser
 from tfds_atari_replay.logs import inspection, sources
 
 
@@ -20,6 +21,13 @@ def run_tfds(*arguments: Any, cwd: pathlib.Path) -> subprocess.CompletedProcess[
     """`tfds build` in a process of its own."""
     command = [str(TFDS), "build", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """The parsers of the commands."""
+    actions = make_parser()._actions
+    (found,) = (a for a in actions if isinstance(a, argparse._SubParsersAction))
+    return dict(found.choices)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +71,16 @@ def test_tfds_build_by_path(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.slow
+def test_tfds_build_suggests_names(tmp_path: pathlib.Path) -> None:
+    """By path too, where TFDS makes the builder itself."""
+    path, config = "tfds_atari_replay/atari_replay", "--config=breakuot_expert_v0"
+    result = run_tfds(path, config, f"--data_dir={tmp_path}", cwd=ROOT)
+    assert result.returncode
+    *_, last = result.stderr.splitlines()
+    assert "Unknown config 'breakuot_expert_v0' of atari_replay. Did you mean breakout_exp" in last
+
+
+@pytest.mark.slow
 def test_tfds_build_says_what_is_wrong(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +97,22 @@ def test_tfds_build_says_what_is_wrong(
     assert "No replay logs of Pong run 1, checkpoint 50 or 49. Looked in" in result.stderr
     assert f"1. manual_dir: {DUMMY_DATA} (holds Asterix, Breakout" in result.stderr
     assert not list(tmp_path.rglob("dataset_info.json"))
+
+
+def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert "usage: atari-replay [-h] COMMAND" in out
+    assert not err
+
+
+@pytest.mark.parametrize("name", commands())
+def test_each_command_has_an_example_that_parses(name: str) -> None:
+    """At the end of its help."""
+    help_of_it = " ".join(commands()[name].format_help().split())
+    before, example = help_of_it.split(f"Example: atari-replay {name} ")
+    assert before
+    assert make_parser().parse_args([name, *example.split()]).run
 
 
 def test_record(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.datasets import DUMMY_DATA, build, rows
-from helpers.docs import run_page
 
 from tfds_atari_replay import blocks, figures
 
@@ -124,8 +123,3 @@ def test_a_run_is_all_that_is_prepared_of_it(expert: Any, tmp_path: pathlib.Path
     assert names == ["breakout_mixed_v0", "breakout_expert_v0"]
     build("breakout_full_v0", DUMMY_DATA, tmp_path)
     assert [one.name for one in figures.summarize_run(summary)] == ["breakout_full_v0"]
-
-
-@pytest.mark.slow
-def test_the_docs_run(expert: Any, tmp_path: pathlib.Path) -> None:
-    run_page("preview.md", expert.data_path.parents[2], tmp_path)

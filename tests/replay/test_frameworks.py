@@ -1,10 +1,9 @@
-"""Random access in JAX and Grain themselves, and the examples of the docs."""
+"""Random access in JAX and Grain themselves."""
 
 from __future__ import annotations
 
 import os
 import pathlib
-import re
 import subprocess
 import sys
 from typing import Any
@@ -13,26 +12,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from helpers.datasets import ROOT
-from helpers.docs import run_section
 from helpers.transitions import FIELDS, count_transitions, in_batches
 
 grain = pytest.importorskip("grain")
 jax = pytest.importorskip("jax")
-
-SECTIONS = ("JAX", "Grain", "On an accelerator", "Sequences", "Episodes, and some of them")
-
-
-@pytest.mark.parametrize("section", SECTIONS)
-@pytest.mark.quick_cases("JAX")
-def test_the_examples_run(section: str, expert: Any, tmp_path: pathlib.Path) -> None:
-    word = "jax" if section == "On an accelerator" else ""
-    run_section(section, expert.data_path.parents[2], tmp_path, word)
-
-
-def test_each_framework_takes_less_than_30_lines() -> None:
-    text = (ROOT / "docs" / "random_access.md").read_text()
-    for block in re.findall(r"```python\n(.*?)```", text, re.S):
-        assert len(block.splitlines()) < 30
 
 
 @pytest.mark.parametrize("compile_it", [False, True], ids=["op by op", "jit"])

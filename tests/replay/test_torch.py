@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from helpers.datasets import DUMMY_DATA
-from helpers.docs import run_section
+from helpers.docs import PAGES, blocks, run
 from helpers.transitions import count_transitions, in_batches
 
 from tfds_atari_replay import load_replay
@@ -35,13 +35,14 @@ def replay(data_dir: pathlib.Path) -> Any:
     )
 
 
-@pytest.mark.parametrize("section", ["PyTorch", "On an accelerator"])
-def test_the_examples_run(
-    section: str, replay: Any, data_dir: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
+def test_the_docs_run(replay: Any, data_dir: pathlib.Path) -> None:
+    """Those blocks that need PyTorch."""
     assert replay
-    # Other blocks are JAX's, which another test runs.
-    run_section(section, data_dir, tmp_path, word="torch")
+    run(
+        [page for page in PAGES if any(block.needs_torch for block in blocks(page))],
+        data_dir,
+        "torch",
+    )
 
 
 @pytest.mark.parametrize("workers", [0, 2])

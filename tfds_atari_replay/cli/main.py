@@ -15,9 +15,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       The exit status: 0; 1 after an error that the user can mend, or if `inspect` found a
-      checkpoint that is damaged or lacks files; 130 after Ctrl-C.
+      checkpoint that is damaged or lacks files; 2 without a command, which shows the help, or with
+      wrong arguments; 130 after Ctrl-C.
     """
-    args = _parser().parse_args(argv)
+    parser = make_parser()
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments:
+        parser.print_help()
+        return 2
+    args = parser.parse_args(arguments)
     try:
         status: int = args.run(args)
     except (ReplayLogError, ImportError, OSError, ValueError) as error:
@@ -29,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Makes the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="atari-replay",
         description="DQN Replay logs: record them, inspect them, look at datasets built from them.",

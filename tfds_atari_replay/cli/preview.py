@@ -14,7 +14,7 @@ def add_parser(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "preview",
         help="write an HTML page about a built dataset: numbers, figures, animations",
-        epilog="example: atari-replay preview breakout_expert_v0 --data_dir=quickstart/data "
+        epilog="Example: atari-replay preview breakout_expert_v0 --data_dir=quickstart/data "
         "--out=quickstart/preview",
     )
     parser.add_argument("config", help="as in tfds.load, e.g. breakout_expert_v0")

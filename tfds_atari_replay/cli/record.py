@@ -11,7 +11,10 @@ from typing import Any
 def add_parser(commands: Any) -> None:
     """Adds the command to those of the command line."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "record", help="play a game and write logs as Dopamine's logger does"
+        "record",
+        help="play a game and write logs as Dopamine's logger does",
+        description="Plays a game and writes logs as Dopamine's logger does.",
+        epilog="Example: atari-replay record breakout --steps 5000 --capacity 1000 --out MY_LOGS",
     )
     parser.add_argument("game", help="any spelling of its name")
     parser.add_argument("--steps", type=int, required=True, help="agent steps to play")

@@ -14,7 +14,10 @@ from tfds_atari_replay import figures
 def add_parser(commands: Any) -> None:
     """Adds the command to those of the command line."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "show", help="say what a built dataset holds; draw one of its episodes"
+        "show",
+        help="say what a built dataset holds; draw one of its episodes",
+        description="Says what a built dataset holds, and draws one of its episodes.",
+        epilog="Example: atari-replay show breakout_expert_v0 --out episode.png",
     )
     parser.add_argument("config", help="as in tfds.load, e.g. breakout_expert_v0")
     parser.add_argument("--data_dir", help="TFDS's data_dir, where the dataset was built")

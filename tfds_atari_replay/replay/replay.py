@@ -39,12 +39,12 @@ class Replay:
 
         Its fields:
 
-          episode_id: int64, place in time within its dataset.
-          checkpoint_id: int64, number of the checkpoint.
-          length: int64, logged steps, without the terminal state.
-          episode_return: float32, sum of clipped rewards, of those in the dataset.
-          is_complete: bool, whether it goes from a reset to a terminal.
-          dataset: int64, index into `names`.
+            episode_id: int64, place in time within its dataset.
+            checkpoint_id: int64, number of the checkpoint.
+            length: int64, logged steps, without the terminal state.
+            episode_return: float32, sum of clipped rewards, of those in the dataset.
+            is_complete: bool, whether it goes from a reset to a terminal.
+            dataset: int64, index into `names`.
 
         `pandas.DataFrame(replay.episodes)` makes it a table.
         """

@@ -52,13 +52,13 @@ class SequenceSource(Source):
     their last step is always the last column, and `mask` is False there. An item is a dict; in a
     batch (N,) comes first:
 
-      observation: uint8 (length, stack_size, 84, 84), oldest frame first, zeros before a reset.
-      action: int64 (length,).
-      reward: float32 (length,), clipped.
-      return_to_go: float32 (length,), sum of rewards from this step to the episode's end. NaN where
-        the checkpoint cut off that end, since the future return is unknown.
-      timestep: int64 (length,), steps since the reset. -1 where the checkpoint cut off the reset.
-      mask: bool (length,), False for padding.
+        observation: uint8 (length, stack_size, 84, 84), oldest frame first, zeros before a reset.
+        action: int64 (length,).
+        reward: float32 (length,), clipped.
+        return_to_go: float32 (length,), sum of rewards from this step to the episode's end. NaN
+          where the checkpoint cut off that end, since the future return is unknown.
+        timestep: int64 (length,), steps since the reset. -1 where the checkpoint cut off the reset.
+        mask: bool (length,), False for padding.
 
     With axis=-1 observations are (length, 84, 84, stack_size), a transposed view. Terminal states
     are no steps here, since no action was taken in them.

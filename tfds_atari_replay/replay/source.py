@@ -73,8 +73,8 @@ class Source(abc.ABC):
 
         Batches are then gathered where the arrays are, for indices of the same library:
 
-          source = source.put(jax.device_put)
-          source = source.put(lambda array: torch.as_tensor(array, device="cuda"))
+            source = source.put(jax.device_put)
+            source = source.put(lambda array: torch.as_tensor(array, device="cuda"))
 
         Indices are not checked there, which would wait for the device. PyTorch raises for those
         out of range; JAX makes `reward` NaN.

@@ -52,11 +52,11 @@ class TransitionSource(Source):
 
     An item is a dict; in a batch (N,) comes first:
 
-      observation: uint8 (stack_size, 84, 84), oldest frame first, zeros before a reset.
-      action: int64.
-      reward: float32, sum of gamma**k * reward over n_step steps, or up to the episode's end.
-      discount: float32, gamma**n_step, or 0 if the episode ended within these steps.
-      next_observation: like observation, n_step steps later; means nothing where discount is 0.
+        observation: uint8 (stack_size, 84, 84), oldest frame first, zeros before a reset.
+        action: int64.
+        reward: float32, sum of gamma**k * reward over n_step steps, or up to the episode's end.
+        discount: float32, gamma**n_step, or 0 if the episode ended within these steps.
+        next_observation: like observation, n_step steps later; means nothing where discount is 0.
 
     `observation` and `next_observation` of a batch are views of the same memory, which they share:
     do not change one in place. With axis=-1 they are (84, 84, stack_size), a transposed view.

@@ -26,7 +26,7 @@ def frame_stack(
     middle of an episode, where they are merely unknown (`transitions` leaves such steps out). With
     stack_size=2, for frames a b c of an episode and the zeros 0 of its terminal state:
 
-      a b c 0  ->  0a ab bc c0
+        a b c 0  ->  0a ab bc c0
 
     Use it as `dataset.apply(frame_stack())`, on episodes, decoded or not, or on the steps of many
     episodes one after the other, which need `is_first` and `is_last`.

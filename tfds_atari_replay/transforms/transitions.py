@@ -31,10 +31,10 @@ def transitions(
     steps with frames a b c, actions x y z, rewards 1 2 4 and a terminal state with the frame 0,
     with stack_size=2, n_step=2, gamma=0.5:
 
-      observation  action  reward  discount  next_observation
-      0a           x       2       0.25      bc
-      ab           y       4       0         c0, means nothing
-      bc           z       4       0         c0, means nothing
+        observation  action  reward  discount  next_observation
+        0a           x       2       0.25      bc
+        ab           y       4       0         c0, means nothing
+        bc           z       4       0         c0, means nothing
 
     Use it as `dataset.apply(transitions(batch_size=256, shuffle=True))`. Undecoded steps,
     `decoders={"steps": tfds.decode.SkipDecoding()}`, are fastest and mix best.
@@ -57,11 +57,11 @@ def transitions(
       A function from a dataset of episodes to one of transitions, for `tf.data.Dataset.apply`. It
       raises ValueError if the dataset does not hold episodes. A transition is a dict:
 
-      observation: uint8 (stack_size, 84, 84), as `frame_stack` makes it.
-      action: int64.
-      reward: float32, sum of gamma**k * reward over n_step steps, or up to the episode's end.
-      discount: float32, gamma**n_step, or 0 if the episode ended within these steps.
-      next_observation: like observation, n_step steps later; means nothing where discount is 0.
+          observation: uint8 (stack_size, 84, 84), as `frame_stack` makes it.
+          action: int64.
+          reward: float32, sum of gamma**k * reward over n_step steps, or up to the episode's end.
+          discount: float32, gamma**n_step, or 0 if the episode ended within these steps.
+          next_observation: like observation, n_step steps later; means nothing where discount is 0.
 
     Raises:
       ValueError: an argument is out of range.

@@ -1,0 +1,72 @@
+"""The docs' code runs, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from typing import Any
+
+import pytest
+from helpers.docs import PAGES, ROOT, blocks, parse, run
+
+import tfds_atari_replay
+
+MARKDOWN = (*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md")
+README = ROOT / "README.md"
+
+
+def test_the_readme_runs(expert: Any) -> None:
+    run([README], expert.data_path.parents[2], "python")
+
+
+@pytest.mark.slow
+def test_the_docs_run(expert: Any) -> None:
+    """All pages, one after the other, since importing TensorFlow takes seconds."""
+    run([page for page in PAGES if page != README], expert.data_path.parents[2], "all")
+
+
+def test_the_readmes_commands_are_those_of_the_docs() -> None:
+    """Which the test above runs."""
+    commands = {b.code for b in blocks(README) if b.language == "sh" and not b.why_not_run}
+    assert commands
+    assert commands <= {block.code for block in blocks(ROOT / "docs" / "start.md")}
+
+
+def test_what_is_not_run_is_parsed() -> None:
+    """And says why it is not."""
+    excused = [block for page in PAGES for block in blocks(page) if block.why_not_run]
+    assert excused
+    for block in excused:
+        parse(block)
+
+
+def test_every_block_names_a_language() -> None:
+    """So that none is overlooked."""
+    for page in PAGES:
+        fences = re.findall(r"^ *```(.*)$", page.read_text(), re.M)[::2]
+        assert set(fences) <= {"python", "sh", "text", "bibtex"}, page
+        assert len(blocks(page)) == sum(fence in ("python", "sh") for fence in fences), page
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings(page: pathlib.Path) -> None:
+    """Within the repository; `make docs` checks the site's own."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, heading = link.partition("#")
+        if "://" in link:
+            continue
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page}: {link}"
+        assert not heading or heading in headings(target), f"{page}: {link}"
+
+
+def headings(page: pathlib.Path) -> set[str]:
+    """The anchors of a page, as GitHub and mkdocs name them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+def test_the_reference_has_every_public_name() -> None:
+    text = "".join(page.read_text() for page in (ROOT / "docs" / "reference").iterdir())
+    documented = {name.rpartition(".")[2] for name in re.findall(r"^::: (\S+)$", text, re.M)}
+    assert set(tfds_atari_replay.__all__) <= documented
