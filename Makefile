@@ -1,10 +1,9 @@
 # Two commands do everything:
-#   make quickstart   builds a dataset from dummy_data and draws an episode of it
+#   make quickstart   builds a dataset from dummy_data, and a page and a picture of it
 #   make test         checks and tests
 # `make docs` builds the site. Longer ones: make test-slow, test-exhaustive, test-minimal, test-torch,
 # test-lowest (minutes), make faults (hours; see docs/reliability.md). All make the environment they
-# need, in .venv, with the python3 on the PATH
-# (or PYTHON=...).
+# need, in .venv, with the python3 on the PATH (or PYTHON=...).
 
 PYTHON ?= python3
 VENV := .venv
