@@ -98,10 +98,10 @@ def test_it_loads_alone_and_shows_what_it_must(
 def test_dark_mode_changes_colours(browser: Any, url: str) -> None:
     """Of the page and of the figures' text, which stand out from each other by 7 to 1."""
 
-    def luminance(color: str) -> Any:
-        values = np.array(color[4:-1].split(","), float) / 255
+    def luminance(color: str) -> float:
+        values: Any = np.array(color[4:-1].split(","), float) / 255
         linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-        return linear @ [0.2126, 0.7152, 0.0722]
+        return float(linear @ [0.2126, 0.7152, 0.0722])
 
     found = {}
     for scheme in ("light", "dark"):
