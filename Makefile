@@ -37,10 +37,10 @@ test: check
 	@$(BIN)/python -m pytest
 
 test-slow: $(VENV)/installed-for-tests
-	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m '(slow or hypothesis) and not exhaustive'
+	@$(BIN)/python -m pytest -m 'slow and not exhaustive'
 
 test-exhaustive: $(VENV)/installed-for-tests
-	@$(BIN)/python -m pytest -m exhaustive
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m 'exhaustive or hypothesis'
 
 # In environments of their own: one with nothing but what reading needs, one with the lowest versions
 # of all dependencies that setup.py allows.

@@ -20,7 +20,7 @@ from tfds_atari_replay.logs import sources
 
 # For tests that do not say how many examples they try.
 hypothesis.settings.register_profile("short", max_examples=5)
-hypothesis.settings.register_profile("long", max_examples=10)
+hypothesis.settings.register_profile("long", max_examples=40)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 

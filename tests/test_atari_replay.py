@@ -357,7 +357,8 @@ def files_of(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
-@pytest.mark.quick_cases("tfrecord")
+@pytest.mark.slow
+@pytest.mark.slow_cases("tfrecord")
 def test_the_same_logs_give_the_same_bytes(tmp_path: pathlib.Path, file_format: str) -> None:
     """Built in two places, by two processes: in each, protobuf has an order of its own."""
     first = build("breakout_expert_v0", DUMMY_DATA, tmp_path / "first", file_format=file_format)

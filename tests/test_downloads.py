@@ -160,6 +160,7 @@ def test_dummy_data_is_compared_when_it_is_read(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_downloads_of_the_registry_alone(tmp_path: pathlib.Path) -> None:
     """`tfds build --download_only` fetches what the registry names by URL: as yet, nothing."""
     result = subprocess.run(

@@ -64,13 +64,6 @@ def options_for(cluster: Any) -> dict[str, Any]:
     return {"beam_runner": DASK.DaskRunner(), "beam_options": options}
 
 
-def test_dask(
-    cluster: Any, logs: pathlib.Path, tmp_path: pathlib.Path, expected: dict[str, bytes]
-) -> None:
-    """The same bytes."""
-    assert files_of(build_with(options_for(cluster), logs, tmp_path)) == expected
-
-
 def test_dask_with_a_worker_that_is_killed(
     cluster: Any, logs: pathlib.Path, tmp_path: pathlib.Path, expected: dict[str, bytes]
 ) -> None:
@@ -95,6 +88,7 @@ def test_dask_with_a_worker_that_is_killed(
     assert files_of(builder) == expected
 
 
+@pytest.mark.exhaustive
 def test_direct_runner_by_the_command_lines_options(
     logs: pathlib.Path, tmp_path: pathlib.Path, expected: dict[str, bytes]
 ) -> None:

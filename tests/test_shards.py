@@ -193,6 +193,7 @@ builder.download_and_prepare(download_config=config)
     return parts
 
 
+@pytest.mark.slow
 def test_a_killed_build_goes_on_where_it_was(
     full: Any, logs: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import concurrent.futures
 import functools
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -24,19 +25,24 @@ def map_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> I
 
     At most `2 * NUM_THREADS` results wait at a time, so memory does not grow with the number of
     items. Items are drawn from their iterable in the caller's thread. Once the consumer stops, be
-    it by an error or Ctrl-C, no further item is started.
+    it by an error or Ctrl-C, no further item is started. A function that calls this again has its
+    own items one after the other.
     """
+    if _thread.is_in_pool:  # All threads might wait for each other.
+        yield from map(function, items)
+        return
     waiting: collections.deque[concurrent.futures.Future[_Result]] = collections.deque()
-    pool = concurrent.futures.ThreadPoolExecutor(NUM_THREADS)
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
+            waiting.append(_pool().submit(function, item))
             if len(waiting) > 2 * NUM_THREADS:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        for future in waiting:
+            future.cancel()
+        concurrent.futures.wait(waiting)
 
 
 def map_slices(function: Callable[[slice], object], length: int, least: int) -> None:
@@ -50,17 +56,28 @@ def map_slices(function: Callable[[slice], object], length: int, least: int) -> 
     parts = max(1, min(NUM_THREADS, length // least))
     stops = [length * number // parts for number in range(parts + 1)]
     first, *others = (slice(*ends) for ends in itertools.pairwise(stops))
-    running = [_slices_pool().submit(function, part) for part in others]
+    running = [_pool().submit(function, part) for part in others]
     function(first)
     for future in running:
         future.result()
 
 
+class _Thread(threading.local):
+    is_in_pool = False
+
+
+_thread = _Thread()
+
+
+# One for all: threads started anew for every episode cost a fifth of a build's processor time.
 @functools.cache
-def _slices_pool() -> concurrent.futures.ThreadPoolExecutor:
-    return concurrent.futures.ThreadPoolExecutor(NUM_THREADS)
+def _pool() -> concurrent.futures.ThreadPoolExecutor:
+    def start() -> None:
+        _thread.is_in_pool = True
+
+    return concurrent.futures.ThreadPoolExecutor(NUM_THREADS, initializer=start)
 
 
 # A forked process inherits the pool, but not its threads.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_slices_pool.cache_clear)
+    os.register_at_fork(after_in_child=_pool.cache_clear)

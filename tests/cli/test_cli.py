@@ -30,9 +30,9 @@ def commands() -> dict[str, argparse.ArgumentParser]:
     return dict(found.choices)
 
 
-@pytest.mark.parametrize(
-    "file_format", ["tfrecord", pytest.param("array_record", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+@pytest.mark.slow
+@pytest.mark.slow_cases("tfrecord")
 def test_tfds_build_by_name(tmp_path: pathlib.Path, file_format: str) -> None:
     """From anywhere, with --imports."""
     result = run_tfds(
@@ -50,6 +50,7 @@ def test_tfds_build_by_name(tmp_path: pathlib.Path, file_format: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_tfds_build_by_path(tmp_path: pathlib.Path) -> None:
     """From the clone, with --config, twice, with --overwrite."""
     arguments = (

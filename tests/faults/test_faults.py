@@ -21,9 +21,10 @@ def test_damage_is_refused_by_name(reader: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param("tfds build", marks=pytest.mark.slow), "--register_checksums", "two of record"],
+    ["tfds build", "--register_checksums", "two of record"],
 )
-@pytest.mark.quick_cases("two of record")
+@pytest.mark.slow
+@pytest.mark.slow_cases("two of record", "tfds build")
 def test_what_is_killed_leaves_what_is_whole_or_nothing(name: str) -> None:
     """And the next run ends well."""
     assert kill(JOBS[name], times=2, seed=1).total() == 2

@@ -416,3 +416,17 @@ def test_an_interrupt_does_not_wait_for_what_has_not_begun() -> None:
         results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
     time.sleep(0.5)
     assert len(begun) == before < 2 * threads.NUM_THREADS + 2
+
+
+def test_what_runs_in_threads_may_ask_for_threads() -> None:
+    """More of them than there are, all at once, and from several callers."""
+
+    def nested(item: int) -> list[int]:
+        return list(threads.map_ahead(lambda inner: 10 * item + inner, range(3)))
+
+    expected = [[10 * item + inner for inner in range(3)] for item in range(50)]
+    with concurrent.futures.ThreadPoolExecutor(4) as callers:
+        futures = [
+            callers.submit(lambda: list(threads.map_ahead(nested, range(50)))) for _ in range(4)
+        ]
+        assert [future.result(timeout=60) for future in futures] == [expected] * 4
