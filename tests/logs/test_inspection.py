@@ -1,5 +1,6 @@
 """inspect against the play that logs were made of, whole and damaged."""
 
+import concurrent.futures
 import gzip
 import json
 import os
