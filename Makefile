@@ -1,8 +1,8 @@
 # Two commands do everything:
 #   make quickstart   builds a dataset from dummy_data and draws an episode of it
 #   make test         checks and tests
-# Longer ones: make test-slow, test-minimal, test-torch, test-lowest (minutes), make faults (hours; see
-# docs/reliability.md). All make the environment they need, in .venv, with the python3 on the PATH
+# Longer ones: make test-slow, test-minimal, test-torch, test-lowest (minutes), make examples, faults
+# (hours; see docs/examples.md and docs/reliability.md). All make the environment they need, in .venv, with the python3 on the PATH
 # (or PYTHON=...).
 
 PYTHON ?= python3
@@ -13,10 +13,11 @@ OUT := quickstart
 MINIMAL := $(VENV)-minimal
 LOWEST := $(VENV)-lowest
 TORCH := $(VENV)-torch
+EXAMPLES := examples-out
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: quickstart test test-slow test-minimal test-torch test-lowest faults check format clean
+.PHONY: quickstart test test-slow test-minimal test-torch test-lowest examples faults check format clean
 
 quickstart: $(VENV)/installed
 	@$(BIN)/tfds build atari_replay/$(CONFIG) --imports=tfds_atari_replay \
@@ -38,7 +39,7 @@ test-minimal:
 
 # PyTorch's wheels are large, so it has an environment of its own, without TensorFlow.
 test-torch: $(TORCH)/installed
-	@$(TORCH)/bin/python -m pytest -n 0 tests/replay/test_torch.py
+	@$(TORCH)/bin/python -m pytest -n 0 -m 'slow or not slow' tests/replay/test_torch.py tests/test_examples_torch.py
 
 test-lowest:
 	@uv venv -q --clear $(LOWEST)
@@ -46,6 +47,21 @@ test-lowest:
 	@$(LOWEST)/bin/tfds build atari_replay/$(CONFIG) --imports=tfds_atari_replay \
 		--manual_dir=dummy_data --data_dir=$(LOWEST)/data
 	@$(LOWEST)/bin/atari-replay show $(CONFIG) --data_dir=$(LOWEST)/data --out=$(LOWEST)/episode.png
+
+# Records logs, builds datasets, runs all examples with three seeds each, and prints what they scored.
+examples: $(VENV)/installed-for-tests $(TORCH)/installed
+	for game in breakout pong; do \
+		$(BIN)/python examples/record_improving.py $$game --out=$(EXAMPLES)/logs && \
+		for checkpoint in 1 5 10; do \
+			$(BIN)/tfds build tfds_atari_replay/atari_replay --config=$${game}_epoch_$${checkpoint}_v0 \
+				--manual_dir=$(EXAMPLES)/logs --data_dir=$(EXAMPLES)/data || exit 1; \
+		done || exit 1; \
+	done
+	$(BIN)/python examples/run_all.py behaviour_cloning dqn \
+		--data_dir=$(EXAMPLES)/data --out=$(EXAMPLES)/results
+	$(TORCH)/bin/python examples/run_all.py dqn_torch decision_transformer \
+		--data_dir=$(EXAMPLES)/data --out=$(EXAMPLES)/results
+	$(BIN)/python examples/report.py $(EXAMPLES)/results
 
 faults: $(VENV)/installed-for-tests
 	PYTHONPATH=tests $(BIN)/python -m faults.fuzz
@@ -65,7 +81,7 @@ format: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(MINIMAL) $(LOWEST) $(TORCH) $(OUT) build *.egg-info
+	rm -rf $(VENV) $(MINIMAL) $(LOWEST) $(TORCH) $(OUT) $(EXAMPLES) build *.egg-info
 
 $(VENV)/installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
@@ -91,5 +107,6 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 $(TORCH)/installed: setup.py
 	@$(PYTHON) -m venv $(TORCH)
 	@$(TORCH)/bin/pip install -qq --upgrade pip setuptools
-	@$(TORCH)/bin/pip install -qq --editable . torch==2.13.0 pytest pytest-xdist hypothesis
+	@$(TORCH)/bin/pip install -qq --editable '.[envs]' torch==2.13.0 \
+		matplotlib pytest pytest-xdist hypothesis
 	@touch $@

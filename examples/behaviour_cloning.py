@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow_datasets as tfds
-from common import Curve, game_of, make_parser
+from common import Curve, evaluation_of, game_of, make_parser
 
 import tfds_atari_replay
 
@@ -60,15 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     for step, batch in enumerate(batches.repeat().take(args.steps), start=1):
         loss = model.train_on_batch(batch["observation"], batch["action"])
         if step % (args.steps // args.evaluations) == 0:
-            result = tfds_atari_replay.evaluate(
-                policy,
-                game.name,
-                episodes=args.episodes,
-                num_envs=args.episodes,
-                seed=args.seed,
-                max_steps=args.max_steps,
-                axis=-1,
-            )
+            result = tfds_atari_replay.evaluate(policy, game.name, axis=-1, **evaluation_of(args))
             curve.add(step, float(loss), result)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+from typing import Any
 
 import matplotlib.pyplot as plt
 import tensorflow_datasets as tfds
@@ -33,6 +34,16 @@ def game_of(dataset: str) -> Game:
     return find_game(tfds.builder(dataset).builder_config.game)
 
 
+def evaluation_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The options that are `evaluate`'s."""
+    return {
+        "episodes": args.episodes,
+        "num_envs": args.episodes,
+        "seed": args.seed,
+        "max_steps": args.max_steps,
+    }
+
+
 class Curve:
     """A learning curve: what the agent scored after so many gradient steps.
 
@@ -49,7 +60,8 @@ class Curve:
     def add(self, step: int, loss: float, result: Evaluation) -> None:
         """Adds a point and draws the curve anew."""
         self._points.append((step, result))
-        print(f"{self._path.name}: step {step:,}, loss {loss:.3f}, mean return {result.mean:.2f}")
+        line = f"{self._path.name}: step {step:,}, loss {loss:.3f}, mean return {result.mean:.2f}"
+        print(line, flush=True)
         points = [{"step": step, "returns": result.returns} for step, result in self._points]
         self._path.with_suffix(".json").write_text(json.dumps({**self._run, "points": points}))
         figure, axes = plt.subplots(layout="constrained")
