@@ -107,6 +107,6 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 $(TORCH)/installed: setup.py
 	@$(PYTHON) -m venv $(TORCH)
 	@$(TORCH)/bin/pip install -qq --upgrade pip setuptools
-	@$(TORCH)/bin/pip install -qq --editable '.[envs]' torch==2.13.0 \
-		matplotlib pytest pytest-xdist hypothesis
+	@$(TORCH)/bin/pip install -qq --editable '.[envs,examples]' torch==2.13.0 \
+		pytest pytest-xdist hypothesis
 	@touch $@

@@ -78,6 +78,7 @@ setuptools.setup(
         **EXTRAS,
         "all": [requirement for extra in EXTRAS.values() for requirement in extra],
         "benchmarks": ["matplotlib>=3.8"],
+        "examples": ["matplotlib>=3.8"],
         # The last gym, for code that was never moved to gymnasium.
         "gym": ["gym==0.26.2"],
         # The emulator and the ROMs that recorded the logs. Without a wheel for today's Python, it
@@ -86,10 +87,10 @@ setuptools.setup(
         # dill is for tfds.testing, absl and gin for dopamine-rl, the oracle, which is installed
         # beside these without its own dependencies.
         "test": [
-            *("absl-py", "dill", "gin-config", "gym==0.26.2", "hypothesis", "mypy", "pytest"),
+            *("absl-py", "dill", "gin-config", "gym==0.26.2", "hypothesis", "matplotlib", "mypy"),
             # A cluster for Beam's runner on Dask.
             *("dask", "distributed"),
-            *("pytest-xdist", "ruff", "six"),
+            *("pytest", "pytest-xdist", "ruff", "six"),
             # Users of random access; neither has wheels for Python 3.10 any more.
             *(f"{name}; python_version >= '3.11'" for name in ("grain", "jax")),
         ],
