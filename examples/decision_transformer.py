@@ -26,8 +26,8 @@ class DecisionTransformer(nn.Module):
         self.length = length
         self._embed_return = nn.Linear(1, width)
         self._embed_state = nn.Sequential(
-            *(nn.Conv2d(4, 16, 8, stride=4), nn.ReLU()),
-            *(nn.Conv2d(16, 32, 4, stride=2), nn.ReLU(), nn.Flatten()),
+            *(nn.Conv2d(4, 16, 8, stride=4), nn.GroupNorm(1, 16), nn.ReLU()),
+            *(nn.Conv2d(16, 32, 4, stride=2), nn.GroupNorm(1, 32), nn.ReLU(), nn.Flatten()),
             *(nn.Linear(32 * 9 * 9, width), nn.Tanh()),
         )
         self._embed_action = nn.Embedding(num_actions, width)
@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> None:
     source = replay.sequences(args.length)
     game = game_of(args.dataset)
     model = DecisionTransformer(len(game.actions), args.length)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-4, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.1)
     wanted_return = float(np.quantile(replay.episodes["episode_return"], 0.9))
     curve = Curve("decision_transformer", args)
     for step in range(1, args.steps + 1):

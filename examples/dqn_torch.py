@@ -17,13 +17,16 @@ import tfds_atari_replay
 
 
 class QNetwork(nn.Module):
-    """The network of Mnih et al. (2013): uint8 (B, 4, 84, 84) to action values (B, num_actions)."""
+    """Maps uint8 (B, 4, 84, 84) to action values (B, num_actions).
+
+    The network of Mnih et al. (2013), with normalization, which makes it learn faster.
+    """
 
     def __init__(self, num_actions: int):
         super().__init__()
         self._layers = nn.Sequential(
-            *(nn.Conv2d(4, 16, 8, stride=4), nn.ReLU()),
-            *(nn.Conv2d(16, 32, 4, stride=2), nn.ReLU(), nn.Flatten()),
+            *(nn.Conv2d(4, 16, 8, stride=4), nn.GroupNorm(1, 16), nn.ReLU()),
+            *(nn.Conv2d(16, 32, 4, stride=2), nn.GroupNorm(1, 32), nn.ReLU(), nn.Flatten()),
             *(nn.Linear(32 * 9 * 9, 256), nn.ReLU()),
             nn.Linear(256, num_actions),
         )
@@ -47,7 +50,7 @@ def loss_of(online: QNetwork, target: QNetwork, batch: dict[str, torch.Tensor]) 
 
 def main(argv: list[str] | None = None) -> None:
     """Learns from the logs alone, and plays the game."""
-    parser = make_parser(__doc__ or "", steps=6000, batch_size=32)
+    parser = make_parser(__doc__ or "", steps=3000, batch_size=32)
     parser.add_argument("--n_step", type=int, default=5)
     parser.add_argument("--gamma", type=float, default=0.97)
     parser.add_argument("--target_period", type=int, default=300, help="gradient steps")
