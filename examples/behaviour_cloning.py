@@ -15,21 +15,17 @@ from common import Curve, evaluation_of, game_of, make_parser
 import tfds_atari_replay
 
 
-def make_model(num_actions: int) -> Any:
-    """Maps uint8 (B, 84, 84, 4) to logits (B, num_actions).
-
-    The network of Mnih et al. (2013), with batch normalization, which makes it learn faster.
-    """
+def make_model(num_actions: int, background: Any) -> Any:
+    """The network of Mnih et al. (2013): uint8 (B, 84, 84, 4) to logits (B, num_actions)."""
     model = keras.Sequential(
         [
             keras.Input((84, 84, 4), dtype="uint8"),
-            keras.layers.Rescaling(1 / 255),
-            keras.layers.Conv2D(16, 8, strides=4, use_bias=False),
-            keras.layers.BatchNormalization(),
-            keras.layers.ReLU(),
-            keras.layers.Conv2D(32, 4, strides=2, use_bias=False),
-            keras.layers.BatchNormalization(),
-            keras.layers.ReLU(),
+            # (x - mean) / 64: what moves stands out, so it is learned much sooner.
+            keras.layers.Normalization(
+                (1, 2, 3), mean=background, variance=np.full_like(background, 64**2)
+            ),
+            keras.layers.Conv2D(16, 8, strides=4, activation="relu"),
+            keras.layers.Conv2D(32, 4, strides=2, activation="relu"),
             keras.layers.Flatten(),
             keras.layers.Dense(256, activation="relu"),
             keras.layers.Dense(num_actions),
@@ -42,7 +38,7 @@ def make_model(num_actions: int) -> Any:
 
 def main(argv: list[str] | None = None) -> None:
     """Clones a player and plays the game."""
-    args = make_parser(__doc__ or "", steps=2000, batch_size=32).parse_args(argv)
+    args = make_parser(__doc__ or "", steps=1000, batch_size=32).parse_args(argv)
     keras.utils.set_random_seed(args.seed)
     batches = tfds.load(
         args.dataset,
@@ -55,7 +51,9 @@ def main(argv: list[str] | None = None) -> None:
         )
     )
     game = game_of(args.dataset)
-    model = make_model(len(game.actions))
+    some = [batch["observation"] for batch in batches.take(32)]
+    background = np.concatenate(some).mean(axis=0)
+    model = make_model(len(game.actions), background)
     rng = np.random.default_rng(args.seed)
 
     def policy(observations: Any) -> Any:

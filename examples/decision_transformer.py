@@ -21,25 +21,27 @@ import tfds_atari_replay
 class DecisionTransformer(nn.Module):
     """Three tokens a step, return to go, state and action; the state's predicts the action."""
 
-    def __init__(self, num_actions: int, length: int, width: int = 96):
+    def __init__(self, num_actions: int, length: int, background: torch.Tensor, width: int = 96):
         super().__init__()
-        self.length = length
+        self.length, self._background = length, background
         self._embed_return = nn.Linear(1, width)
         self._embed_state = nn.Sequential(
-            *(nn.Conv2d(4, 16, 8, stride=4), nn.GroupNorm(1, 16), nn.ReLU()),
-            *(nn.Conv2d(16, 32, 4, stride=2), nn.GroupNorm(1, 32), nn.ReLU(), nn.Flatten()),
+            *(nn.Conv2d(4, 16, 8, stride=4), nn.ReLU()),
+            *(nn.Conv2d(16, 32, 4, stride=2), nn.ReLU(), nn.Flatten()),
             *(nn.Linear(32 * 9 * 9, width), nn.Tanh()),
         )
         self._embed_action = nn.Embedding(num_actions, width)
         self._place = nn.Parameter(torch.zeros(3 * length, width))
-        layer = nn.TransformerEncoderLayer(width, 4, 4 * width, 0.1, "gelu", batch_first=True)
+        layer = nn.TransformerEncoderLayer(width, 4, 4 * width, 0.0, "gelu", batch_first=True)
         self._blocks = nn.TransformerEncoder(layer, num_layers=2)
         self._head = nn.Linear(width, num_actions)
 
     def forward(self, batch: dict[str, torch.Tensor]) -> Any:
         """Maps a batch of `sequences` to logits, float32 (B, length, num_actions)."""
         mask, size = batch["mask"], 3 * self.length
-        state = self._embed_state(batch["observation"].flatten(0, 1).float() / 255)
+        # What moves stands out, so it is learned much sooner.
+        observation = (batch["observation"] - self._background) / 64
+        state = self._embed_state(observation.flatten(0, 1))
         wanted = self._embed_return(batch["return_to_go"][..., None] / 10)
         tokens = [wanted, state.unflatten(0, mask.shape), self._embed_action(batch["action"])]
         later = torch.ones(size, size, dtype=torch.bool).triu(1)
@@ -81,7 +83,7 @@ class Player:
 
 def main(argv: list[str] | None = None) -> None:
     """Learns to act as episodes of a high return do, and plays the game."""
-    parser = make_parser(__doc__ or "", steps=2000, batch_size=16)
+    parser = make_parser(__doc__ or "", steps=1000, batch_size=16)
     parser.add_argument("--length", type=int, default=5, help="steps of context")
     args = parser.parse_args(argv)
     torch.manual_seed(args.seed)
@@ -91,8 +93,10 @@ def main(argv: list[str] | None = None) -> None:
     replay = replay.select(replay.episodes["is_complete"])
     source = replay.sequences(args.length)
     game = game_of(args.dataset)
-    model = DecisionTransformer(len(game.actions), args.length)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.1)
+    some = torch.as_tensor(source[rng.integers(len(source), size=200)]["observation"])
+    background = some.float().mean(dim=(0, 1))
+    model = DecisionTransformer(len(game.actions), args.length, background)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-4, weight_decay=0.1)
     wanted_return = float(np.quantile(replay.episodes["episode_return"], 0.9))
     curve = Curve("decision_transformer", args)
     for step in range(1, args.steps + 1):
@@ -104,12 +108,10 @@ def main(argv: list[str] | None = None) -> None:
         loss.backward()
         optimizer.step()
         if step % (args.steps // args.evaluations) == 0:
-            model.eval()
             result = tfds_atari_replay.evaluate(
                 Player(model, wanted_return), game.name, epsilon=0, **evaluation_of(args)
             )
             curve.add(step, loss.item(), result)
-            model.train()
 
 
 if __name__ == "__main__":
