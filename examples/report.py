@@ -17,7 +17,7 @@ import numpy as np
 from tfds_atari_replay import evaluate, find_game
 from tfds_atari_replay.envs.policies import RandomPolicy
 
-RANDOM_EPISODES = 100
+RANDOM_EPISODES = 50
 
 
 def random_returns(game: str, folder: pathlib.Path) -> Any:
