@@ -2,8 +2,8 @@
 #   make quickstart   builds a dataset from dummy_data, and a page and a picture of it
 #   make test         checks and tests
 # `make docs` builds the site. Longer ones: make test-slow, test-exhaustive, test-minimal, test-torch,
-# test-lowest (minutes), make faults (hours; see docs/reliability.md). All make the environment they
-# need, in .venv, with the python3 on the PATH (or PYTHON=...).
+# test-lowest (minutes), make examples, faults (hours; see docs/examples.md, docs/reliability.md). All
+# make the environment they need, in .venv, with the python3 on the PATH (or PYTHON=...).
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,6 +13,7 @@ OUT := quickstart
 MINIMAL := $(VENV)-minimal
 LOWEST := $(VENV)-lowest
 TORCH := $(VENV)-torch
+EXAMPLES := examples-out
 FRESH := $(VENV)-fresh
 PYTHONS := 3.10 3.13
 # Installs in a quarter of the time that pip takes.
@@ -20,8 +21,8 @@ UV := $(BIN)/uv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-.PHONY: quickstart test test-slow test-exhaustive test-minimal test-torch test-lowest docs dist test-dist faults check \
-	format clean
+.PHONY: quickstart test test-slow test-exhaustive test-minimal test-torch test-lowest docs dist test-dist examples faults \
+	check format clean
 
 quickstart: $(VENV)/installed
 	@mkdir -p $(OUT)
@@ -51,7 +52,7 @@ test-minimal: $(VENV)/installed
 
 # PyTorch's wheels are large, so it has an environment of its own, without TensorFlow.
 test-torch: $(TORCH)/installed
-	@$(TORCH)/bin/python -m pytest -n 0 tests/replay/test_torch.py
+	@$(TORCH)/bin/python -m pytest -n 0 -m 'slow or not slow' tests/replay/test_torch.py tests/test_examples_torch.py
 
 test-lowest: $(VENV)/installed
 	@$(UV) venv -q --clear --python $(BIN)/python $(LOWEST)
@@ -87,6 +88,21 @@ test-dist: dist
 		{ cat build.log; exit 1; } && \
 		bin/atari-replay preview $(CONFIG) --data_dir=data --out=preview) || exit 1; done; done
 
+# Records logs, builds datasets, runs all examples with three seeds each, and prints what they scored.
+examples: $(VENV)/installed-for-tests $(TORCH)/installed
+	for game in breakout pong; do \
+		$(BIN)/python examples/record_improving.py $$game --out=$(EXAMPLES)/logs && \
+		for checkpoint in 1 5 10; do \
+			$(BIN)/tfds build tfds_atari_replay/atari_replay --config=$${game}_epoch_$${checkpoint}_v0 \
+				--manual_dir=$(EXAMPLES)/logs --data_dir=$(EXAMPLES)/data || exit 1; \
+		done || exit 1; \
+	done
+	$(BIN)/python examples/run_all.py behaviour_cloning dqn \
+		--data_dir=$(EXAMPLES)/data --out=$(EXAMPLES)/results
+	$(TORCH)/bin/python examples/run_all.py dqn_torch decision_transformer \
+		--data_dir=$(EXAMPLES)/data --out=$(EXAMPLES)/results
+	$(BIN)/python examples/report.py $(EXAMPLES)/results
+
 faults: $(VENV)/installed-for-tests
 	PYTHONPATH=tests $(BIN)/python -m faults.fuzz
 	PYTHONPATH=tests $(BIN)/python -m faults.swap
@@ -105,7 +121,7 @@ format: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(MINIMAL) $(LOWEST) $(TORCH) $(FRESH) $(OUT) build dist site *.egg-info
+	rm -rf $(VENV) $(MINIMAL) $(LOWEST) $(TORCH) $(FRESH) $(OUT) $(EXAMPLES) build dist site *.egg-info
 
 $(VENV)/installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
@@ -130,5 +146,6 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 
 $(TORCH)/installed: setup.py
 	@$(PYTHON) -m venv $(TORCH)
-	@$(TORCH)/bin/pip install -qq --editable . torch==2.13.0 d3rlpy==2.8.1 pytest pytest-xdist hypothesis
+	@$(TORCH)/bin/pip install -qq --editable '.[envs,examples]' torch==2.13.0 d3rlpy==2.8.1 \
+		pytest pytest-xdist hypothesis
 	@touch $@

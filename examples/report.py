@@ -1,0 +1,87 @@
+"""Prints and draws what all runs scored.
+
+python examples/report.py OUT
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import pathlib
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from tfds_atari_replay import evaluate, find_game
+from tfds_atari_replay.envs.policies import RandomPolicy
+
+RANDOM_EPISODES = 50
+
+
+def random_returns(game: str, folder: pathlib.Path) -> Any:
+    """Returns of random play, measured once."""
+    path = folder / f"random-{game}.npy"
+    if not path.exists():
+        policy = RandomPolicy(find_game(game), seed=0)
+        np.save(path, evaluate(policy, game, episodes=RANDOM_EPISODES, num_envs=10).returns)
+    return np.load(path)
+
+
+def standard_error(returns: Any) -> float:
+    """Of the mean."""
+    return float(np.std(returns, ddof=1)) / math.sqrt(len(returns))
+
+
+def summary(runs: list[dict[str, Any]], random: Any) -> str:
+    """A row of the table: each seed, all of them, and how far above random play they are."""
+    returns = [run["points"][-1]["returns"] for run in runs]
+    seeds = ", ".join(f"{np.mean(one):.1f} ± {standard_error(one):.1f}" for one in returns)
+    every = np.concatenate(returns)
+    error = math.hypot(standard_error(every), standard_error(random))
+    above = (every.mean() - random.mean()) / error
+    return f"{seeds} | {every.mean():.1f} ± {standard_error(every):.1f} | {above:.1f}"
+
+
+def main() -> None:
+    """Reads the results that the examples wrote."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("folder", type=pathlib.Path)
+    folder = parser.parse_args().folder
+    groups: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
+    for path in sorted(folder.glob("*-seed*.json")):
+        run = json.loads(path.read_text())
+        game, _, checkpoint, _ = run["config"].split("_")
+        groups.setdefault((game, int(checkpoint), run["example"]), []).append(run)
+    games = sorted({game for game, _, _ in groups})
+    figure, panels = plt.subplots(
+        1, len(games), figsize=(6 * len(games), 4.5), layout="constrained", squeeze=False
+    )
+    print("| game | example | checkpoint | each seed | all | above random, standard errors |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for game, axes in zip(games, panels[0], strict=True):
+        random = random_returns(game, folder)
+        print(
+            f"| {game} | random play | | | {random.mean():.1f} ± {standard_error(random):.1f} | |"
+        )
+        axes.axhline(random.mean(), color="grey", linestyle="--", label="random play")
+        of_game = [key for key in sorted(groups) if key[0] == game]
+        for number, (_, checkpoint, example) in enumerate(of_game):
+            runs = groups[game, checkpoint, example]
+            print(f"| {game} | {example} | {checkpoint} | {summary(runs, random)} |")
+            for run in runs:
+                axes.plot(
+                    [point["step"] for point in run["points"]],
+                    [np.mean(point["returns"]) for point in run["points"]],
+                    color=f"C{number}",
+                    marker="o",
+                    label=f"{example}, checkpoint {checkpoint}" if run is runs[0] else None,
+                )
+        axes.set(title=game, xlabel="gradient steps", ylabel="mean return, unclipped", xscale="log")
+        axes.legend()
+    figure.savefig(folder / "examples.png", dpi=100)
+
+
+if __name__ == "__main__":
+    main()
