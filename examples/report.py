@@ -78,8 +78,8 @@ def main() -> None:
                     marker="o",
                     label=f"{example}, checkpoint {checkpoint}" if run is runs[0] else None,
                 )
-        axes.set(title=game, xlabel="gradient steps", ylabel="mean return, unclipped", xscale="log")
-        axes.legend()
+        axes.set(title=game, xlabel="gradient steps", ylabel="mean return, unclipped")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15))
     figure.savefig(folder / "examples.png", dpi=100)
 
 
