@@ -82,6 +82,7 @@ def test_tfds_build_suggests_names(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_tfds_build_says_what_is_wrong(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -350,6 +350,7 @@ def test_roms_from_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.P
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_all_legacy_roms_play() -> None:
     """All 60 load in ale-py; screens are as high as the table says."""
     for game in GAMES.values():
