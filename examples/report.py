@@ -45,7 +45,7 @@ def summary(runs: list[dict[str, Any]], random: Any) -> str:
 
 
 def main() -> None:
-    """Reads the results that the examples wrote."""
+    """Reads the results that the examples wrote; draws `examples.png` beside them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("folder", type=pathlib.Path)
     folder = parser.parse_args().folder
@@ -78,8 +78,9 @@ def main() -> None:
                     marker="o",
                     label=f"{example}, checkpoint {checkpoint}" if run is runs[0] else None,
                 )
-        axes.set(title=game, xlabel="gradient steps", ylabel="mean return, unclipped", xscale="log")
-        axes.legend()
+        axes.set(title=game, xlabel="gradient steps", ylabel="mean return, unclipped")
+        axes.set_xlim(left=0)
+        axes.legend(loc="upper left")
     figure.savefig(folder / "examples.png", dpi=100)
 
 
