@@ -56,7 +56,7 @@ def main() -> None:
         groups.setdefault((game, int(checkpoint), run["example"]), []).append(run)
     games = sorted({game for game, _, _ in groups})
     figure, panels = plt.subplots(
-        1, len(games), figsize=(6 * len(games), 4.5), layout="constrained", squeeze=False
+        1, len(games), figsize=(6 * len(games), 5.5), layout="constrained", squeeze=False
     )
     print("| game | example | checkpoint | each seed | all | above random, standard errors |")
     print("| --- | --- | --- | --- | --- | --- |")
@@ -80,7 +80,7 @@ def main() -> None:
                 )
         axes.set(title=game, xlabel="gradient steps", ylabel="mean return, unclipped")
         axes.set_xlim(left=0)
-        axes.legend(loc="upper left")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
     figure.savefig(folder / "examples.png", dpi=100)
 
 
