@@ -45,7 +45,7 @@ def summary(runs: list[dict[str, Any]], random: Any) -> str:
 
 
 def main() -> None:
-    """Reads the results that the examples wrote."""
+    """Reads the results that the examples wrote; draws `examples.png` beside them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("folder", type=pathlib.Path)
     folder = parser.parse_args().folder
@@ -56,7 +56,7 @@ def main() -> None:
         groups.setdefault((game, int(checkpoint), run["example"]), []).append(run)
     games = sorted({game for game, _, _ in groups})
     figure, panels = plt.subplots(
-        1, len(games), figsize=(6 * len(games), 4.5), layout="constrained", squeeze=False
+        1, len(games), figsize=(6 * len(games), 5.5), layout="constrained", squeeze=False
     )
     print("| game | example | checkpoint | each seed | all | above random, standard errors |")
     print("| --- | --- | --- | --- | --- | --- |")
@@ -79,7 +79,8 @@ def main() -> None:
                     label=f"{example}, checkpoint {checkpoint}" if run is runs[0] else None,
                 )
         axes.set(title=game, xlabel="gradient steps", ylabel="mean return, unclipped")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15))
+        axes.set_xlim(left=0)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
     figure.savefig(folder / "examples.png", dpi=100)
 
 
