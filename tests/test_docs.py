@@ -13,6 +13,8 @@ import tfds_atari_replay
 
 MARKDOWN = (*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md")
 README = ROOT / "README.md"
+LONG = {"cluster.md", "environments.md", "recording.md", "start.md", "whole_runs.md"}
+"""Pages that start a cluster, play, or run commands that import TensorFlow."""
 
 
 def test_the_readme_runs(expert: Any) -> None:
@@ -20,9 +22,12 @@ def test_the_readme_runs(expert: Any) -> None:
 
 
 @pytest.mark.slow
-def test_the_docs_run(expert: Any) -> None:
-    """All pages, one after the other, since importing TensorFlow takes seconds."""
-    run([page for page in PAGES if page != README], expert.data_path.parents[2], "all")
+@pytest.mark.slow_cases("others")
+@pytest.mark.parametrize("is_long", [False, True], ids=["others", "long"])
+def test_the_docs_run(expert: Any, is_long: bool) -> None:
+    """Pages one after the other, since importing TensorFlow takes seconds."""
+    pages = [page for page in PAGES if page != README and (page.name in LONG) == is_long]
+    run(pages, expert.data_path.parents[2], "all")
 
 
 def test_the_readmes_commands_are_those_of_the_docs() -> None:
