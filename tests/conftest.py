@@ -29,16 +29,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Marks all but the quick cases of a test as slow, and all but its slow ones as exhaustive."""
     named: dict[tuple[str, str], set[str]] = {}
     for item in items:
-        tiers = {tier: item.get_closest_marker(tier) for tier in ("quick_cases", "slow_cases")}
         chosen: set[str] = set()
-        for (tier, marker), mark in zip(tiers.items(), ("slow", "exhaustive"), strict=True):
-            if marker:
+        for tier, rest in (("quick_cases", "slow"), ("slow_cases", "exhaustive")):
+            if marker := item.get_closest_marker(tier):
                 case = item.callspec.id  # type: ignore[attr-defined]
                 test = item.nodeid.partition("[")[0]
                 named.setdefault((test, tier), set(marker.args)).discard(case)
                 chosen.update(marker.args)
                 if case not in chosen:
-                    item.add_marker(mark)
+                    item.add_marker(rest)
     unknown = {test: cases for test, cases in named.items() if cases}
     if unknown and not any("::" in argument for argument in config.args):
         raise pytest.UsageError(f"Cases that do not exist: {unknown}")

@@ -45,6 +45,11 @@ def test_what_is_not_run_is_parsed() -> None:
         parse(block)
 
 
+def test_each_framework_takes_less_than_30_lines() -> None:
+    for block in blocks(ROOT / "docs" / "random_access.md"):
+        assert len(block.code.splitlines()) < 30, block
+
+
 def test_every_block_names_a_language() -> None:
     """So that none is overlooked."""
     for page in PAGES:

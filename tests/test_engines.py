@@ -64,6 +64,14 @@ def options_for(cluster: Any) -> dict[str, Any]:
     return {"beam_runner": DASK.DaskRunner(), "beam_options": options}
 
 
+@pytest.mark.exhaustive
+def test_dask(
+    cluster: Any, logs: pathlib.Path, tmp_path: pathlib.Path, expected: dict[str, bytes]
+) -> None:
+    """The same bytes."""
+    assert files_of(build_with(options_for(cluster), logs, tmp_path)) == expected
+
+
 def test_dask_with_a_worker_that_is_killed(
     cluster: Any, logs: pathlib.Path, tmp_path: pathlib.Path, expected: dict[str, bytes]
 ) -> None:

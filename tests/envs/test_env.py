@@ -381,10 +381,7 @@ def play_on(env: Any, steps: int) -> list[Any]:
 
 @pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
-@pytest.mark.parametrize(
-    "game",
-    ["breakout", "seaquest"],
-)
+@pytest.mark.parametrize("game", ["breakout", "pong", "seaquest"])
 @pytest.mark.quick_cases("breakout-deepcopy-ale_py", "breakout-<lambda>-atari_py")
 @pytest.mark.slow_cases("seaquest-deepcopy-atari_py", "seaquest-<lambda>-ale_py")
 def test_copies_play_on_alike(game: str, emulator: str, copied: Any) -> None:
