@@ -147,7 +147,7 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 
 $(TORCH)/installed: setup.py
 	@$(PYTHON) -m venv $(TORCH)
-	@$(TORCH)/bin/pip install -qq --editable '.[envs,examples]' torch==2.13.0 \
+	@$(TORCH)/bin/pip install -qq --editable '.[envs,preview]' torch==2.13.0 \
 		pytest pytest-xdist hypothesis
 	@# d3rlpy wants an older gymnasium, with which the docs' code of it has nothing to do.
 	@$(TORCH)/bin/pip install -qq dataclasses-json h5py scikit-learn structlog

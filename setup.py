@@ -19,7 +19,7 @@ EXTRAS = {
         # ale-py leaves its vector environment out, without a word, if gymnasium is older.
         "gymnasium>=1.1",
     ],
-    # For `atari-replay preview` and tfds_atari_replay.figures.
+    # For `atari-replay preview`, tfds_atari_replay.figures and the examples.
     "preview": ["jinja2>=3.1", "matplotlib>=3.8", "pillow>=10.0"],
     # The `tfds` command imports these two when it starts, whatever it does, and TFDS does not ask
     # for them. tfds.load does without.
@@ -80,7 +80,6 @@ setuptools.setup(
         **EXTRAS,
         "all": [requirement for extra in EXTRAS.values() for requirement in extra],
         "benchmarks": ["matplotlib>=3.8"],
-        "examples": ["matplotlib>=3.8"],
         # Exact versions, since `make docs` takes every warning for an error.
         "docs": ["mkdocs==1.6.1", "mkdocs-material==9.8.2", "mkdocstrings[python]==1.0.8", "ruff"],
         # The last gym, for code that was never moved to gymnasium.
@@ -91,11 +90,11 @@ setuptools.setup(
         # dill is for tfds.testing, absl and gin for dopamine-rl, the oracle, which is installed
         # beside these without its own dependencies.
         "test": [
-            *("absl-py", "dill", "gin-config", "gym==0.26.2", "hypothesis", "matplotlib", "mypy"),
+            *("absl-py", "dill", "gin-config", "gym==0.26.2", "hypothesis", "mypy", "pytest"),
             # A cluster for Beam's runner on Dask.
             *("dask", "distributed"),
             # playwright drives the machine's own Chromium; without one, its tests are skipped.
-            *("playwright", "pytest", "pytest-xdist", "ruff", "six"),
+            *("playwright", "pytest-xdist", "ruff", "six"),
             # Users of random access; neither has wheels for Python 3.10 any more.
             *(f"{name}; python_version >= '3.11'" for name in ("grain", "jax")),
         ],

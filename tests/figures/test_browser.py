@@ -26,13 +26,6 @@ INK_AND_PAPER = """() => {
 
 
 @pytest.fixture(scope="module")
-def summary(expert: Any) -> figures.Summary:
-    return figures.summarize(
-        "atari_replay/breakout_expert_v0", data_dir=expert.data_path.parents[2]
-    )
-
-
-@pytest.fixture(scope="module")
 def url(summary: figures.Summary, tmp_path_factory: pytest.TempPathFactory) -> str:
     path: pathlib.Path = page_lib.write_page(summary, tmp_path_factory.mktemp("page"))
     return path.as_uri()

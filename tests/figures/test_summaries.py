@@ -13,13 +13,6 @@ from helpers.datasets import DUMMY_DATA, build, rows
 from tfds_atari_replay import blocks, figures
 
 
-@pytest.fixture(scope="module")
-def summary(expert: Any) -> figures.Summary:
-    return figures.summarize(
-        "atari_replay/breakout_expert_v0", data_dir=expert.data_path.parents[2]
-    )
-
-
 def test_a_summary_unpacks_no_frame(expert: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a million steps take less than a second."""
 

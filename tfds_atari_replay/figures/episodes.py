@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import functools
 from typing import Any
@@ -76,10 +75,9 @@ class Episode:
         return videos.animate(self.frames, self.reward)
 
     def _repr_html_(self) -> str:
-        source = base64.b64encode(self.animation.webp).decode()
         stride = self.animation.stride
         every = f", 1 in {stride} shown" if stride > 1 else ""
         return (
-            f'<figure><img alt="{self.title}" src="data:image/webp;base64,{source}">'
+            f'<figure><img alt="{self.title}" src="{videos.to_url(self.animation.webp)}">'
             f"<figcaption>{self.title}{every}</figcaption></figure>"
         )

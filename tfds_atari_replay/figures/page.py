@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import pathlib
 import uuid
 from collections.abc import Sequence
@@ -72,9 +71,7 @@ def _render(summary: Summary) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["webp"] = lambda data: (
-        f"data:image/webp;base64,{base64.b64encode(data).decode()}"
-    )
+    environment.filters["url"] = videos.to_url
     run = summarize_run(summary)
     players = [
         _player(labels, summary.read(number))
@@ -120,6 +117,7 @@ def _player(labels: list[str], episode: Episode) -> dict[str, Any]:
             "stride": sheet.stride,
             "length": episode.length,
             "fps": videos.FRAMES_PER_SECOND,
+            "hold": videos.HOLD,
             "actions": [episode.action_meanings[action] for action in episode.action[steps]],
             "gained": np.add.reduceat(episode.reward, steps).tolist(),
         },

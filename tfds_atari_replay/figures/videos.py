@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -26,13 +27,14 @@ MAX_BYTES = 800_000
 
 SHEET_COLUMNS = 40
 
+HOLD = 5
+"""How many frames a reward outlines: a third of a second, or nobody would see it."""
+
 GOOD, BAD = (46, 160, 67), (248, 81, 73)
 """The colours of reward above and below zero."""
 
 _MARGIN, _LINE = 4, 20
 _PAPER, _INK = (24, 24, 24), (235, 235, 235)
-# A reward's mark stays for a third of a second, or nobody would see it.
-_HOLD = 5
 
 
 class Clip(NamedTuple):
@@ -69,12 +71,12 @@ def draw(
         if gain:
             color, since = GOOD if gain > 0 else BAD, 0
         picture = np.full((height + 2 * _MARGIN + _LINE, width + 2 * _MARGIN, 3), _PAPER, np.uint8)
-        if since < _HOLD:
+        if since < HOLD:
             picture[: height + 2 * _MARGIN] = color
         frame = frames[step].repeat(scale, 0).repeat(scale, 1)
         picture[_MARGIN : _MARGIN + height, _MARGIN:-_MARGIN] = frame[..., np.newaxis]
         _write(picture, f"step {step}", _MARGIN, _INK)
-        _write(picture, f"return {total:g}", width // 2, color if since < _HOLD else _INK)
+        _write(picture, f"return {total:g}", width // 2, color if since < HOLD else _INK)
         yield picture
 
 
@@ -144,3 +146,8 @@ def to_webp(pictures: Sequence[Picture]) -> bytes:
         quality=60,
     )
     return file.getvalue()
+
+
+def to_url(webp: bytes) -> str:
+    """Returns an address that holds a WebP itself."""
+    return f"data:image/webp;base64,{base64.b64encode(webp).decode()}"

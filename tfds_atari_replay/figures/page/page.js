@@ -1,7 +1,5 @@
 "use strict";
 
-// How many of its frames a reward outlines, a third of a second.
-const HOLD = 5;
 const ROWS_AT_ONCE = 100;
 
 async function startPlayer(player) {
@@ -24,7 +22,7 @@ async function startPlayer(player) {
     const left = (frame % data.columns) * size;
     const top = Math.floor(frame / data.columns) * size;
     context.drawImage(sheet, left, top, size, size, 0, 0, size, size);
-    const recent = data.gained.slice(Math.max(0, frame - HOLD + 1), frame + 1).findLast((gained) => gained);
+    const recent = data.gained.slice(Math.max(0, frame - data.hold + 1), frame + 1).findLast((gained) => gained);
     canvas.dataset.gained = recent ? (recent > 0 ? "good" : "bad") : "";
     const step = `step ${frame * data.stride} of ${data.length}`;
     output.textContent = `${step}, ${data.actions[frame]}, return ${returns[frame]}`;

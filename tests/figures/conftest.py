@@ -1,0 +1,17 @@
+"""What the tests of figures share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tfds_atari_replay import figures
+
+
+@pytest.fixture(scope="session")
+def summary(expert: Any) -> figures.Summary:
+    """Of breakout_expert_v0, built from dummy_data."""
+    return figures.summarize(
+        "atari_replay/breakout_expert_v0", data_dir=expert.data_path.parents[2]
+    )
