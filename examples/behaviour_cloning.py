@@ -10,30 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow_datasets as tfds
-from common import Curve, evaluation_of, game_of, make_parser
+from common import Curve, evaluation_of, game_of, make_keras_network, make_parser
 
 import tfds_atari_replay
-
-
-def make_model(num_actions: int, background: Any) -> Any:
-    """The network of Mnih et al. (2013): uint8 (B, 84, 84, 4) to logits (B, num_actions)."""
-    model = keras.Sequential(
-        [
-            keras.Input((84, 84, 4), dtype="uint8"),
-            # (x - mean) / 64: what moves stands out, so it is learned much sooner.
-            keras.layers.Normalization(
-                (1, 2, 3), mean=background, variance=np.full_like(background, 64**2)
-            ),
-            keras.layers.Conv2D(16, 8, strides=4, activation="relu"),
-            keras.layers.Conv2D(32, 4, strides=2, activation="relu"),
-            keras.layers.Flatten(),
-            keras.layers.Dense(256, activation="relu"),
-            keras.layers.Dense(num_actions),
-        ]
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-3), loss)
-    return model
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -51,9 +30,9 @@ def main(argv: list[str] | None = None) -> None:
         )
     )
     game = game_of(args.dataset)
-    some = [batch["observation"] for batch in batches.take(32)]
-    background = np.concatenate(some).mean(axis=0)
-    model = make_model(len(game.actions), background)
+    model = make_keras_network(len(game.actions), batches)
+    loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss_of)
     rng = np.random.default_rng(args.seed)
 
     def policy(observations: Any) -> Any:

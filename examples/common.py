@@ -1,4 +1,4 @@
-"""What the examples share: their options, and the learning curve that each of them draws."""
+"""What the examples share: options, Keras' network, the learning curve that each of them draws."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pathlib
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import tensorflow_datasets as tfds
 
 from tfds_atari_replay import Evaluation, find_game
@@ -27,6 +28,38 @@ def make_parser(description: str, *, steps: int, batch_size: int) -> argparse.Ar
     parser.add_argument("--max_steps", type=int, default=27_000, help="per episode")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of the results")
     return parser
+
+
+def make_dqn_parser(description: str) -> argparse.ArgumentParser:
+    """Those, and the options of DQN."""
+    parser = make_parser(description, steps=2000, batch_size=32)
+    parser.add_argument("--n_step", type=int, default=5)
+    parser.add_argument("--gamma", type=float, default=0.97)
+    parser.add_argument("--target_period", type=int, default=200, help="gradient steps")
+    return parser
+
+
+def make_keras_network(num_actions: int, batches: Any) -> Any:
+    """The network of Mnih et al. (2013): uint8 (B, 84, 84, 4) to float32 (B, num_actions).
+
+    Args:
+      num_actions: how many outputs.
+      batches: of transitions. What moves differs from their mean, so it is learned much sooner.
+    """
+    import keras  # which the examples in PyTorch do without
+
+    mean = np.concatenate([batch["observation"] for batch in batches.take(32)]).mean(axis=0)
+    return keras.Sequential(
+        [
+            keras.Input((84, 84, 4), dtype="uint8"),
+            keras.layers.Normalization((1, 2, 3), mean=mean, variance=np.full_like(mean, 64**2)),
+            keras.layers.Conv2D(16, 8, strides=4, activation="relu"),
+            keras.layers.Conv2D(32, 4, strides=2, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(256, activation="relu"),
+            keras.layers.Dense(num_actions),
+        ]
+    )
 
 
 def game_of(dataset: str) -> Game:

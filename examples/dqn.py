@@ -8,39 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from common import Curve, evaluation_of, game_of, make_parser
+from common import Curve, evaluation_of, game_of, make_dqn_parser, make_keras_network
 
 import tfds_atari_replay
 
 
-def make_model(num_actions: int, background: Any) -> Any:
-    """The network of Mnih et al. (2013): uint8 (B, 84, 84, 4) to action values (B, num_actions)."""
-    return keras.Sequential(
-        [
-            keras.Input((84, 84, 4), dtype="uint8"),
-            # (x - mean) / 64: what moves stands out, so it is learned much sooner.
-            keras.layers.Normalization(
-                (1, 2, 3), mean=background, variance=np.full_like(background, 64**2)
-            ),
-            keras.layers.Conv2D(16, 8, strides=4, activation="relu"),
-            keras.layers.Conv2D(32, 4, strides=2, activation="relu"),
-            keras.layers.Flatten(),
-            keras.layers.Dense(256, activation="relu"),
-            keras.layers.Dense(num_actions),
-        ]
-    )
-
-
 def main(argv: list[str] | None = None) -> None:
     """Learns from the logs alone, and plays the game."""
-    parser = make_parser(__doc__ or "", steps=2000, batch_size=32)
-    parser.add_argument("--n_step", type=int, default=5)
-    parser.add_argument("--gamma", type=float, default=0.97)
-    parser.add_argument("--target_period", type=int, default=200, help="gradient steps")
-    args = parser.parse_args(argv)
+    args = make_dqn_parser(__doc__ or "").parse_args(argv)
     keras.utils.set_random_seed(args.seed)
     batches = tfds.load(
         args.dataset,
@@ -58,9 +35,8 @@ def main(argv: list[str] | None = None) -> None:
         )
     )
     game = game_of(args.dataset)
-    some = [batch["observation"] for batch in batches.take(32)]
-    background = np.concatenate(some).mean(axis=0)
-    online, target = (make_model(len(game.actions), background) for _ in range(2))
+    online = make_keras_network(len(game.actions), batches)
+    target = keras.models.clone_model(online)
     target.set_weights(online.get_weights())
     optimizer, huber = keras.optimizers.Adam(3e-4), keras.losses.Huber()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import Curve, evaluation_of, game_of, make_parser
+from common import Curve, evaluation_of, game_of, make_dqn_parser
 from torch import nn
 
 import tfds_atari_replay
@@ -49,11 +49,7 @@ def loss_of(online: QNetwork, target: QNetwork, batch: dict[str, torch.Tensor]) 
 
 def main(argv: list[str] | None = None) -> None:
     """Learns from the logs alone, and plays the game."""
-    parser = make_parser(__doc__ or "", steps=2000, batch_size=32)
-    parser.add_argument("--n_step", type=int, default=5)
-    parser.add_argument("--gamma", type=float, default=0.97)
-    parser.add_argument("--target_period", type=int, default=200, help="gradient steps")
-    args = parser.parse_args(argv)
+    args = make_dqn_parser(__doc__ or "").parse_args(argv)
     torch.manual_seed(args.seed)
     rng = np.random.default_rng(args.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
