@@ -147,9 +147,10 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 
 $(TORCH)/installed: setup.py
 	@$(PYTHON) -m venv $(TORCH)
-	@$(TORCH)/bin/pip install -qq --editable '.[envs,preview]' torch==2.13.0 \
+	@$(TORCH)/bin/pip install -qq --editable '.[envs,gym,preview]' torch==2.13.0 \
 		pytest pytest-xdist hypothesis
-	@# d3rlpy wants an older gymnasium, with which the docs' code of it has nothing to do.
-	@$(TORCH)/bin/pip install -qq dataclasses-json h5py scikit-learn structlog
+	@# d3rlpy asks for an older gymnasium, which the docs' code of it does not use. So without it, what
+	@# else d3rlpy needs.
+	@$(TORCH)/bin/pip install -qq click colorama dataclasses-json h5py scikit-learn structlog
 	@$(TORCH)/bin/pip install -qq --no-deps d3rlpy==2.8.1
 	@touch $@
