@@ -67,7 +67,7 @@ def workers(count: int) -> Iterator[tuple[dict[str, Any], Callable[[], list[tupl
     dask.config.set({"distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1}})
     with (
         distributed.LocalCluster(
-            count, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+            n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

@@ -54,7 +54,9 @@ def build_with(options: dict[str, Any], logs: pathlib.Path, data_dir: pathlib.Pa
 def cluster() -> Iterator[Any]:
     """Two worker processes."""
     distributed: Any = importlib.import_module("distributed")
-    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as made:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+    ) as made:
         yield made
 
 
