@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tfds_atari_replay.games import GAMES, Game
 
@@ -24,8 +24,7 @@ names are d4rl-atari's, except `full`."""
 RUNS = (1, 2, 3, 4, 5)
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Where a config's data come from.
 
     Attributes:

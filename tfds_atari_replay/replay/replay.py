@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib import recfunctions
 
-from tfds_atari_replay.replay.packed import Packed
+from tfds_atari_replay.replay.packed import EPISODE, Packed
 from tfds_atari_replay.replay.sequences import SequenceSource, make_sequences
 from tfds_atari_replay.replay.transitions import TransitionSource, make_transitions
 from tfds_atari_replay.transforms.checks import check_axis, check_gamma, check_sizes
@@ -48,10 +47,12 @@ class Replay:
 
         `pandas.DataFrame(replay.episodes)` makes it a table.
         """
-        episodes: Array = recfunctions.append_fields(
-            self.packed.episodes, "dataset", self.dataset, usemask=False
-        )
-        return episodes[self.chosen]
+        stored = self.packed.episodes[self.chosen]
+        episodes = np.empty(len(stored), [*EPISODE.descr, ("dataset", np.int64)])
+        for name in EPISODE.names or ():
+            episodes[name] = stored[name]
+        episodes["dataset"] = self.dataset[self.chosen]
+        return episodes
 
     def select(self, episode_ids_or_mask: npt.ArrayLike) -> Replay:
         """Returns a replay of some of the episodes; nothing is copied.
