@@ -21,7 +21,7 @@ from helpers.steps import make_all
 from helpers.transitions import count_transitions, in_batches
 
 from tfds_atari_replay import Replay
-from tfds_atari_replay.replay import cache, packing, table
+from tfds_atari_replay.replay import cache, packed, packing, table
 from tfds_atari_replay.replay.packed import STORED, Packed, join
 from tfds_atari_replay.replay.reading import read_shard
 
@@ -220,7 +220,7 @@ def test_collisions_do_not_pass(tmp_path: pathlib.Path, monkeypatch: pytest.Monk
 
     with pytest.raises(table.HashCollisionError):
         packing.pack_with(_WeakHash(), read(), tmp_path)  # type: ignore[arg-type]
-    real, seeds = table.UnitHash, []
+    real, seeds = packed.UnitHash, []
 
     def hash_of(seed: int) -> Any:
         seeds.append(seed)
@@ -238,6 +238,32 @@ def test_joined_parts_are_their_sum(tmp_path: pathlib.Path) -> None:
         folder.mkdir()
         parts.append(pack_steps(episodes, folder))
     assert transitions_of(join(parts)) == transitions_of(parts[0]) + transitions_of(parts[1])
+
+
+def test_joined_parts_share_their_units(tmp_path: pathlib.Path) -> None:
+    part = pack_steps(EPISODES, tmp_path)
+    joined = join([part, part])
+    np.testing.assert_array_equal(joined.units, part.units)
+    np.testing.assert_array_equal(joined.index, np.concatenate([part.index, part.index]))
+
+
+def test_uniting_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a weak hash different units collide at first; a different hash mends that."""
+    monkeypatch.setattr(packed, "_UNITS_AT_ONCE", 256)
+    rng = np.random.default_rng(0)
+    distinct = rng.integers(256, size=(1000, packed.BYTES_PER_UNIT), dtype=np.uint8)
+    seeds = []
+
+    def make_hash(seed: int) -> Any:
+        seeds.append(seed)
+        return _WeakHash() if seed == 0 else packed.UnitHash(seed)
+
+    pieces = [slice(0, 600), slice(300, 800), slice(0, 1000)]
+    united, numbers = packed.unite([distinct[piece] for piece in pieces], make_hash)
+    np.testing.assert_array_equal(united, distinct)
+    for piece, found in zip(pieces, numbers, strict=True):
+        np.testing.assert_array_equal(found, np.arange(1000)[piece])
+    assert seeds == [0, 1]
 
 
 def test_play_that_brings_nothing_new(tmp_path: pathlib.Path) -> None:

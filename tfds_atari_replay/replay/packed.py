@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,9 @@ STORED: dict[str, tuple[Any, tuple[int, ...]]] = {
 META = "meta.json"
 """The file that describes those arrays; see `replay.cache`."""
 
+# Units to which something is done at a time, so that it takes little memory.
+_UNITS_AT_ONCE = 2**16
+
 Array = npt.NDArray[Any]
 
 
@@ -90,28 +94,48 @@ class Packed:
         return (_map_again, (self.folders,)) if self.folders else super().__reduce__()
 
 
+class UnitHash:
+    """Hashes units: their 64-bit words, each multiplied by a random odd number, summed up."""
+
+    def __init__(self, seed: int):
+        words = BYTES_PER_UNIT // 8
+        factors = np.random.default_rng(seed).integers(2**63, size=words, dtype=np.uint64)
+        self._factors = factors * np.uint64(2) + np.uint64(1)
+
+    def __call__(self, units: Array) -> Array:
+        """Hashes uint8 (N, 168) to uint64 (N,)."""
+        words = units.view(np.uint64)
+        # Multiplication carries bits upwards only, so bring the upper half down first.
+        hashes: Array = (words ^ (words >> np.uint64(32))) @ self._factors
+        return hashes
+
+
 def join(parts: list[Packed]) -> Packed:
-    """Puts several one after the other; a single one is not copied.
+    """Puts several one after the other, with one table for all; a single one is not copied.
+
+    Checkpoints of a game have many units in common. One copy of them takes less memory, and stays
+    in the processor's caches.
 
     Raises:
-      ValueError: there are more frames than an index can number.
+      ValueError: there are more frames or units than an index can number.
     """
     if len(parts) == 1:
         return parts[0]
-    units = np.cumsum([0, *(len(part.units) for part in parts)])
     frames = np.cumsum([0, *(len(part.index) for part in parts)])
-    limit = np.iinfo(np.int32).max
-    if max(units[-1], frames[-1]) > limit:
+    most, limit = max(frames[-1], sum(len(part.units) for part in parts)), np.iinfo(np.int32).max
+    if most > limit:
         raise ValueError(f"Expected at most {limit:,} frames in one replay, got {frames[-1]:,}.")
+    units, numbers = unite([part.units for part in parts])
     index = np.empty((frames[-1], UNITS_PER_FRAME), np.int32)
     places = []
-    for part, unit, start in zip(parts, units, frames, strict=False):
-        np.add(part.index, np.int32(unit), out=index[start : start + len(part.index)])
+    for part, new, start in zip(parts, numbers, frames, strict=False):
+        # mode="clip" since the default, "raise", gathers into a buffer first and copies.
+        np.take(new, part.index, out=index[start : start + len(part.index)], mode="clip")
         moved = part.places.copy()
         moved["start"] += start
         places.append(moved)
     return Packed(
-        np.concatenate([part.units for part in parts]),
+        units,
         index,
         np.concatenate([part.action for part in parts]),
         np.concatenate([part.reward for part in parts]),
@@ -119,6 +143,46 @@ def join(parts: list[Packed]) -> Packed:
         np.concatenate(places),
         tuple(folder for part in parts for folder in part.folders),
     )
+
+
+def unite(
+    tables: list[Array], make_hash: Callable[[int], Callable[[Array], Array]] = UnitHash
+) -> tuple[Array, list[Array]]:
+    """Makes one table of several.
+
+    Args:
+      tables: uint8 (U, 168), each.
+      make_hash: makes a hash of units from a seed.
+
+    Returns:
+      The distinct units, in the order of their first appearance, and int32 (U,) for each of the
+      tables, the new numbers of its units. Each unit was compared with the one that has its number.
+    """
+    ends = np.cumsum([len(table) for table in tables])
+    seed = 0
+    while True:
+        hash_units = make_hash(seed)
+        hashes = np.concatenate(
+            [hash_units(table[some]) for table in tables for some in _slices(len(table))]
+        )
+        _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        rank = np.empty(len(first), np.int32)
+        rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
+        numbers = np.split(rank[inverse], ends[:-1])
+        united = np.empty((len(first), BYTES_PER_UNIT), np.uint8)
+        for table, number in zip(tables, numbers, strict=True):
+            united[number] = table
+        if all(
+            np.array_equal(united[number[some]], table[some])
+            for table, number in zip(tables, numbers, strict=True)
+            for some in _slices(len(table))
+        ):
+            return united, numbers
+        seed += 1
+
+
+def _slices(length: int) -> list[slice]:
+    return [slice(n, n + _UNITS_AT_ONCE) for n in range(0, length, _UNITS_AT_ONCE)]
 
 
 def number_steps(lengths: Array) -> tuple[Array, Array]:

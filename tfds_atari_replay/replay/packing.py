@@ -17,8 +17,9 @@ from tfds_atari_replay.replay.packed import (
     EPISODE,
     PLACE,
     UNITS_PER_FRAME,
+    UnitHash,
 )
-from tfds_atari_replay.replay.table import ArrayFile, HashCollisionError, Table, UnitHash
+from tfds_atari_replay.replay.table import ArrayFile, HashCollisionError, Table
 from tfds_atari_replay.threads import map_ahead
 
 # Blocks whose units are looked up together: more of them take more memory and less time.

@@ -8,29 +8,13 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay.replay.packed import BYTES_PER_UNIT
+from tfds_atari_replay.replay.packed import BYTES_PER_UNIT, UnitHash
 
 Array = npt.NDArray[Any]
 
 
 class HashCollisionError(Exception):
     """Two different units have the same hash."""
-
-
-class UnitHash:
-    """Hashes units: their 64-bit words, each multiplied by a random odd number, summed up."""
-
-    def __init__(self, seed: int):
-        words = BYTES_PER_UNIT // 8
-        factors = np.random.default_rng(seed).integers(2**63, size=words, dtype=np.uint64)
-        self._factors = factors * np.uint64(2) + np.uint64(1)
-
-    def __call__(self, units: Array) -> Array:
-        """Hashes uint8 (N, 168) to uint64 (N,)."""
-        words = units.view(np.uint64)
-        # Multiplication carries bits upwards only, so bring the upper half down first.
-        hashes: Array = (words ^ (words >> np.uint64(32))) @ self._factors
-        return hashes
 
 
 class ArrayFile:
