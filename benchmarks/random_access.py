@@ -13,8 +13,6 @@ all; in each round all are measured in turn, so that what else the machine does 
 - Dopamine: its `OutOfGraphReplayBuffer`, if dopamine-rl is installed.
 - d3rlpy: its `FrameStackTransitionPicker`, if d3rlpy is installed.
 - TorchRL: a `ReplayBuffer` in memory with slices of five frames, if torchrl is installed.
-
-Then ten datasets are loaded as one replay (ten times the same files).
 """
 
 from __future__ import annotations
@@ -48,10 +46,10 @@ Sampler = Callable[[int], Any]
 """Draws a batch of a size."""
 
 
-def ours(data: pathlib.Path, game: str, copies: int = 1) -> Sampler:
+def ours(data: pathlib.Path, game: str) -> Sampler:
     """Random indices of a source."""
-    names = [f"atari_replay/{game}_epoch_0_v0"] * copies
-    replay = tfds_atari_replay.load_replay(names, data_dir=data / "datasets", download=False)
+    name = f"atari_replay/{game}_epoch_0_v0"
+    replay = tfds_atari_replay.load_replay(name, data_dir=data / "datasets", download=False)
     source = replay.transitions()
     rng = np.random.default_rng(0)
     return lambda size: source[rng.integers(len(source), size=size)]
@@ -141,7 +139,6 @@ WAYS: dict[str, Callable[..., Sampler]] = {
     "Dopamine's buffer": dopamine,
     "d3rlpy's picker": d3rlpy,
     "TorchRL's slices": torchrl,
-    "ours, ten datasets": lambda data, game: ours(data, game, copies=10),
 }
 _NEEDS = {
     "Dopamine's buffer": "dopamine",
@@ -268,11 +265,10 @@ def draw(results: dict[tuple[str, str, int], list[float]], path: pathlib.Path) -
     cores = max(cores for *_, cores in results)
     figure, axes = plt.subplots(2, 1, figsize=(10, 7), sharex=True, layout="constrained")
     titles = ("transitions a second, random batches of 256", "memory, GB")
-    colors = {"ours": "tab:blue", "ours, ten datasets": "tab:cyan"}
     grays = iter(("0.35", "0.5", "0.65", "0.75", "0.85"))
     width = 0.8 / len(ways)
     for number, way in enumerate(ways):
-        color = colors.get(way) or next(grays)
+        color = "tab:blue" if way == "ours" else next(grays)
         for axis, column, title in zip(axes, (1, 2), titles, strict=True):
             heights = [results[game, way, cores][column] for game in GAMES]
             places = np.arange(len(GAMES)) + (number - (len(ways) - 1) / 2) * width
