@@ -36,6 +36,7 @@ def make_dqn_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--n_step", type=int, default=5)
     parser.add_argument("--gamma", type=float, default=0.97)
     parser.add_argument("--target_period", type=int, default=200, help="gradient steps")
+    parser.add_argument("--alpha", type=float, default=1.0, help="weight of CQL's penalty; 0: none")
     return parser
 
 

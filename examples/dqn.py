@@ -1,6 +1,8 @@
 """Offline DQN with Keras: n-step targets, a target network, Double DQN's choice of actions.
 
-python examples/dqn.py atari_replay/breakout_medium_v0 --data_dir DATA --out OUT
+    python examples/dqn.py atari_replay/breakout_medium_v0 --data_dir DATA --out OUT
+
+The loss has the penalty of CQL (Kumar et al., 2020); --alpha 0 leaves it out.
 """
 
 from __future__ import annotations
@@ -48,8 +50,11 @@ def main(argv: list[str] | None = None) -> None:
         # `discount` is gamma**n_step, and 0 where the episode ended within these steps.
         wanted = batch["reward"] + batch["discount"] * bootstrap
         with tf.GradientTape() as tape:
-            value = tf.gather(online(batch["observation"]), batch["action"], batch_dims=1)
-            loss = huber(wanted, value)
+            values = online(batch["observation"])
+            value = tf.gather(values, batch["action"], batch_dims=1)
+            # Actions that the logs do not show are overrated, which only playing would correct.
+            penalty = tf.reduce_mean(tf.reduce_logsumexp(values, axis=1) - value)
+            loss = huber(wanted, value) + args.alpha * penalty
         weights = online.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
         return loss

@@ -1,6 +1,8 @@
 """Offline DQN in PyTorch: n-step targets, a target network, Double DQN's choice of actions.
 
-python examples/dqn_torch.py atari_replay/breakout_medium_v0 --data_dir DATA --out OUT
+    python examples/dqn_torch.py atari_replay/breakout_medium_v0 --data_dir DATA --out OUT
+
+The loss has the penalty of CQL (Kumar et al., 2020); --alpha 0 leaves it out.
 """
 
 from __future__ import annotations
@@ -36,15 +38,20 @@ class QNetwork(nn.Module):
         return values
 
 
-def loss_of(online: QNetwork, target: QNetwork, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The mean Huber loss of the n-step temporal difference errors."""
+def loss_of(
+    online: QNetwork, target: QNetwork, batch: dict[str, torch.Tensor], alpha: float
+) -> torch.Tensor:
+    """The mean Huber loss of the n-step temporal difference errors, and CQL's penalty."""
     with torch.no_grad():
         best = online(batch["next_observation"]).argmax(dim=1, keepdim=True)
         bootstrap = target(batch["next_observation"]).gather(1, best)[:, 0]
         # `discount` is gamma**n_step, and 0 where the episode ended within these steps.
         wanted = batch["reward"] + batch["discount"] * bootstrap
-    value = online(batch["observation"]).gather(1, batch["action"][:, None])[:, 0]
-    return nn.functional.smooth_l1_loss(value, wanted)
+    values = online(batch["observation"])
+    value = values.gather(1, batch["action"][:, None])[:, 0]
+    # Actions that the logs do not show are overrated, which only playing would correct.
+    penalty = (values.logsumexp(dim=1) - value).mean()
+    return nn.functional.smooth_l1_loss(value, wanted) + alpha * penalty
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -71,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     for step in range(1, args.steps + 1):
         batch = source[rng.integers(len(source), size=args.batch_size)]
         tensors = {name: torch.as_tensor(array, device=device) for name, array in batch.items()}
-        loss = loss_of(online, target, tensors)
+        loss = loss_of(online, target, tensors, args.alpha)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
