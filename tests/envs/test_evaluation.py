@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,16 @@ def test_the_result_sums_up() -> None:
     assert Evaluation("Pong", (1.0,), (5,), None).standard_error is None
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.game = "Pong"  # type: ignore[misc]
+
+
+def test_the_progress_bar_does_not_fill_logs(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is drawn when episodes end, not at each step."""
+    monkeypatch.setenv("TQDM_MININTERVAL", "0")
+    evaluate(lambda stacks: [1] * len(stacks), "breakout", episodes=2, max_steps=50)
+    counts = re.findall(r"Evaluating Breakout: .*?(\d)/2 ", capfd.readouterr().err)
+    assert (counts.count("0"), counts[-1]) == (1, "2")
 
 
 def test_human_normalised() -> None:

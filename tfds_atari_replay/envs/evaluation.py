@@ -200,7 +200,8 @@ def _play(
             for number in ended:
                 del playing[number]
             start(ended)
-            bar.update(len(ended))
+            if ended:  # with 0, the bar would be drawn anew, and fill log files
+                bar.update(len(ended))
     return returns, lengths
 
 
