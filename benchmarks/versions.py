@@ -28,8 +28,7 @@ data_dir = folder + "/data"
 def command(*words):
     subprocess.run([sys.executable, "-m", *words], check=True, stdout=subprocess.DEVNULL)
 def load(**options):
-    global tfds, tfds_atari_replay
-    import tensorflow_datasets as tfds
+    global tfds_atari_replay
     import tfds_atari_replay
     name = "atari_replay/breakout_epoch_1_v0"
     return tfds.load(name, split="train", data_dir=data_dir, **options)

@@ -124,7 +124,9 @@ def join(parts: list[Packed]) -> Packed:
     frames = np.cumsum([0, *(len(part.index) for part in parts)])
     most, limit = max(frames[-1], sum(len(part.units) for part in parts)), np.iinfo(np.int32).max
     if most > limit:
-        raise ValueError(f"Expected at most {limit:,} frames in one replay, got {frames[-1]:,}.")
+        raise ValueError(
+            f"Expected at most {limit:,} frames, and as many units, in one replay, got {most:,}."
+        )
     units, numbers = unite([part.units for part in parts])
     index = np.empty((frames[-1], UNITS_PER_FRAME), np.int32)
     places = []
