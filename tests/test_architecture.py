@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "threads": "",
     "games": "",
     "configs": "games",
+    "builder_configs": "configs",
     "logs": "games configs threads",
     "blocks": "_extras",
     "_tfds": "",
@@ -28,10 +29,11 @@ MAY_IMPORT = {
     "replay": "schema steps blocks logs transforms threads",
     "figures": "games configs logs blocks replay _extras",
     "envs": "games logs _extras",
-    "atari_replay": "games configs logs blocks schema downloads shards _tfds _extras",
+    "atari_replay": "games configs builder_configs logs blocks schema downloads shards _tfds "
+    "_extras",
     "d4rl_atari": "games configs logs downloads envs _extras",
     "cli": "logs envs figures",
-    "__init__": "atari_replay envs games logs replay suites transforms",
+    "__init__": "atari_replay builder_configs envs games logs replay suites transforms",
     "__main__": "cli",
 }
 """Which rooms each room may import from, beside its own modules."""

@@ -62,6 +62,16 @@ def test_config_names() -> None:
     assert len(names) == len(set(names)) == 60 * 55 * 5
 
 
+def test_a_config_is_the_same_by_name_and_in_the_list() -> None:
+    """TFDS refuses a config that equals the builder's but is another object."""
+    by_name = tfds_atari_replay.AtariReplay.builder_configs
+    listed = tfds_atari_replay.AtariReplay.BUILDER_CONFIGS
+    assert list(by_name) == [config.name for config in listed]
+    assert all(by_name[config.name] is config for config in listed)
+    for name in ("", "breakout", "breakout_expert_v5", "breakout_expert_v0 ", "Breakout_full_v0"):
+        assert name not in by_name
+
+
 @pytest.mark.parametrize(
     ("name", "close"),
     [

@@ -1,16 +1,21 @@
 """The DQN Replay logs of 60 Atari games as a TFDS dataset.
 
-Importing registers `atari_replay` and its collections.
+Importing registers `atari_replay` and its collections. Random access is imported on first use.
 """
 
-from tfds_atari_replay.atari_replay import AtariReplay, AtariReplayConfig
+import typing
+
+from tfds_atari_replay.atari_replay import AtariReplay
+from tfds_atari_replay.builder_configs import AtariReplayConfig
 from tfds_atari_replay.envs import make_env
 from tfds_atari_replay.envs.evaluation import Evaluation, evaluate
 from tfds_atari_replay.games import GAMES, find_game
 from tfds_atari_replay.logs.errors import ReplayLogError
-from tfds_atari_replay.replay import Replay, load_replay
 from tfds_atari_replay.suites import load_collection
 from tfds_atari_replay.transforms import frame_stack, transitions
+
+if typing.TYPE_CHECKING:
+    from tfds_atari_replay.replay import Replay, load_replay
 
 __version__ = "0.1.0"
 
@@ -29,3 +34,15 @@ __all__ = [
     "make_env",
     "transitions",
 ]
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in ("Replay", "load_replay"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tfds_atari_replay import replay
+
+    return getattr(replay, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), "Replay", "load_replay"]

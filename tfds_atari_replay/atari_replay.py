@@ -6,18 +6,18 @@ Its own is what TFDS leaves to chance: interrupted deletions, concurrent builds,
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import functools
 import logging
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_atari_replay import _extras, _tfds, blocks, configs, downloads, schema, shards
+from tfds_atari_replay.builder_configs import AtariReplayConfig, ConfigsByName, all_configs
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs import layouts, paths, sources
 from tfds_atari_replay.logs.files import OpenedCheckpoint
@@ -50,23 +50,6 @@ _CITATION = """
 _logger = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass
-class AtariReplayConfig(tfds.core.BuilderConfig):
-    """One checkpoint of one run of one game, or the whole run.
-
-    Attributes:
-      game: as in `GAMES`.
-      run: 1 to 5; `v0` in a config's name is run 1.
-      checkpoints: the checkpoint's number; of several, the first that exists.
-      is_whole_run: whether it is all checkpoints that exist, joined.
-    """
-
-    game: str = ""
-    run: int = 1
-    checkpoints: tuple[int, ...] = ()
-    is_whole_run: bool = False
-
-
 class _OnAccess:
     """A class attribute that is made when someone asks for it, not at import."""
 
@@ -77,27 +60,13 @@ class _OnAccess:
         return self._make()
 
 
-@functools.cache
-def _all_configs() -> list[AtariReplayConfig]:
-    return [
-        AtariReplayConfig(
-            name=source.name,
-            description=f"{source}.",
-            game=source.game.name,
-            run=source.run,
-            checkpoints=source.checkpoints,
-            is_whole_run=source.is_whole_run,
-        )
-        for source in configs.all_sources()
-    ]
-
-
 class AtariReplay(tfds.core.GeneratorBasedBuilder):
     """RLDS episodes of the DQN Replay logs; docs/data.md says what the fields mean."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release."}
-    BUILDER_CONFIGS: ClassVar[Any] = _OnAccess(_all_configs)  # 16,500 of them
+    BUILDER_CONFIGS: ClassVar[Any] = _OnAccess(all_configs)  # 16,500 of them
+    builder_configs: ClassVar[Mapping[str, AtariReplayConfig]] = ConfigsByName()
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
 Not needed where a public copy can be reached. Otherwise manual_dir is a folder with a copy of your
 own, in one of the layouts

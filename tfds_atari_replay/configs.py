@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tfds_atari_replay.games import GAMES, Game
+from tfds_atari_replay.games import GAMES, Game, find_game
 
 LAST = (50, 49)
 """The last checkpoint of a run: 50, or 49 where a lap ended inside an episode's padding."""
@@ -65,6 +67,21 @@ def all_sources() -> Iterator[Source]:
         for split in SPLITS:
             for run in RUNS:
                 yield Source(game, split, run)
+
+
+def find_source(name: str) -> Source | None:
+    """Returns what the config of this name stands for; None if there is no such config."""
+    match = _pattern().fullmatch(name)
+    if match is None:
+        return None
+    rom, split, seed = match.groups()
+    return Source(find_game(rom), split, int(seed) + 1)
+
+
+@functools.cache
+def _pattern() -> re.Pattern[str]:
+    roms = "|".join(game.rom for game in GAMES.values())
+    return re.compile(rf"({roms})_({'|'.join(SPLITS)})_v([0-{len(RUNS) - 1}])")
 
 
 def explain_unknown(name: str) -> str:

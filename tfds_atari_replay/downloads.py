@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import filelock
 import tensorflow_datasets as tfds
 from etils import epath
 
@@ -102,6 +101,8 @@ def lock(path: epath.Path) -> contextlib.AbstractContextManager[Any]:
     if is_remote(path):
         return contextlib.nullcontext()
     path.parent.mkdir(parents=True, exist_ok=True)
+    import filelock  # here, since it takes 30 ms, and reading needs none
+
     return filelock.FileLock(path)
 
 
@@ -176,7 +177,7 @@ def new_notes() -> epath.Path:
 
 def record_checksums(notes: epath.Path, registry: epath.Path) -> None:
     """Merges notes into a registry, which is whole at all times, and deletes the notes."""
-    with filelock.FileLock(f"{registry}.lock"):
+    with lock(registry.with_name(f"{registry.name}.lock")):
         part = registry.with_name(f"{registry.name}.incomplete")
         part.write_bytes(registry.read_bytes() if registry.exists() else b"")
         _tfds.save_url_infos(part, _tfds.load_url_infos(notes))
