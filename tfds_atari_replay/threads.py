@@ -45,19 +45,21 @@ def map_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> I
         concurrent.futures.wait(waiting)
 
 
-def map_slices(function: Callable[[slice], object], length: int, least: int) -> None:
+def map_slices(function: Callable[[slice], object], length: int, handover: int) -> None:
     """Cuts a range into a slice per thread, and calls a function with each of them.
 
     Args:
-      function: what to call; one slice runs in the caller's thread.
+      function: what to call; the first slice runs in the caller's thread.
       length: of the range.
-      least: how long a slice must be to get a thread of its own.
+      handover: how much of it is done in the time that it takes to hand a slice to a thread and to
+        hear that it is done. The first slice is longer by this much, so that all end at the same
+        time, and no other slice is shorter than this.
     """
-    parts = max(1, min(NUM_THREADS, length // least))
-    stops = [length * number // parts for number in range(parts + 1)]
-    first, *others = (slice(*ends) for ends in itertools.pairwise(stops))
-    running = [_pool().submit(function, part) for part in others]
-    function(first)
+    shared = max(0, length - handover)
+    parts = max(1, min(NUM_THREADS, shared // handover))
+    stops = [length - shared + shared * number // parts for number in range(1, parts + 1)]
+    running = [_pool().submit(function, slice(*ends)) for ends in itertools.pairwise(stops)]
+    function(slice(0, stops[0]))
     for future in running:
         future.result()
 

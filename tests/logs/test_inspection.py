@@ -1,13 +1,11 @@
 """inspect against the play that logs were made of, whole and damaged."""
 
-import concurrent.futures
 import gzip
 import json
 import os
 import pathlib
 import re
 import shutil
-import time
 from typing import Any
 
 import numpy as np
@@ -25,7 +23,7 @@ from helpers.logs import (
 from helpers.processes import unprivileged
 from helpers.unplugged import write_unplugged
 
-from tfds_atari_replay import ReplayLogError, threads
+from tfds_atari_replay import ReplayLogError
 from tfds_atari_replay.cli.main import main
 from tfds_atari_replay.logs import episodes, frames, inspection
 from tfds_atari_replay.logs.episodes import read_episodes
@@ -399,35 +397,3 @@ def test_names_that_no_logger_writes(tmp_path: pathlib.Path) -> None:
     assert [(r.run, r.checkpoint, r.steps) for r in found] == [
         (5, report.checkpoint, report.steps) for report in expected
     ]
-
-
-def test_an_interrupt_does_not_wait_for_what_has_not_begun() -> None:
-    """Ctrl-C between two results; a thousand more were asked for, and a few had begun."""
-    begun = []
-
-    def slow(item: int) -> int:
-        begun.append(item)
-        time.sleep(0.2)
-        return item
-
-    results = threads.map_ahead(slow, range(1000))
-    assert next(results) == 0
-    before = len(begun)
-    with pytest.raises(KeyboardInterrupt):
-        results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
-    time.sleep(0.5)
-    assert len(begun) == before < 2 * threads.NUM_THREADS + 2
-
-
-def test_what_runs_in_threads_may_ask_for_threads() -> None:
-    """More of them than there are, all at once, and from several callers."""
-
-    def nested(item: int) -> list[int]:
-        return list(threads.map_ahead(lambda inner: 10 * item + inner, range(3)))
-
-    expected = [[10 * item + inner for inner in range(3)] for item in range(50)]
-    with concurrent.futures.ThreadPoolExecutor(4) as callers:
-        futures = [
-            callers.submit(lambda: list(threads.map_ahead(nested, range(50)))) for _ in range(4)
-        ]
-        assert [future.result(timeout=60) for future in futures] == [expected] * 4

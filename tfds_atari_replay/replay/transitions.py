@@ -20,30 +20,18 @@ _STEPS_AT_ONCE = 2**20
 class TransitionColumns(NamedTuple):
     """Where the frames of N transitions are, and their scalars.
 
-    A window holds the frames of a state and, behind them, those of the next state that the state
-    does not have. Frame j of transition i is
-
-      frame[i] + max(offset[j] + ahead[i] * is_next[j], -back[i])
-
     Attributes:
-      frame: int32 (N,), the newest frame of the state.
-      back: int32 (N,), how far before it the episode's frame of zeros lies, or further than needed.
-      ahead: int32 (N,), steps from state to next state.
+      frames: int32 (N, window), the frames of a state and, behind them, those of the next state
+        that the state does not have. Before a reset it is the episode's frame of zeros.
       action: uint8 (N,).
       reward: float32 (N,).
       discount: float32 (N,).
-      offset: int32 (window,).
-      is_next: int32 (window,), 1 in the part that only the next state has.
     """
 
-    frame: Array
-    back: Array
-    ahead: Array
+    frames: Array
     action: Array
     reward: Array
     discount: Array
-    offset: Array
-    is_next: Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,16 +59,12 @@ class TransitionSource(Source):
 
     def gather(self, arrays: Arrays, indices: Array) -> Batch:
         columns: TransitionColumns = arrays.columns
-        xp: Any = array_api_compat.array_namespace(columns.frame)
+        xp: Any = array_api_compat.array_namespace(columns.frames)
 
         def take(column: Array) -> Array:
             return xp.take(column, indices, axis=0)
 
-        frame, back, ahead = (
-            take(c)[:, None] for c in (columns.frame, columns.back, columns.ahead)
-        )
-        frames = frame + xp.maximum(columns.offset + ahead * columns.is_next, -back)
-        windows = gather_frames(arrays.units, arrays.index, frames)
+        windows = gather_frames(arrays.units, arrays.index, take(columns.frames))
         if self.axis == -1:
             windows = xp.permute_dims(windows, (0, 2, 3, 1))
         first = (slice(None),) * (1 if self.axis == 0 else 3)
@@ -116,21 +100,24 @@ def make_transitions(
     )
     # The next state of one step ahead shares all frames but one with the state. Further ahead they
     # share fewer, or none next to a terminal state, so both have all of their own.
-    own = np.arange(1 - stack_size, 1, dtype=np.int32)
+    own = range(1 - stack_size, 1)
     others = own[-1:] if n_step == 1 else own
-    is_next = np.repeat(np.arange(2, dtype=np.int32), [len(own), len(others)])
-    offset = np.concatenate([own, others])
-    columns = TransitionColumns(
-        frame, back, ahead, action, reward, discount, offset=offset, is_next=is_next
-    )
-    return TransitionSource(packed, columns, len(columns.frame), stack_size, axis)
+    frames = np.empty((len(frame), len(own) + len(others)), np.int32)
+    for number, offset in enumerate(own):
+        frames[:, number] = frame + np.maximum(offset, -back)
+    for number, offset in enumerate(others, start=len(own)):
+        frames[:, number] = frame + np.maximum(offset + ahead, -back)
+    columns = TransitionColumns(frames, action, reward, discount)
+    return TransitionSource(packed, columns, len(frames), stack_size, axis)
 
 
 def _list_transitions(packed: Packed, places: Array, window: Window) -> tuple[Array, ...]:
     """Applies the rule to episodes in a row, with gaps between that no window can cross.
 
     Returns:
-      The first six of `TransitionColumns`.
+      Of each transition: int32, the newest frame of the state, how far before it the episode's
+      frame of zeros lies, or further than needed, and how many steps ahead the next state is; then
+      action, reward and discount.
     """
     gap = window.length - 1
     steps = places["steps"]

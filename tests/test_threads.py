@@ -1,0 +1,58 @@
+"""What runs in threads, and how it is cut into slices."""
+
+import concurrent.futures
+import time
+
+import pytest
+
+from tfds_atari_replay import threads
+
+
+def test_an_interrupt_does_not_wait_for_what_has_not_begun() -> None:
+    """Ctrl-C between two results; a thousand more were asked for, and a few had begun."""
+    begun = []
+
+    def slow(item: int) -> int:
+        begun.append(item)
+        time.sleep(0.2)
+        return item
+
+    results = threads.map_ahead(slow, range(1000))
+    assert next(results) == 0
+    before = len(begun)
+    with pytest.raises(KeyboardInterrupt):
+        results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    time.sleep(0.5)
+    assert len(begun) == before < 2 * threads.NUM_THREADS + 2
+
+
+def test_what_runs_in_threads_may_ask_for_threads() -> None:
+    """More of them than there are, all at once, and from several callers."""
+
+    def nested(item: int) -> list[int]:
+        return list(threads.map_ahead(lambda inner: 10 * item + inner, range(3)))
+
+    expected = [[10 * item + inner for inner in range(3)] for item in range(50)]
+    with concurrent.futures.ThreadPoolExecutor(4) as callers:
+        futures = [
+            callers.submit(lambda: list(threads.map_ahead(nested, range(50)))) for _ in range(4)
+        ]
+        assert [future.result(timeout=60) for future in futures] == [expected] * 4
+
+
+@pytest.mark.parametrize("length", [0, 1, 10, 25, 29, 30, 31, 50, 51, 1000])
+@pytest.mark.parametrize("num_threads", [1, 2, 3, 8])
+def test_slices_cover_a_range_once(
+    num_threads: int, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is the longest, by a handover at least; none of the others is shorter than that."""
+    monkeypatch.setattr(threads, "NUM_THREADS", num_threads)
+    found: list[slice] = []
+    threads.map_slices(found.append, length, handover=10)
+    first, *others = sorted(found, key=lambda part: part.start)
+    stops = [part.stop for part in (first, *others)]
+    assert [first.start, *(part.start for part in others)] == [0, *stops[:-1]]
+    assert stops[-1] == length
+    lengths = [part.stop - part.start for part in others]
+    assert all(10 <= other < first.stop - 8 for other in lengths)
+    assert len(lengths) + 1 == max(1, min(num_threads, length // 10 - 1))
