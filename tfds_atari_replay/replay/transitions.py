@@ -104,9 +104,9 @@ def make_transitions(
     others = own[-1:] if n_step == 1 else own
     frames = np.empty((len(frame), len(own) + len(others)), np.int32)
     for number, offset in enumerate(own):
-        frames[:, number] = frame + np.maximum(offset, -back)
+        frames[:, number] = frame + (-back).clip(min=offset)
     for number, offset in enumerate(others, start=len(own)):
-        frames[:, number] = frame + np.maximum(offset + ahead, -back)
+        frames[:, number] = frame + np.maximum(ahead + offset, -back)
     columns = TransitionColumns(frames, action, reward, discount)
     return TransitionSource(packed, columns, len(frames), stack_size, axis)
 
