@@ -100,14 +100,13 @@ def make_transitions(
     )
     # The next state of one step ahead shares all frames but one with the state. Further ahead they
     # share fewer, or none next to a terminal state, so both have all of their own.
-    own = range(1 - stack_size, 1)
-    zeros: Array = -back
+    own = np.arange(1 - stack_size, 1, dtype=np.int32)
     others = own[-1:] if n_step == 1 else own
     frames = np.empty((len(frame), len(own) + len(others)), np.int32)
     for number, offset in enumerate(own):
-        frames[:, number] = frame + np.maximum(offset, zeros)
-    for number, offset in enumerate(others, start=len(own)):
-        frames[:, number] = frame + np.maximum(ahead + offset, zeros)
+        frames[:, number] = frame + np.maximum(-back, offset)
+    for number, offset in enumerate(others, start=stack_size):
+        frames[:, number] = frame + np.maximum(-back, ahead + offset)
     columns = TransitionColumns(frames, action, reward, discount)
     return TransitionSource(packed, columns, len(frames), stack_size, axis)
 
