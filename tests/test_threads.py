@@ -45,7 +45,7 @@ def test_what_runs_in_threads_may_ask_for_threads() -> None:
 def test_slices_cover_a_range_once(
     num_threads: int, length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first is the longest, by a handover at least; none of the others is shorter than that."""
+    """The first is longer by a handover, but for rounding; no other is shorter than a handover."""
     monkeypatch.setattr(threads, "NUM_THREADS", num_threads)
     found: list[slice] = []
     threads.map_slices(found.append, length, handover=10)

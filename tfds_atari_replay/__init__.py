@@ -37,7 +37,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> typing.Any:
-    if name not in ("Replay", "load_replay"):
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from tfds_atari_replay import replay
 
@@ -45,4 +45,4 @@ def __getattr__(name: str) -> typing.Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), "Replay", "load_replay"]
+    return sorted({*globals(), *__all__})
