@@ -16,6 +16,7 @@ from tfds_atari_replay.replay.packed import (
     BYTES_PER_UNIT,
     EPISODE,
     PLACE,
+    ROWS_PER_UNIT,
     UNITS_PER_FRAME,
     UnitHash,
 )
@@ -59,9 +60,9 @@ class _Changes(NamedTuple):
     """The units of a block that change.
 
     Attributes:
-      units: uint8 (C, 168), unit by unit of a frame, and of each frame by frame.
+      units: uint8 (C, 168), frame by frame.
       hashes: uint64 (C,).
-      is_new: bool (42, frames), where they are; C are True.
+      is_new: bool (frames, 42), where they are; C are True.
     """
 
     units: Array
@@ -121,7 +122,7 @@ def pack_with(
         starts, count = [], 0
         pending: list[_Changes] = []
         for changes in map_ahead(lambda b: _find_changes(b, hash_units), blocks_of(episodes)):
-            count += changes.is_new.shape[1]
+            count += len(changes.is_new)
             if not len(changes.units):
                 starts.append(count)
             pending.append(changes)
@@ -187,15 +188,13 @@ def _find_changes(stored: bytes | None, hash_units: UnitHash) -> _Changes:
       hash_units: hashes them.
     """
     if stored is None:
-        is_new = np.zeros((UNITS_PER_FRAME, 1), np.bool_)
+        is_new = np.zeros((1, UNITS_PER_FRAME), np.bool_)
         return _Changes(np.zeros((0, BYTES_PER_UNIT), np.uint8), np.zeros(0, np.uint64), is_new)
     block = blocks.unpack_block_np(stored, FIELDS["observation"])
-    rows = block.index[block.lead :].T  # (84, frames)
-    upper, lower = rows[0::2], rows[1::2]
-    is_new = np.ones(upper.shape, np.bool_)
-    is_new[:, 1:] = (upper[:, 1:] != upper[:, :-1]) | (lower[:, 1:] != lower[:, :-1])
-    pairs = np.stack([upper[is_new], lower[is_new]], axis=1)
-    units = np.take(block.rows, pairs, axis=0).reshape(-1, BYTES_PER_UNIT)
+    pairs = block.index[block.lead :].reshape(-1, UNITS_PER_FRAME, ROWS_PER_UNIT)
+    is_new = np.ones(pairs.shape[:2], np.bool_)
+    is_new[1:] = (pairs[1:] != pairs[:-1]).any(axis=2)
+    units = np.take(block.rows, pairs[is_new], axis=0).reshape(-1, BYTES_PER_UNIT)
     return _Changes(units, hash_units(units), is_new)
 
 
@@ -209,10 +208,11 @@ def _number_units(table: Table, pending: list[_Changes]) -> Array:
     for changes in pending:
         stop = start + len(changes.units)
         if start == stop:  # a frame of zeros
-            found.append(np.zeros(changes.is_new.T.shape, np.int32))
+            found.append(np.zeros(changes.is_new.shape, np.int32))
             continue
-        # Each unit begins with a new one, so one that did not change is the one last counted.
-        last = np.cumsum(changes.is_new, dtype=np.int32).reshape(changes.is_new.shape) - 1
-        found.append(numbers[start:stop][last].T)
+        # All are new in the first frame; one that is not is the last that was in its place.
+        count = np.cumsum(changes.is_new, dtype=np.int32).reshape(changes.is_new.shape)
+        last = np.maximum.accumulate(count * changes.is_new, axis=0) - 1
+        found.append(numbers[start:stop][last])
         start = stop
     return np.concatenate(found)

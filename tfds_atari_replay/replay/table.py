@@ -61,7 +61,11 @@ class ArrayFile:
 
 
 class Table:
-    """The distinct units in a file that grows, found by their hashes. Unit 0 is zeros."""
+    """The distinct units in a file that grows, found by their hashes. Unit 0 is zeros.
+
+    Units are numbered as they appear, so those that are new in a frame lie side by side, which is
+    quicker to read.
+    """
 
     def __init__(self, file: ArrayFile, hash_units: UnitHash):
         self._file = file
@@ -89,8 +93,8 @@ class Table:
         is_added = np.append(self._hashes, np.uint64(0))[place] != distinct
         is_added |= place == len(self._hashes)
         numbers = np.append(self._numbers, np.int32(0))[place]
-        added = first[is_added]
-        numbers[is_added] = len(self._file) + np.arange(len(added), dtype=np.int32)
+        added = np.sort(first[is_added])
+        numbers[is_added] = len(self._file) + np.searchsorted(added, first[is_added])
         self._file.append(units[added])
         self._hashes = np.insert(self._hashes, place[is_added], distinct[is_added])
         self._numbers = np.insert(self._numbers, place[is_added], numbers[is_added])
