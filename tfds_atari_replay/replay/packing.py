@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +23,17 @@ from tfds_atari_replay.replay.packed import (
 from tfds_atari_replay.replay.table import ArrayFile, HashCollisionError, Table
 from tfds_atari_replay.threads import map_ahead
 
-# Blocks whose units are looked up together: more of them take more memory and less time.
-_BLOCKS_AT_ONCE = 24
+# More blocks take less time and more memory. The threads that find changes have to be able to run
+# ahead by as many blocks as are looked up, or they wait during that.
+_BLOCKS_PER_CALL = 8
+_BLOCKS_PER_LOOKUP = 16
 
 FIELDS = schema.features()["steps"].feature.get_tensor_info()
 """Shape and dtype of each field of a step."""
 
 Array = npt.NDArray[Any]
+
+_Item = TypeVar("_Item")
 
 
 class StoredEpisode(NamedTuple):
@@ -119,18 +123,18 @@ def pack_with(
                 yield None
                 yield from episode.frames
 
+        def find_changes(blocks: list[bytes | None]) -> list[_Changes]:
+            return [_find_changes(block, hash_units) for block in blocks]
+
+        stored = _batched(blocks_of(episodes), _BLOCKS_PER_CALL)
+        found = itertools.chain.from_iterable(map_ahead(find_changes, stored))
         starts, count = [], 0
-        pending: list[_Changes] = []
-        for changes in map_ahead(lambda b: _find_changes(b, hash_units), blocks_of(episodes)):
-            count += len(changes.is_new)
-            if not len(changes.units):
-                starts.append(count)
-            pending.append(changes)
-            if len(pending) == _BLOCKS_AT_ONCE:
-                index.append(_number_units(table, pending))
-                pending = []
-        if pending:
-            index.append(_number_units(table, pending))
+        for group in _batched(found, _BLOCKS_PER_LOOKUP):
+            for changes in group:
+                count += len(changes.is_new)
+                if not len(changes.units):
+                    starts.append(count)
+            index.append(_number_units(table, group))
         if starts != [place[0] for place in places] or count != len(action):
             raise ValueError("expected as many frames as actions in each episode")
     order = np.argsort(np.array([row[0] for row in rows], np.int64), kind="stable")
@@ -180,6 +184,12 @@ def _locate(episode: StoredEpisode, columns: dict[str, Array], start: int) -> tu
     )
 
 
+def _batched(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
+    """Like itertools.batched, which Python 3.10 does not have."""
+    while batch := list(itertools.islice(items, size)):
+        yield batch
+
+
 def _find_changes(stored: bytes | None, hash_units: UnitHash) -> _Changes:
     """Cuts a block into units, and keeps those that differ from the frame before.
 
@@ -198,14 +208,14 @@ def _find_changes(stored: bytes | None, hash_units: UnitHash) -> _Changes:
     return _Changes(units, hash_units(units), is_new)
 
 
-def _number_units(table: Table, pending: list[_Changes]) -> Array:
+def _number_units(table: Table, group: list[_Changes]) -> Array:
     """Returns the numbers of all units of some blocks, int32 (frames, 42)."""
     numbers = table.number(
-        np.concatenate([changes.units for changes in pending]),
-        np.concatenate([changes.hashes for changes in pending]),
+        np.concatenate([changes.units for changes in group]),
+        np.concatenate([changes.hashes for changes in group]),
     )
     found, start = [], 0
-    for changes in pending:
+    for changes in group:
         stop = start + len(changes.units)
         if start == stop:  # a frame of zeros
             found.append(np.zeros(changes.is_new.shape, np.int32))
