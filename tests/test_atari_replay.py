@@ -388,17 +388,6 @@ builder.download_and_prepare(download_config=config)
     assert files_of(first.data_path) == files_of(second)
 
 
-@pytest.mark.parametrize("lost", ["dataset_info.json", "*.tfrecord*"])
-def test_what_a_deletion_left_is_built_again(tmp_path: pathlib.Path, lost: str) -> None:
-    """TFDS would reuse whatever has the dataset's name."""
-    first = build("breakout_expert_v0", DUMMY_DATA, tmp_path)
-    whole = files_of(first.data_path)
-    (path,) = first.data_path.glob(lost)
-    path.unlink()
-    assert files_of(build("breakout_expert_v0", DUMMY_DATA, tmp_path).data_path) == whole
-    assert [p.name for p in first.data_path.parent.iterdir()] == ["1.0.0"]
-
-
 def test_two_builds_at_once_both_end_well(tmp_path: pathlib.Path) -> None:
     """The second to finish uses what the first has prepared."""
     first = tfds.builder("atari_replay/breakout_expert_v0", data_dir=tmp_path)

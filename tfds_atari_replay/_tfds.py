@@ -3,13 +3,15 @@
 Other modules import such names from here only. `tests/test_tfds.py` has a contract test for each,
 which says what breaks if TFDS changes it.
 
-Besides these, `AtariReplay` overrides four private methods of TFDS's builder,
+Besides these, `AtariReplay` overrides five private methods of TFDS's builder, `_build_data_dir`,
 `_create_builder_config`, `_make_download_manager`, `_download_and_prepare` and `_example_writer`,
-calls `_get_filename_template`, and sets `url_infos` and `_checksums_path`.
+calls `_get_filename_template` and `_log_download_done`, and sets `url_infos`, `_checksums_path`,
+`_data_dir` and `_data_dir_root`.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -38,6 +40,7 @@ INCOMPLETE: str = tfds.core.constants.INCOMPLETE_PREFIX
 
 __all__ = [
     "INCOMPLETE",
+    "DataPath",
     "DatasetCollection",
     "DatasetCollectionInfo",
     "DownloadError",
@@ -53,6 +56,18 @@ __all__ = [
     "references_for",
     "save_url_infos",
 ]
+
+
+class DataPath(type(epath.Path())):  # type: ignore[misc]
+    """A builder's folder, which `tfds build --overwrite` leaves to the builder.
+
+    TFDS's command line deletes the folder before it asks the builder for another dataset, so before
+    anyone knows whether there can be one. If anyone else deletes it, it is gone.
+    """
+
+    def rmtree(self, missing_ok: bool = False) -> None:
+        if sys._getframe(1).f_globals["__name__"] != "tensorflow_datasets.scripts.cli.build":
+            super().rmtree(missing_ok=missing_ok)
 
 
 def default_data_dir() -> epath.Path:

@@ -1,26 +1,22 @@
-"""The TFDS builder `atari_replay`, which joins its neighbours.
-
-Its own is what TFDS leaves to chance: interrupted deletions, concurrent builds, early checks.
-"""
+"""The TFDS builder `atari_replay`: from logs to episodes."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import functools
 import logging
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_atari_replay import _extras, _tfds, blocks, configs, downloads, schema, shards
+from tfds_atari_replay import _tfds, blocks, configs, downloads, schema, shards
 from tfds_atari_replay.builder_configs import AtariReplayConfig, ConfigsByName, all_configs
+from tfds_atari_replay.building.keeping import KeepingBuilder
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs import layouts, paths, sources
 from tfds_atari_replay.logs.files import OpenedCheckpoint
+from tfds_atari_replay.prepared import opening
 
 _DESCRIPTION = """
 Episodes of the DQN Replay logs: everything DQN agents saw, did and received while they learned to
@@ -60,7 +56,7 @@ class _OnAccess:
         return self._make()
 
 
-class AtariReplay(tfds.core.GeneratorBasedBuilder):
+class AtariReplay(KeepingBuilder):
     """RLDS episodes of the DQN Replay logs; docs/data.md says what the fields mean."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -88,7 +84,7 @@ own, in one of the layouts
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
-        return tfds.core.DatasetInfo(
+        return opening.DatasetInfo(
             builder=self,
             description=_DESCRIPTION,
             citation=_CITATION,
@@ -100,66 +96,6 @@ own, in one of the layouts
                 action_meanings=list(GAMES[config.game].actions),
             ),
         )
-
-    def download_and_prepare(
-        self,
-        *,
-        download_config: tfds.download.DownloadConfig | None = None,
-        file_format: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        """Like TFDS's, but recovers from interrupted deletions and tolerates concurrent builds.
-
-        Of a whole run, a second process waits for the first: it would work on the same shards.
-        """
-        lock: Any = contextlib.nullcontext()
-        if self.builder_config.is_whole_run:
-            lock = downloads.lock(self.data_path.parent / f"{_tfds.INCOMPLETE}run.lock")
-        with lock:
-            self._prepare(download_config, file_format, **kwargs)
-
-    def _prepare(
-        self,
-        download_config: tfds.download.DownloadConfig | None,
-        file_format: Any,
-        **kwargs: Any,
-    ) -> None:
-        mode = (download_config or tfds.download.DownloadConfig()).download_mode
-        exists = self.data_path.exists()
-        if not exists or mode.overwrite_dataset or not self._is_whole():
-            _check_writable(file_format or self.info.file_format)
-            if exists:
-                self._remove()
-        try:
-            super().download_and_prepare(
-                download_config=download_config, file_format=file_format, **kwargs
-            )
-        except OSError as error:
-            # Another process prepared the same meanwhile, and finished first.
-            is_taken = isinstance(error, FileExistsError) or error.errno == errno.ENOTEMPTY
-            if not (is_taken and self.is_prepared()):
-                raise
-            _logger.info("%s: using what another process has prepared.", self.data_path)
-            self.info.read_from_directory(self.data_path)
-
-    def as_dataset(self, *args: Any, **kwargs: Any) -> Any:
-        _extras.check_tensorflow(
-            "A tf.data.Dataset (tfds.load, as_dataset)",
-            "Or read with NumPy: tfds.data_source or tfds_atari_replay.load_replay.",
-        )
-        return super().as_dataset(*args, **kwargs)
-
-    def _is_whole(self) -> bool:
-        """Whether no file is missing, as some are after an interrupted deletion."""
-        return self.is_prepared() and all(
-            path.exists() for split in self.info.splits.values() for path in split.filepaths
-        )
-
-    def _remove(self) -> None:
-        """Deletes the dataset, renaming it first so a partial one is never used."""
-        doomed = self.data_path.with_name(f"{_tfds.INCOMPLETE}{uuid.uuid4().hex}_{self.version}")
-        self.data_path.rename(doomed)
-        doomed.rmtree()
 
     def _make_download_manager(
         self, download_dir: epath.PathLike | None, download_config: tfds.download.DownloadConfig
@@ -173,6 +109,19 @@ own, in one of the layouts
         return super()._make_download_manager(
             download_dir=download_dir, download_config=download_config
         )
+
+    @property
+    def _shares_files(self) -> bool:
+        return self.builder_config.is_whole_run  # whose shards are kept for the next attempt
+
+    def _locate(self, manual_dir: epath.PathLike | None) -> list[sources.Located]:
+        """Finds the checkpoint's files, or those of all checkpoints of a run."""
+        config = self.builder_config
+        path = None if manual_dir is None else epath.Path(manual_dir)
+        game = GAMES[config.game]
+        if config.is_whole_run:
+            return list(sources.locate_run(game, config.run, manual_dir=path))
+        return [sources.locate(game, config.run, config.checkpoints, manual_dir=path)]
 
     def _download(
         self, dl_manager: tfds.download.DownloadManager, urls: dict[str, str]
@@ -202,9 +151,7 @@ own, in one of the layouts
                 "max_examples_per_split is not for whole runs, whose shards are whole checkpoints. "
                 "Build one checkpoint, or read a slice such as train[:1%]."
             )
-        located = sources.locate_run(
-            GAMES[config.game], config.run, manual_dir=_tfds.manual_dir_of(dl_manager)
-        )
+        located = self._locate(_tfds.manual_dir_of(dl_manager))
         run = downloads.join_located(located, functools.partial(self._download, dl_manager))
         if run.gaps:
             _logger.warning("%s: %s", config.name, run.describe_gaps())
@@ -223,13 +170,7 @@ own, in one of the layouts
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        config = self.builder_config
-        located = sources.locate(
-            GAMES[config.game],
-            config.run,
-            config.checkpoints,
-            manual_dir=_tfds.manual_dir_of(dl_manager),
-        )
+        (located,) = self._locate(_tfds.manual_dir_of(dl_manager))
         # Opened here, so that damage in anything but the frames shows before anything is written.
         located, opened = downloads.open_located(
             located, functools.partial(self._download, dl_manager)
@@ -255,12 +196,3 @@ own, in one of the layouts
             # Updated at every episode, since TFDS may stop early (max_examples_per_split).
             self.info.metadata["transitions"] = transitions
             yield f"{number}_{episode.index}", example
-
-
-def _check_writable(file_format: Any) -> None:
-    """Refuses what TFDS would refuse only after reading all of the log."""
-    if tfds.core.FileFormat.from_value(file_format) is tfds.core.FileFormat.TFRECORD:
-        _extras.check_tensorflow(
-            "Storing a dataset as TFRecords, TFDS's default,",
-            "Or store it with file_format='array_record' (tfds build --file_format=array_record).",
-        )

@@ -21,10 +21,9 @@ from typing import Any, TypeVar
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_atari_replay import _tfds
+from tfds_atari_replay import _tfds, locking
 from tfds_atari_replay.logs.errors import ReplayLogError, UnreadableLogError
 from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
-from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.logs.runs import Run
 from tfds_atari_replay.logs.sources import Located
 
@@ -86,7 +85,7 @@ def download(manager: tfds.download.DownloadManager, urls: dict[str, str]) -> di
     """
     try:
         digest = hashlib.sha256("\n".join(urls.values()).encode()).hexdigest()
-        with lock(epath.Path(manager.download_dir) / f"{_NAME}-{digest[:16]}.lock"):
+        with locking.lock(epath.Path(manager.download_dir) / f"{_NAME}-{digest[:16]}.lock"):
             paths: dict[str, epath.Path] = manager.download(urls)
     except (OSError, _tfds.DownloadError) as error:
         raise OSError(
@@ -94,16 +93,6 @@ def download(manager: tfds.download.DownloadManager, urls: dict[str, str]) -> di
             "on: whole files are kept, the rest is downloaded anew."
         ) from error
     return paths
-
-
-def lock(path: epath.Path) -> contextlib.AbstractContextManager[Any]:
-    """Returns a lock among this machine's processes; none where files are not on this machine."""
-    if is_remote(path):
-        return contextlib.nullcontext()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    import filelock  # here, since it takes 30 ms, and reading needs none
-
-    return filelock.FileLock(path)
 
 
 def default_manager() -> tfds.download.DownloadManager:
@@ -177,7 +166,7 @@ def new_notes() -> epath.Path:
 
 def record_checksums(notes: epath.Path, registry: epath.Path) -> None:
     """Merges notes into a registry, which is whole at all times, and deletes the notes."""
-    with lock(registry.with_name(f"{registry.name}.lock")):
+    with locking.lock(registry.with_name(f"{registry.name}.lock")):
         part = registry.with_name(f"{registry.name}.incomplete")
         part.write_bytes(registry.read_bytes() if registry.exists() else b"")
         _tfds.save_url_infos(part, _tfds.load_url_infos(notes))

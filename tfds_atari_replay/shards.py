@@ -180,10 +180,10 @@ def _plan(run: Run, template: Any, file_format: str, version: str, is_download: 
     prefix = f"{_tfds.INCOMPLETE}run_"
     beside = template.data_dir.parent
     parts = beside / f"{prefix}{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-    for old in beside.glob(f"{prefix}*"):
-        if old != parts:
-            old.rmtree()
     parts.mkdir(parents=True, exist_ok=True)
+    for old in beside.iterdir():
+        if old.name.startswith(prefix) and old != parts:
+            old.rmtree()
     return [
         Job(shard, parts / name, file_format, is_download)
         for shard, name in zip(run.shards, names, strict=True)

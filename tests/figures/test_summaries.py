@@ -100,7 +100,7 @@ def test_a_damaged_dataset(expert: Any, tmp_path: pathlib.Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ValueError, match=r"is damaged: .* Prepare it again, with tfds build"):
+    with pytest.raises(ValueError, match=r"is damaged: .* prepare it again, with tfds build"):
         figures.summarize("atari_replay/breakout_expert_v0", data_dir=tmp_path)
 
 

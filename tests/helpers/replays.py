@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from helpers.steps import FEATURES, Steps
 from tfds_atari_replay import Replay
+from tfds_atari_replay.prepared.reading import read_shard
 from tfds_atari_replay.replay.packed import Packed, map_folder
 from tfds_atari_replay.replay.packing import pack
-from tfds_atari_replay.replay.reading import read_shard
 
 
 def write_shard(path: pathlib.Path, episodes: list[Steps]) -> None:

@@ -21,9 +21,9 @@ from helpers.steps import make_all
 from helpers.transitions import count_transitions, in_batches
 
 from tfds_atari_replay import Replay
+from tfds_atari_replay.prepared.reading import read_shard
 from tfds_atari_replay.replay import cache, packed, packing, table
 from tfds_atari_replay.replay.packed import STORED, Packed, join
-from tfds_atari_replay.replay.reading import read_shard
 
 EPISODES = make_all([(70, True, True), (3, True, True), (200, True, False)])
 ARRAYS = [f"{name}.npy" for name in STORED]
@@ -46,7 +46,7 @@ class Dataset:
 
     def open(self) -> Packed:
         """What load_replay does."""
-        return cache.open_or_pack(self.folder, cache.stamp_of([self.shard]), self._read)
+        return cache.open_or_pack(self.folder, [self.shard], self._read)
 
 
 @pytest.fixture
@@ -112,13 +112,28 @@ def test_files_of_another_dataset_are_noticed(dataset: Dataset, tmp_path: pathli
     assert dataset.times == 2
 
 
-def test_a_dataset_that_changed_is_packed_again(dataset: Dataset) -> None:
-    """Even if its size stays."""
-    data = dataset.shard.read_bytes()
-    time.sleep(0.01)
-    dataset.shard.write_bytes(data)
+def test_a_dataset_that_changed_is_packed_again(
+    dataset: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even if its size stays; and it says why."""
+    size = dataset.shard.stat().st_size
+    write_shard(dataset.shard, EPISODES[::-1])
+    assert dataset.shard.stat().st_size == size
     dataset.open()
     assert dataset.times == 2
+    assert "the dataset has changed since: shard is different. Packing again." in caplog.text
+
+
+def test_a_copy_of_a_dataset_brings_its_packed_files(
+    dataset: Dataset, tmp_path: pathlib.Path
+) -> None:
+    """Like one that was unpacked from an archive, it has other times."""
+    expected = transitions_of(dataset.open())
+    shutil.copytree(tmp_path, tmp_path / "copy", copy_function=shutil.copyfile)
+    dataset.shard, dataset.folder = tmp_path / "copy" / "shard", tmp_path / "copy" / "replay"
+    os.utime(dataset.shard, ns=(1, 1))
+    assert transitions_of(dataset.open()) == expected
+    assert dataset.times == 1
 
 
 def test_users_cannot_change_the_files(dataset: Dataset) -> None:
@@ -154,12 +169,12 @@ def test_a_failed_packing_leaves_nothing(dataset: Dataset) -> None:
 PACK = """
 import pathlib, sys
 from tfds_atari_replay.replay import cache
-from tfds_atari_replay.replay.reading import read_shard
+from tfds_atari_replay.prepared.reading import read_shard
 shard = pathlib.Path(sys.argv[1])
 print("ready", flush=True)
 cache.open_or_pack(
     shard.with_name("replay"),
-    cache.stamp_of([shard]),
+    [shard],
     lambda: (print("packing"), read_shard(shard, 0, "tfrecord"))[1],
 )
 """

@@ -7,6 +7,7 @@ import pathlib
 from typing import Any
 
 from tfds_atari_replay.figures import page, summaries
+from tfds_atari_replay.prepared.opening import open_prepared
 
 
 def add_parser(commands: Any) -> None:
@@ -30,7 +31,7 @@ def add_parser(commands: Any) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     name = f"atari_replay/{args.config}"
-    summaries.open_prepared(name, data_dir=args.data_dir)  # if it fails, nothing is made
+    open_prepared(name, data_dir=args.data_dir)  # if it fails, nothing is made
     page.check_can_write(args.out)
     path = page.write_page(summaries.summarize(name, data_dir=args.data_dir), args.out)
     print(f"Wrote {path}")

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow_datasets as tfds
 import tqdm
+from etils import epath
 
 from tfds_atari_replay import blocks
 from tfds_atari_replay.configs import SPLITS
 from tfds_atari_replay.figures.episodes import Episode
 from tfds_atari_replay.games import GAMES
-from tfds_atari_replay.replay.loading import check_features
+from tfds_atari_replay.prepared.opening import open_prepared, reporting_damage
+from tfds_atari_replay.prepared.reading import StoredEpisode, read_shard
 from tfds_atari_replay.replay.packed import EPISODE
-from tfds_atari_replay.replay.packing import FIELDS, StoredEpisode, describe, unpack_columns
-from tfds_atari_replay.replay.reading import read_shard, reporting_damage
+from tfds_atari_replay.replay.packing import FIELDS, describe, unpack_columns
 
 Array = npt.NDArray[Any]
 
@@ -98,7 +98,7 @@ class Summary:
             raise ValueError(f"episode must be one with steps: {shown} (got {episode_id})")
         (place,) = np.flatnonzero(self.episodes["episode_id"] == episode_id)
         shard, record = self._places[place].tolist()
-        with reporting_damage(self.builder.data_path):
+        with reporting_damage(self.builder):
             stored = next(itertools.islice(_read(self.builder, shard), record, None))
             return self._unpack(stored)
 
@@ -127,7 +127,8 @@ def summarize(name: str, *, data_dir: Any = None) -> Summary:
 
     Raises:
       FileNotFoundError: it is not prepared.
-      ValueError: there is no dataset of this name, it is of a different kind, or damaged.
+      ValueError: there is no dataset of this name, it is of a different kind, incomplete or
+        damaged.
     """
     builder = open_prepared(name, data_dir=data_dir)
     actions = len(builder.info.metadata["action_meanings"])
@@ -135,7 +136,7 @@ def summarize(name: str, *, data_dir: Any = None) -> Summary:
     rows, places = [], []
     split = builder.info.splits["train"]
     with (
-        reporting_damage(builder.data_path),
+        reporting_damage(builder),
         tqdm.tqdm(
             desc=f"Reading {name.rpartition('/')[2]}",
             total=split.num_examples,
@@ -154,20 +155,6 @@ def summarize(name: str, *, data_dir: Any = None) -> Summary:
     return Summary(builder, np.array(rows, EPISODE)[order], counts, np.array(places)[order])
 
 
-def open_prepared(name: str, *, data_dir: Any = None) -> Any:
-    """Returns the builder of a prepared dataset; arguments and errors are those of `summarize`."""
-    builder = tfds.builder(name, data_dir=data_dir)
-    check_features(name, builder)
-    if not builder.is_prepared():
-        raise FileNotFoundError(
-            f"{builder.data_path} holds no dataset. Build it first:\n"
-            f"  tfds build {builder.info.full_name.rpartition('/')[0]} "
-            f"--imports=tfds_atari_replay --data_dir={builder.data_path.parents[2]} "
-            "--manual_dir=LOGS"
-        )
-    return builder
-
-
 def summarize_run(summary: Summary) -> list[Summary]:
     """Reads all datasets of the same game and run that are prepared in the same data_dir.
 
@@ -181,12 +168,16 @@ def summarize_run(summary: Summary) -> list[Summary]:
     for split in ("full", *SPLITS):
         name = f"{game}_{split}_v{seed}"
         folder = data_dir / "atari_replay" / name
-        # Not is_prepared, which warns of what is still being built.
-        if name not in found and any(folder.glob("*/dataset_info.json")):
+        if name not in found and _is_prepared(folder):
             found[name] = summarize(f"atari_replay/{name}", data_dir=data_dir)
         if split == "full" and name in found:
             return [found[name]]
     return sorted(found.values(), key=lambda summary: summary.metadata["checkpoints"])
+
+
+def _is_prepared(folder: epath.Path) -> bool:
+    versions = folder.iterdir() if folder.exists() else ()
+    return any((version / "dataset_info.json").exists() for version in versions)
 
 
 def _read(builder: Any, shard: int) -> Iterator[StoredEpisode]:

@@ -1,4 +1,4 @@
-"""Packed episodes on disk, beside the dataset they were read from.
+"""Packed episodes on disk, beside the dataset they were read from or in a folder of the user's.
 
 A folder holds an .npy file for each array of `Packed`, and `meta.json`, which says what they were
 packed from and has their checksums. The folder gets its name when it is complete.
@@ -7,6 +7,7 @@ packed from and has their checksums. The folder gets its name when it is complet
 from __future__ import annotations
 
 import dataclasses
+import errno
 import functools
 import json
 import logging
@@ -15,19 +16,19 @@ import pathlib
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-import filelock
 from isal import isal_zlib
 
+from tfds_atari_replay import locking
+from tfds_atari_replay.prepared.reading import StoredEpisode
 from tfds_atari_replay.replay.packed import META, STORED, Packed, map_folder
-from tfds_atari_replay.replay.packing import StoredEpisode, pack
+from tfds_atari_replay.replay.packing import pack
 
-_FORMAT = 1
+_FORMAT = 2
 
-Stamp: TypeAlias = list[list[Any]]
-"""The files of a dataset: name, size and time of the last change."""
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 _logger = logging.getLogger(__name__)
 
@@ -36,68 +37,78 @@ class _UnusableError(Exception):
     """What is in the folder cannot be used."""
 
 
-def stamp_of(paths: Iterable[pathlib.Path]) -> Stamp:
-    """Returns what distinguishes a dataset's files from those of another build."""
-    stats = [(path.name, path.stat()) for path in paths]
-    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
-
-
 def open_or_pack(
-    folder: pathlib.Path, stamp: Stamp, episodes: Callable[[], Iterable[StoredEpisode]]
+    folder: pathlib.Path,
+    shards: Sequence[pathlib.Path],
+    episodes: Callable[[], Iterable[StoredEpisode]],
+    *,
+    may_be_temporary: bool = True,
 ) -> Packed:
     """Opens the episodes packed in a folder; packs them first if there is nothing usable.
 
-    Processes that need the same folder wait for the one that packs. If the folder cannot be
-    written, episodes are packed into a temporary one, which only this process can use.
+    Processes that need the same folder wait for the one that packs.
 
     Args:
-      folder: beside the dataset.
-      stamp: of the dataset.
-      episodes: reads the dataset.
+      folder: an absolute path.
+      shards: the files of the dataset.
+      episodes: reads them.
+      may_be_temporary: whether to pack into a temporary folder, which only this process can use,
+        if `folder` cannot be written.
+
+    Raises:
+      OSError: the folder cannot be written.
+      Exception: whatever reading the dataset raises.
     """
     try:
-        return _open(folder, stamp)
+        return _open(folder, shards)
     except _UnusableError as error:
-        _logger.info("%s: %s. Packing.", folder, error)
-    lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"))
-    try:
-        lock.acquire()
-    except OSError as error:
-        _warn_unwritable(folder, error.strerror or str(error))
-        with tempfile.TemporaryDirectory() as top:
-            temporary = pathlib.Path(top) / folder.name
-            _pack(temporary, stamp, episodes)
-            # A mapped file can be read after its name is gone.
-            return dataclasses.replace(_open(temporary, stamp), folders=())
-    with lock:
+        if folder.exists():
+            _logger.warning("%s: %s. Packing again.", folder, error)
+        reason = error
+    with locking.lock(folder.with_name(f"{folder.name}.lock")):
         try:
-            return _open(folder, stamp)  # another process may have packed it meanwhile
+            return _open(folder, shards)  # another process may have packed it meanwhile
         except _UnusableError:
-            _pack(folder, stamp, episodes)
-    return _open(folder, stamp)
+            pass
+        try:
+            _pack(folder, shards, episodes)
+            return _open(folder, shards)
+        except OSError as error:
+            if not may_be_temporary or error.errno not in _UNWRITABLE:
+                raise
+    _warn_unwritable(folder, str(reason))
+    with tempfile.TemporaryDirectory() as top:
+        temporary = pathlib.Path(top) / folder.name
+        _pack(temporary, shards, episodes)
+        # A mapped file can be read after its name is gone.
+        return dataclasses.replace(_open(temporary, shards), folders=())
 
 
 @functools.cache
 def _warn_unwritable(folder: pathlib.Path, reason: str) -> None:
     _logger.warning(
-        "%s cannot be written (%s), so each process packs the frames anew. Make it writable, or "
-        "copy the dataset to a folder that is.",
+        "%s: %s. That folder cannot be written, so each process packs the frames for itself. Give "
+        "load_replay a cache_dir that can, or load the dataset once where its folder can be "
+        "written: packed files can be copied with it.",
         folder,
         reason,
     )
 
 
 def _pack(
-    folder: pathlib.Path, stamp: Stamp, episodes: Callable[[], Iterable[StoredEpisode]]
+    folder: pathlib.Path,
+    shards: Sequence[pathlib.Path],
+    episodes: Callable[[], Iterable[StoredEpisode]],
 ) -> None:
     """Packs into a folder that gets its name when it is complete. Only call it with the lock."""
     _remove_leftovers(folder)
     work = _incomplete(folder)
-    work.mkdir()
+    work.mkdir(parents=True)
     try:
+        dataset = [[path.name, path.stat().st_mtime_ns, *_describe(path)] for path in shards]
         pack(episodes, work)
         files = {name: _describe(work / f"{name}.npy") for name in STORED}
-        meta = {"format": _FORMAT, "dataset": stamp, "files": files}
+        meta = {"format": _FORMAT, "dataset": dataset, "files": files}
         (work / META).write_text(json.dumps(meta))
         if folder.exists():
             folder.rename(_incomplete(folder))
@@ -115,7 +126,7 @@ def _remove_leftovers(folder: pathlib.Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _open(folder: pathlib.Path, stamp: Stamp) -> Packed:
+def _open(folder: pathlib.Path, shards: Sequence[pathlib.Path]) -> Packed:
     """Maps the files in a folder, after comparing them with what `meta.json` says.
 
     Raises:
@@ -126,8 +137,7 @@ def _open(folder: pathlib.Path, stamp: Stamp) -> Packed:
         meta = json.loads(text)
         if meta["format"] != _FORMAT:
             raise _UnusableError(f"expected format {_FORMAT}, got {meta['format']}")
-        if meta["dataset"] != stamp:
-            raise _UnusableError("the dataset has changed")
+        _compare(meta["dataset"], shards)
         for name in STORED:
             if _describe(folder / f"{name}.npy") != meta["files"][name]:
                 raise _UnusableError(f"{name}.npy is damaged")
@@ -138,7 +148,28 @@ def _open(folder: pathlib.Path, stamp: Stamp) -> Packed:
         raise _UnusableError(f"unreadable: {error}") from error
 
 
+def _compare(recorded: list[list[Any]], shards: Sequence[pathlib.Path]) -> None:
+    """Compares a dataset with the one that was packed.
+
+    A file of the same size and time of change is taken to be the same. Copies have other times, so
+    of these the content is compared.
+
+    Raises:
+      _UnusableError: it is a different one.
+    """
+    names = [path.name for path in shards]
+    if [name for name, *_ in recorded] != names:
+        raise _UnusableError("it was packed from a dataset with other files")
+    for path, (_, time, size, checksum) in zip(shards, recorded, strict=True):
+        stat = path.stat()
+        is_same = (stat.st_mtime_ns, stat.st_size) == (time, size)
+        if not is_same and _describe(path) != [size, checksum]:
+            raise _UnusableError(f"the dataset has changed since: {path.name} is different")
+
+
 def _describe(path: pathlib.Path) -> list[int]:
     """Returns a file's size and checksum."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
+    if not path.stat().st_size:  # such as a shard without episodes
+        return [0, 0]
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return [len(data), isal_zlib.crc32(data)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,14 +14,12 @@ import numpy.typing as npt
 import tensorflow_datasets as tfds
 import tqdm
 
-from tfds_atari_replay import schema
 from tfds_atari_replay.logs.paths import is_remote
-from tfds_atari_replay.replay.cache import open_or_pack, stamp_of
+from tfds_atari_replay.prepared import opening
+from tfds_atari_replay.prepared.reading import StoredEpisode, read_shard
+from tfds_atari_replay.replay.cache import open_or_pack
 from tfds_atari_replay.replay.packed import Packed, join
-from tfds_atari_replay.replay.packing import StoredEpisode
-from tfds_atari_replay.replay.reading import FORMATS, read_shard, reporting_damage
 from tfds_atari_replay.replay.replay import Replay
-from tfds_atari_replay.steps import Steps
 
 _FOLDER = "replay"
 
@@ -33,11 +32,14 @@ def load_replay(
     download: bool = True,
     builder_kwargs: dict[str, Any] | None = None,
     download_and_prepare_kwargs: dict[str, Any] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
 ) -> Replay:
     """Loads datasets for random access, without TensorFlow.
 
-    The first call for a dataset packs its frames (see `replay.packed`), which takes seconds, and
-    keeps them beside it. Later calls, in any process, map those files into memory at once.
+    The first call for a dataset packs its frames (see `replay.packed`), which takes seconds per
+    million steps, and keeps the packed files. Later calls, in any process, compare their checksums,
+    which reads every byte once, and map them into memory. Packed files belong to the content of a
+    dataset: they can be copied with it, and are packed again if it changes.
 
     Args:
       name: as for `tfds.load`, such as "atari_replay/breakout_expert_v0", or several of them.
@@ -48,15 +50,21 @@ def load_replay(
       builder_kwargs: as for `tfds.load`.
       download_and_prepare_kwargs: as for `tfds.load`, for example
         `{"download_config": tfds.download.DownloadConfig(manual_dir="LOGS")}`.
+      cache_dir: a folder for the packed files, if they are not to be beside the datasets, because
+        those are read-only for example; those of a dataset go to
+        `<cache_dir>/atari_replay/breakout_expert_v0/1.0.0/replay`. Without it, if files cannot be
+        written beside a dataset, each process packs for itself.
 
     Raises:
-      FileNotFoundError: a dataset is not prepared, and download is False.
-      ValueError: a dataset is of a different kind or damaged; datasets differ in version; there is
-        no episode.
+      FileNotFoundError: a dataset is not prepared, and download is False or there are no logs.
+      ValueError: a dataset is of a different kind, incomplete or damaged; datasets differ in
+        version; there is no episode.
+      OSError: `cache_dir` cannot be written.
     """
     names = (name,) if isinstance(name, str) else tuple(name)
     if not names or not all(isinstance(name, str) for name in names):
         raise ValueError(f"Expected the name of a dataset, or several, got {name!r}.")
+    cache = None if cache_dir is None else pathlib.Path(cache_dir).expanduser().absolute()
     builders = [
         _prepared(name, data_dir, download, builder_kwargs or {}, download_and_prepare_kwargs or {})
         for name in names
@@ -65,7 +73,7 @@ def load_replay(
     if len(set(versions.values())) > 1:
         raise ValueError(f"Expected datasets of one version, got {versions}.")
     splits = [builder.info.splits[split] for builder in builders]
-    parts = [_open(builder) for builder in builders]
+    parts = [_open(builder, cache) for builder in builders]
     chosen, start = [], 0
     for builder, some, part in zip(builders, splits, parts, strict=True):
         chosen.append(start + _episodes_in(some, builder, part))
@@ -85,56 +93,36 @@ def _prepared(
     name: str, data_dir: Any, download: bool, builder_kwargs: Any, prepare_kwargs: Any
 ) -> Any:
     builder = tfds.builder(name, data_dir=data_dir, **builder_kwargs)
-    check_features(name, builder)
-    if not builder.is_prepared():
-        if not download:
-            where = f" --data_dir={data_dir}" if data_dir else ""
-            raise FileNotFoundError(
-                f"{name} is not prepared in {builder.data_path}. Prepare it with\n"
-                f"  tfds build {name} --imports=tfds_atari_replay --manual_dir=LOGS{where}\n"
-                "or let load_replay do it: download=True."
-            )
-        if "file_format" not in builder_kwargs and not importlib.util.find_spec("tensorflow"):
-            # TFDS needs TensorFlow to write TFRecords.
-            builder_kwargs = {**builder_kwargs, "file_format": "array_record"}
-            builder = tfds.builder(name, data_dir=data_dir, **builder_kwargs)
-        builder.download_and_prepare(**prepare_kwargs)
+    opening.check_features(name, builder)
+    # A builder of a pinned version can only read.
+    if not download or not isinstance(builder, tfds.core.GeneratorBasedBuilder):
+        opening.check_prepared(builder)
+        return builder
+    is_format_free = "file_format" not in builder_kwargs and not builder.data_path.exists()
+    if is_format_free and not importlib.util.find_spec("tensorflow"):
+        # TFDS needs TensorFlow to write TFRecords.
+        builder_kwargs = {**builder_kwargs, "file_format": "array_record"}
+        builder = tfds.builder(name, data_dir=data_dir, **builder_kwargs)
+    builder.download_and_prepare(**prepare_kwargs)
     return builder
 
 
-def check_features(name: str, builder: Any) -> None:
-    """Checks that a builder is of this package and stores what can be read here.
-
-    Raises:
-      ValueError: it does not.
-    """
-    features, expected = builder.info.features, schema.features()
-    is_dict = isinstance(features, tfds.features.FeaturesDict)
-    steps = dict(features.items()).get("steps") if is_dict else None
-    if not isinstance(steps, Steps):
-        raise ValueError(f"Expected a dataset of atari_replay, got {name}, with {features}.")
-    got, wanted = (dict(one.feature.get_tensor_info()) for one in (steps, expected["steps"]))
-    different = {field: got.get(field) for field in wanted if got.get(field) != wanted[field]}
-    if different:
-        wanted = {field: wanted[field] for field in different}
-        raise ValueError(f"{name}: expected steps with {wanted}, got {different}.")
-    if builder.info.file_format.value not in FORMATS:
-        raise ValueError(
-            f"{name} is stored as {builder.info.file_format.value}; expected one of "
-            f"{sorted(FORMATS)}. Prepare it in one of these."
-        )
-
-
-def _open(builder: Any) -> Packed:
+def _open(builder: Any, cache_dir: pathlib.Path | None) -> Packed:
     """Maps the packed episodes of a whole dataset."""
     if is_remote(builder.data_path):
         raise ValueError(
             f"load_replay maps files into memory, so it needs a local copy of {builder.data_path}."
         )
     paths = _shards(builder)
-    folder = pathlib.Path(builder.data_path) / _FOLDER
-    with reporting_damage(builder.data_path):
-        return open_or_pack(folder, stamp_of(paths), functools.partial(_read, builder, paths))
+    beside = pathlib.Path(builder.data_path).absolute()
+    folder = (cache_dir / builder.info.full_name if cache_dir else beside) / _FOLDER
+    with opening.reporting_damage(builder):
+        return open_or_pack(
+            folder,
+            paths,
+            functools.partial(_read, builder, paths),
+            may_be_temporary=cache_dir is None,
+        )
 
 
 def _shards(builder: Any) -> list[pathlib.Path]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay import blocks, schema
+from tfds_atari_replay.prepared.reading import StoredEpisode
 from tfds_atari_replay.replay.packed import (
     BYTES_PER_UNIT,
     EPISODE,
@@ -34,30 +35,6 @@ FIELDS = schema.features()["steps"].feature.get_tensor_info()
 Array = npt.NDArray[Any]
 
 _Item = TypeVar("_Item")
-
-
-class StoredEpisode(NamedTuple):
-    """An episode as a dataset stores it.
-
-    Attributes:
-      episode_id: its place in time.
-      checkpoint_id: number of the checkpoint.
-      episode_return: sum of the clipped rewards.
-      is_complete: whether it goes from a reset to a terminal.
-      columns: the stored scalar fields of its steps.
-      frames: the stored blocks.
-      shard: number of the shard that it was read from.
-      record: its place there.
-    """
-
-    episode_id: int
-    checkpoint_id: int
-    episode_return: float
-    is_complete: bool
-    columns: dict[str, bytes]
-    frames: list[bytes]
-    shard: int
-    record: int
 
 
 class _Changes(NamedTuple):

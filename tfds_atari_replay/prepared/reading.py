@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from etils import epath, epy
-from isal import isal_zlib
 
 from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.example import parse_example, read_records
-from tfds_atari_replay.replay.packing import StoredEpisode
 
 with epy.lazy_imports():
     from array_record.python import array_record_module
@@ -21,24 +17,29 @@ with epy.lazy_imports():
 # An episode is a few hundred KB.
 _RECORDS_AT_ONCE = 16
 
-# What reading a damaged dataset raises. IsalError is an exception, though its stub hides that.
-_DAMAGE: Any = (DamageError, EOFError, ValueError, zlib.error, isal_zlib.IsalError)
 
+class StoredEpisode(NamedTuple):
+    """An episode as a dataset stores it.
 
-@contextlib.contextmanager
-def reporting_damage(folder: epath.Path) -> Iterator[None]:
-    """Says of a damaged dataset where it is and what to do.
-
-    Raises:
-      ValueError: what is done inside the block found damage.
+    Attributes:
+      episode_id: its place in time.
+      checkpoint_id: number of the checkpoint.
+      episode_return: sum of the clipped rewards.
+      is_complete: whether it goes from a reset to a terminal.
+      columns: the stored scalar fields of its steps.
+      frames: the stored blocks.
+      shard: number of the shard that it was read from.
+      record: its place there.
     """
-    try:
-        yield
-    except _DAMAGE as error:
-        raise ValueError(
-            f"The dataset in {folder} is damaged: {error}. Prepare it again, with "
-            "tfds build --overwrite."
-        ) from error
+
+    episode_id: int
+    checkpoint_id: int
+    episode_return: float
+    is_complete: bool
+    columns: dict[str, bytes]
+    frames: list[bytes]
+    shard: int
+    record: int
 
 
 def read_shard(path: epath.Path, number: int, file_format: str) -> Iterator[StoredEpisode]:

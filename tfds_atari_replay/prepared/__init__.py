@@ -1,0 +1,1 @@
+"""Prepared datasets, read without TensorFlow."""

@@ -1,0 +1,210 @@
+"""Opens prepared datasets, and checks that they are whole."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath, epy
+from isal import isal_zlib
+
+from tfds_atari_replay import schema
+from tfds_atari_replay.logs.errors import DamageError
+from tfds_atari_replay.logs.paths import is_remote
+from tfds_atari_replay.prepared.reading import FORMATS
+from tfds_atari_replay.steps import Steps
+
+with epy.lazy_imports():
+    from array_record.python import array_record_module
+
+_INFO = "dataset_info.json"
+DESCRIPTIONS = (_INFO, "features.json", "metadata.json")
+"""The files of a dataset besides its shards."""
+
+_FRAMING = 16  # bytes that a TFRecord file adds to each record
+
+
+# What reading a damaged dataset raises. IsalError is an exception, though its stub hides that.
+_DAMAGE: Any = (DamageError, EOFError, ValueError, zlib.error, isal_zlib.IsalError)
+
+
+class DatasetInfo(tfds.core.DatasetInfo):
+    """TFDS's, but it can be made of a dataset whose dataset_info.json is damaged.
+
+    So such a dataset can be overwritten; `check_whole` refuses to read it.
+
+    Attributes:
+      damage: what is wrong with the file, if anything is.
+    """
+
+    damage: Exception | None = None
+
+    def read_from_directory(self, dataset_info_dir: epath.PathLike) -> None:
+        try:
+            super().read_from_directory(dataset_info_dir)
+        except Exception as error:  # of protobuf, json or TFDS
+            self.damage = error
+
+
+def open_prepared(name: str, *, data_dir: Any = None) -> Any:
+    """Returns the builder of a prepared dataset.
+
+    Args:
+      name: as for `tfds.load`, such as "atari_replay/breakout_expert_v0".
+      data_dir: as for `tfds.load`.
+
+    Raises:
+      FileNotFoundError: it is not prepared.
+      ValueError: there is no dataset of this name, it is of a different kind, incomplete or
+        damaged.
+    """
+    builder = tfds.builder(name, data_dir=data_dir)
+    check_features(name, builder)
+    check_prepared(builder)
+    return builder
+
+
+def check_prepared(builder: Any) -> None:
+    """Checks that a builder's dataset is there, and whole.
+
+    Raises:
+      FileNotFoundError: it is not there.
+      ValueError: it is not whole.
+    """
+    if not builder.data_path.exists():
+        raise FileNotFoundError(
+            f"{builder.data_path} holds no dataset. Build it first:\n  {_build_command(builder)}"
+        )
+    check_whole(builder)
+
+
+def check_whole(builder: Any) -> None:
+    """Checks that no file of a dataset is missing, renamed or cut short.
+
+    The folder is listed once, and only small files and the ends of shards are read, so damage
+    inside a shard shows when that is read.
+
+    Raises:
+      ValueError: a file is missing or damaged; the message says which, and what to do.
+      OSError: the folder cannot be read.
+    """
+    folder = builder.data_path
+    present = {path.name for path in folder.iterdir()}
+    shards = [name for split in builder.info.splits.values() for name in split.filenames]
+    missing = [name for name in (*DESCRIPTIONS, *shards) if name not in present]
+    if missing:
+        some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if missing[3:] else "")
+        raise _refuse(builder, f"incomplete: it lacks {some}")
+    if damage := next(_damage(builder), None):
+        raise _refuse(builder, f"damaged: {damage}")
+
+
+@contextlib.contextmanager
+def reporting_damage(builder: Any) -> Iterator[None]:
+    """Says of a damaged dataset where it is and what to do.
+
+    Raises:
+      ValueError: what is done inside the block found damage.
+    """
+    try:
+        yield
+    except _DAMAGE as error:
+        raise _refuse(builder, f"damaged: {error}") from error
+
+
+def _refuse(builder: Any, what: str) -> ValueError:
+    return ValueError(
+        f"The dataset in {builder.data_path} is {what}. It was left as it is. If it is a copy, "
+        f"complete it; or prepare it again, with {_build_command(builder, '--overwrite')}"
+    )
+
+
+def check_features(name: str, builder: Any) -> None:
+    """Checks that a builder is of this package and stores what can be read here.
+
+    Raises:
+      ValueError: it does not.
+    """
+    features, expected = builder.info.features, schema.features()
+    is_dict = isinstance(features, tfds.features.FeaturesDict)
+    steps = dict(features.items()).get("steps") if is_dict else None
+    if not isinstance(steps, Steps):
+        raise ValueError(f"Expected a dataset of atari_replay, got {name}, with {features}.")
+    got, wanted = (dict(one.feature.get_tensor_info()) for one in (steps, expected["steps"]))
+    different = {field: got.get(field) for field in wanted if got.get(field) != wanted[field]}
+    if different:
+        wanted = {field: wanted[field] for field in different}
+        raise ValueError(f"{name}: expected steps with {wanted}, got {different}.")
+    if builder.info.file_format.value not in FORMATS:
+        raise ValueError(
+            f"{name} is stored as {builder.info.file_format.value}; expected one of "
+            f"{sorted(FORMATS)}. Prepare it in one of these."
+        )
+
+
+def _damage(builder: Any) -> Iterator[str]:
+    """Yields what is wrong with files that are all there."""
+    info = builder.info
+    if error := getattr(info, "damage", None):
+        yield f"{_INFO} cannot be read ({error})"
+    yield from filter(None, (_json_damage(builder.data_path / name) for name in DESCRIPTIONS))
+    # Files that TFDS has converted since are of other sizes.
+    if is_remote(builder.data_path) or info.alternative_file_formats:
+        return
+    check = _FILE_CHECKS.get(info.file_format.value, lambda _: iter(()))
+    for split in info.splits.values():
+        yield from check(split)
+
+
+def _json_damage(path: epath.Path) -> str | None:
+    try:
+        json.loads(path.read_text())
+    except ValueError as error:
+        return f"{path.name} cannot be read ({error})"
+    return None
+
+
+def _tfrecord_damage(split: Any) -> Iterator[str]:
+    size = sum(path.stat().length for path in split.filepaths)
+    # TFDS counts the bytes of records; a whole run, those of its files.
+    recorded = int(split.num_bytes)
+    expected = recorded + _FRAMING * split.num_examples
+    if size not in (expected, recorded):
+        yield f"{expected - size:,} of the {expected:,} bytes of {split.name} are missing"
+
+
+def _array_record_damage(split: Any) -> Iterator[str]:
+    for path, length in zip(split.filepaths, split.shard_lengths, strict=True):
+        if (count := _count_records(path)) != length:
+            yield f"{path.name} has {count:,} readable episodes instead of {length:,}"
+
+
+_FILE_CHECKS = {"tfrecord": _tfrecord_damage, "array_record": _array_record_damage}
+
+
+def _count_records(path: epath.Path) -> int:
+    """Reads at the end of an ArrayRecord file how many records it has; 0 if that is damaged."""
+    try:
+        reader = array_record_module.ArrayRecordReader(str(path))
+        count: int = reader.num_records()
+        reader.close()
+    except RuntimeError:
+        return 0
+    return count
+
+
+def _build_command(builder: Any, *options: str) -> str:
+    data_dir = builder.data_path.parents[2]
+    return " ".join(
+        (
+            f"tfds build {builder.info.full_name.rpartition('/')[0]}",
+            "--imports=tfds_atari_replay --manual_dir=LOGS",
+            f"--data_dir={shlex.quote(str(data_dir))}",
+            *options,
+        )
+    )
