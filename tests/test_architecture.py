@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "building": "prepared locking _tfds logs _extras",
     "downloads": "_tfds locking logs",
     "shards": "schema blocks downloads logs _tfds",
-    "suites": "games configs _tfds",
+    "suites": "games configs prepared locking _tfds",
     "transforms": "schema steps blocks _extras",
     "replay": "schema blocks prepared locking logs transforms threads",
     "figures": "games configs logs blocks prepared replay _extras",

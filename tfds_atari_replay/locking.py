@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from collections.abc import Iterator
 from etils import epath
 
 from tfds_atari_replay.logs.paths import is_remote
+
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""The errors (errno) of a folder that cannot be written."""
 
 _logger = logging.getLogger(__name__)
 

@@ -15,6 +15,8 @@ import tensorflow_datasets as tfds
 from tfds_atari_replay import _tfds
 from tfds_atari_replay.configs import Source
 from tfds_atari_replay.games import GAMES
+from tfds_atari_replay.locking import UNWRITABLE
+from tfds_atari_replay.prepared import opening
 
 _HELD_OUT = ("Alien", "MsPacman", "Pong", "SpaceInvaders", "StarGunner")
 
@@ -73,34 +75,39 @@ for _split in ("mixed", "medium", "expert", "full"):
         type(_name, (_Suite,), {"split": _split, "games": _games, "__module__": __name__})
 
 
-def load_collection(name: str, *, missing: str = "raise", **kwargs: Any) -> dict[str, Any]:
+def load_collection(
+    name: str, *, missing: str = "raise", download: bool = True, **kwargs: Any
+) -> dict[str, Any]:
     """Loads all datasets of a collection; unlike TFDS's own way, it goes on after a missing one.
 
     Args:
       name: of the collection, such as `atari_replay_expert26`.
-      missing: what to do about games of which there are no logs: `raise`, after all others were
-        prepared, or `skip`, with a warning. Both name the games.
+      missing: what to do about games that are not prepared and cannot be, as there are no logs of
+        them or the folder is read-only: `raise`, after all others were prepared, or `skip`, with a
+        warning. Both name the games.
+      download: as for `tfds.load`, whether to prepare what is not prepared.
       **kwargs: for `tfds.load`, such as `split`, `data_dir` and `download_and_prepare_kwargs`.
 
     Returns:
       What `tfds.load` returns, by game.
 
     Raises:
-      FileNotFoundError: there are no logs of some games, or with `skip`, of any.
-      ValueError: `missing` is neither.
+      FileNotFoundError: some games are missing, or with `skip`, all of them.
+      ValueError: `missing` is neither; a prepared dataset is incomplete or damaged.
     """
     if missing not in ("raise", "skip"):
         raise ValueError(f"missing must be 'raise' or 'skip' (got {missing!r})")
     loaded: dict[str, Any] = {}
-    errors: dict[str, FileNotFoundError] = {}
+    errors: dict[str, OSError] = {}
     for game, reference in tfds.dataset_collection(name).datasets.items():
-        found = _load(reference.tfds_name(), **kwargs)
-        if isinstance(found, FileNotFoundError):
+        found = _load(reference.tfds_name(), download=download, **kwargs)
+        if isinstance(found, OSError):
             errors[game] = found
         else:
             loaded[game] = found
     if errors:
-        message = f"{name}: no logs of {', '.join(errors)}"
+        what = "no logs of" if download else "nothing prepared of"
+        message = f"{name}: {what} {', '.join(errors)}"
         if missing == "raise" or not loaded:
             first = next(iter(errors.values()))
             raise FileNotFoundError(f"{message}. The first: {first}") from first
@@ -108,8 +115,15 @@ def load_collection(name: str, *, missing: str = "raise", **kwargs: Any) -> dict
     return loaded
 
 
-def _load(name: str, **kwargs: Any) -> Any:
+def _load(name: str, *, download: bool, **kwargs: Any) -> Any:
     try:
-        return tfds.load(name, **kwargs)
-    except FileNotFoundError as error:
-        return error
+        if not download:
+            builder_kwargs = kwargs.get("builder_kwargs") or {}
+            opening.check_prepared(
+                tfds.builder(name, data_dir=kwargs.get("data_dir"), **builder_kwargs)
+            )
+        return tfds.load(name, download=download, **kwargs)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or error.errno in UNWRITABLE:
+            return error
+        raise

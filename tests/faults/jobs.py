@@ -14,6 +14,7 @@ import os
 import pathlib
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,11 @@ _processes.set_forkserver_preload(["faults.jobs", "faults.preloaded"])
 
 FILE_LIMIT = "FILE_LIMIT"
 """The variable that says how many bytes a job's files may have."""
+
+KILLED_AT = "KILLED_AT"
+"""The variable that says before which change of its folder a job is killed."""
+
+_CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink"}
 
 WHOLE = "whole"
 ABSENT = "absent"
@@ -68,7 +74,24 @@ def _in_child(
         os.dup2(writer.stdin.fileno(), output)
     if limit := environment.get(FILE_LIMIT):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
+    if killed_at := environment.get(KILLED_AT):
+        _die_before(int(killed_at), folder)
     work(folder)
+
+
+def _die_before(number: int, folder: pathlib.Path) -> None:
+    """Kills this process with SIGKILL before a change that Python makes to files in a folder."""
+    left = number
+
+    def look(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        is_change = event in _CHANGES or (event == "open" and arguments[2] & os.O_ACCMODE)
+        if is_change and str(arguments[0]).startswith(str(folder)):
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
+
+    sys.addaudithook(look)
 
 
 def start(
@@ -112,6 +135,19 @@ def build_run(folder: pathlib.Path) -> None:
 def overwrite(folder: pathlib.Path) -> None:
     """`tfds build --overwrite`."""
     _tfds_build(folder, f"--manual_dir={DUMMY_DATA}", "--overwrite")
+
+
+def overwrite_run(folder: pathlib.Path) -> None:
+    """The same of a whole run."""
+    _tfds_build(folder, f"--manual_dir={DUMMY_DATA}", "--overwrite", name=RUN)
+
+
+def overwrite_without_exchange(folder: pathlib.Path) -> None:
+    """`tfds build --overwrite`, where two folders cannot change places at once."""
+    from tfds_atari_replay.building import folders
+
+    folders._exchange = lambda *_: False
+    overwrite(folder)
 
 
 def download(folder: pathlib.Path) -> None:

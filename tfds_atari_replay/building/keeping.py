@@ -16,8 +16,6 @@ from tfds_atari_replay import _extras, _tfds, locking
 from tfds_atari_replay.building import folders
 from tfds_atari_replay.prepared import opening
 
-_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
-
 _logger = logging.getLogger(__name__)
 
 
@@ -86,7 +84,7 @@ class KeepingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
             try:
                 self._overwrite(**arguments) if is_overwriting else self._prepare(**arguments)
             except OSError as error:
-                if error.errno in _UNWRITABLE:
+                if error.errno in locking.UNWRITABLE:
                     self._locate(config.manual_dir)  # Without logs, that is the better error.
                 raise
 

@@ -7,7 +7,6 @@ packed from and has their checksums. The folder gets its name when it is complet
 from __future__ import annotations
 
 import dataclasses
-import errno
 import functools
 import json
 import logging
@@ -27,8 +26,6 @@ from tfds_atari_replay.replay.packed import META, STORED, Packed, map_folder
 from tfds_atari_replay.replay.packing import pack
 
 _FORMAT = 2
-
-_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 _logger = logging.getLogger(__name__)
 
@@ -74,7 +71,7 @@ def open_or_pack(
             _pack(folder, shards, episodes)
             return _open(folder, shards)
         except OSError as error:
-            if not may_be_temporary or error.errno not in _UNWRITABLE:
+            if not may_be_temporary or error.errno not in locking.UNWRITABLE:
                 raise
     _warn_unwritable(folder, str(reason))
     with tempfile.TemporaryDirectory() as top:
