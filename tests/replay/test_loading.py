@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pathlib
+import pickle
 import shutil
 from typing import Any
 
@@ -17,6 +18,7 @@ from helpers.transitions import FIELDS, count_transitions, in_batches
 
 from tfds_atari_replay import load_replay, schema, transitions
 from tfds_atari_replay.replay import cache
+from tfds_atari_replay.replay.packed import STORED
 from tfds_atari_replay.steps import Steps
 
 EXPERT, MIXED = "atari_replay/breakout_expert_v0", "atari_replay/breakout_mixed_v0"
@@ -233,6 +235,63 @@ def test_a_folder_that_cannot_be_written(
         for _ in range(2):
             source = load_replay(EXPERT, data_dir=tmp_path).transitions()
             assert count_transitions(in_batches(source)) == expected
-    said = [record for record in caplog.records if "cannot be written" in record.message]
+    said = [record.message for record in caplog.records if "cannot be written" in record.message]
     assert len(said) == 1
+    assert "replay: not packed yet. That folder cannot be written" in said[0]
+    assert "cache_dir" in said[0]
     assert not list(tmp_path.rglob("replay*"))
+
+
+def test_packed_files_elsewhere(
+    data_dir: pathlib.Path, tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a cache_dir, made if need be, relative or not; nothing is written beside the dataset."""
+    shutil.copytree(
+        data_dir / "atari_replay",
+        tmp_path / "data" / "atari_replay",
+        ignore=shutil.ignore_patterns("replay*"),
+    )
+    before = sorted((tmp_path / "data").rglob("*"))
+    expected = count_transitions(in_batches(load_replay(EXPERT, data_dir=data_dir).transitions()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        source = load_replay(EXPERT, data_dir="data", cache_dir="a/cache").transitions()
+    assert count_transitions(in_batches(source)) == expected
+    folder = tmp_path / "a/cache" / EXPERT / "1.0.0" / "replay"
+    packed = {path.name: path.stat().st_ino for path in folder.iterdir()}
+    assert set(packed) == {f"{name}.npy" for name in STORED} | {"meta.json"}
+    assert len(pickle.loads(pickle.dumps(source))) == len(source)
+    load_replay(EXPERT, data_dir=tmp_path / "data", cache_dir=tmp_path / "a/cache")
+    assert {path.name: path.stat().st_ino for path in folder.iterdir()} == packed
+    assert sorted((tmp_path / "data").rglob("*")) == before
+    assert not caplog.records
+
+
+def test_a_cache_dir_that_cannot_be_written(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """Whoever asks for one wants it, so it is no reason to pack into a temporary folder."""
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"file"):
+        load_replay(EXPERT, data_dir=data_dir, cache_dir=tmp_path / "file")
+    shutil.copytree(data_dir, tmp_path / "data")
+    for path in (tmp_path / "data", tmp_path / "cache"):
+        path.mkdir(exist_ok=True)
+        path.chmod(0o555)
+    with unprivileged(tmp_path / "data"), pytest.raises(PermissionError, match=r"cache"):
+        load_replay(EXPERT, data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+
+
+def test_a_dataset_copied_without_its_times(
+    data_dir: pathlib.Path, tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As `cp -r` and archives copy it, read-only at that: nothing is packed again."""
+    load_replay([MIXED, EXPERT], data_dir=data_dir)
+    shutil.copytree(data_dir, tmp_path / "copy", copy_function=shutil.copyfile)
+    for path in [tmp_path / "copy", *(tmp_path / "copy").rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    with unprivileged(tmp_path / "copy"):
+        copy = load_replay([MIXED, EXPERT], data_dir=tmp_path / "copy")
+    expected = load_replay([MIXED, EXPERT], data_dir=data_dir)
+    got, wanted = (replay.transitions()[:] for replay in (copy, expected))
+    for name in FIELDS:
+        np.testing.assert_array_equal(got[name], wanted[name])
+    assert not caplog.records
