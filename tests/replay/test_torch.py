@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import sys
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import tensorflow_datasets as tfds
 from helpers.datasets import DUMMY_DATA
 from helpers.docs import PAGES, blocks, run
+from helpers.indices import check_indices, sources_of
 from helpers.transitions import count_transitions, in_batches
 
 from tfds_atari_replay import load_replay
@@ -91,10 +93,22 @@ def test_it_gathers_the_same_on_a_device(replay: Any, device: str) -> None:
             np.testing.assert_array_equal(batch[name].cpu().numpy(), array, strict=True)
 
 
-def test_indices_out_of_range_on_a_device(replay: Any) -> None:
-    there = replay.transitions().put(torch.as_tensor)
+@pytest.mark.parametrize("kind", range(4))
+def test_indices_on_a_device(replay: Any, kind: int) -> None:
+    """Whatever a source takes in NumPy, and tensors."""
+    source = sources_of(replay)[kind]
+    columns = (c[:20] if len(c) == len(source) else c for c in source.columns)
+    source = dataclasses.replace(source, columns=type(source.columns)(*columns), length=20)
+    check_indices(source, source.put(torch.as_tensor), torch.as_tensor)
+
+
+@pytest.mark.parametrize("index", [20, -1])
+@pytest.mark.parametrize("kind", range(4))
+def test_tensors_out_of_range_on_a_device(replay: Any, kind: int, index: int) -> None:
+    source = sources_of(replay)[kind]
+    index = len(source) if index > 0 else index
     with pytest.raises((IndexError, RuntimeError), match="out of"):
-        there[torch.as_tensor([len(there)])]
+        source.put(torch.as_tensor)[torch.as_tensor([3, index])]
 
 
 def test_tensors_are_indices(replay: Any) -> None:

@@ -67,6 +67,13 @@ _UNITS_AT_ONCE = 2**16
 Array = npt.NDArray[Any]
 
 
+class ReplayChangedError(RuntimeError):
+    """The files of a pickled replay are gone, or were packed again.
+
+    Not an OSError, which a worker of multiprocessing.Pool takes for the end of its work, silently.
+    """
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Packed:
     """The steps of E episodes: F frames, including the one of zeros before each episode.
@@ -214,11 +221,15 @@ def map_folder(folder: pathlib.Path, meta: str) -> Packed:
         if array.dtype != dtype or array.shape[1:] != row_shape:
             raise ValueError(f"{name}.npy holds {array.dtype} {array.shape}")
         arrays[name] = array
-    return Packed(**arrays, folders=((folder, meta),))
+    return Packed(**arrays, folders=((folder.absolute(), meta),))
 
 
 def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed:
-    """Maps what another process has mapped; the files were checked there."""
+    """Maps what another process has mapped; the files were checked there.
+
+    Raises:
+      ReplayChangedError: they are not there any more.
+    """
 
     def map_one(folder: pathlib.Path, meta: str) -> Packed:
         if (folder / META).read_text() != meta:
@@ -229,7 +240,7 @@ def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed:
         return join([map_one(*folder) for folder in folders])
     except (OSError, ValueError) as error:
         paths = ", ".join(str(folder) for folder, _ in folders)
-        raise FileNotFoundError(
+        raise ReplayChangedError(
             f"{paths}: no longer what this replay was loaded from ({error}). Call load_replay "
             "again."
         ) from error
