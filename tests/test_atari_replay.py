@@ -176,6 +176,21 @@ def test_info(expert: Any) -> None:
         assert not builder.info.disable_shuffling
 
 
+def test_what_tfds_shows_of_examples(expert: Any) -> None:
+    """It has no picture of nested steps, says so as of rlu_atari, and has a table."""
+    dataset, info = tfds.load(
+        "atari_replay/breakout_expert_v0",
+        split="train",
+        data_dir=expert.data_path.parents[2],
+        with_info=True,
+    )
+    with pytest.raises(ValueError, match="Visualisation not supported for dataset `atari_replay`"):
+        tfds.show_examples(dataset, info)
+    frame = tfds.as_dataframe(dataset, info)
+    assert sorted(frame["episode_return"]) == [2, 17, 18]
+    assert list(info.metadata.values()) == [info.metadata[name] for name in info.metadata]
+
+
 def test_names_and_dtypes_are_rlu_ataris(expert: Any) -> None:
     """TFDS's builder of the other public copy has the same, but for is_complete."""
     from tensorflow_datasets.rl_unplugged import atari_utils

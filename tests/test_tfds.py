@@ -4,9 +4,12 @@ If a test here fails after an upgrade of TFDS, look at the function of `_tfds.py
 """
 
 import hashlib
+import os
 import pathlib
 import pickle
 import shutil
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -121,18 +124,72 @@ def test_partial_decoding_names_what_steps_lack(expert: Any) -> None:
         extract({"steps": {"action": np.float32}})
 
 
-def test_partial_decoding_of_other_datasets_is_tfdss_own() -> None:
-    """`let_partial_decoding_select_from` leaves features without Steps alone, errors included."""
-    features = tfds.features.FeaturesDict(
-        {"a": {"b": np.int64, "c": np.int64}, "d": tfds.features.Dataset({"e": np.int64})}
-    )
-    subset = tfds.decode.PartialDecoding({"a": {"b"}}).extract_features(features)
-    assert set(subset) == {"a"}
-    assert set(subset["a"]) == {"b"}
-    with pytest.raises(ValueError, match="Missing expected feature 'x'"):
-        tfds.decode.PartialDecoding({"x": True}).extract_features(features)
-    with pytest.raises(ValueError, match="Unexpected structure"):
-        tfds.decode.PartialDecoding({"d": {"e"}}).extract_features(features)
+OTHERS = """
+import pathlib, re, sys
+import numpy as np
+import tensorflow_datasets as tfds
+
+if len(sys.argv) > 2:
+    import tfds_atari_replay
+
+class Other(tfds.core.GeneratorBasedBuilder):
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {"a": {"b": np.int64, "c": np.int64}, "d": np.int64}
+        features["e"] = tfds.features.Dataset({"f": np.int64, "g": np.int64})
+        features = tfds.features.FeaturesDict(features)
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, _):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        yield 0, {"a": {"b": 1, "c": 2}, "d": 3, "e": [{"f": 4, "g": 5}, {"f": 6, "g": 7}]}
+
+def plain(value):
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in sorted(value.items())}
+    return [plain(step) for step in value] if hasattr(value, "__len__") else int(value)
+
+def attempt(name, get):
+    try:
+        print(name, plain(next(iter(get()))))
+    except Exception as error:
+        print(name, type(error).__name__, re.sub("0x[0-9a-f]+", "", str(error)[:200]))
+
+specs = [
+    {"d": True}, {"d", "a"}, ["d"], {"a": {"b"}}, {"a": {"b": True, "c": False}}, {"e": True},
+    {"e": {"f"}}, {"e": {"f": True}}, {"x": True}, {"d": np.int64}, {"d": np.float32}, {},
+]
+for file_format in ("tfrecord", "array_record"):
+    builder = Other(data_dir=pathlib.Path(sys.argv[1]) / file_format, file_format=file_format)
+    builder.download_and_prepare()
+    for spec in specs:
+        for kind in (builder, tfds.builder_from_directory(builder.data_path)):
+            decoders = tfds.decode.PartialDecoding(spec)
+            if file_format == "tfrecord":
+                get = lambda: tfds.as_numpy(kind.as_dataset(split="train", decoders=decoders))
+            else:
+                get = lambda: kind.as_data_source(split="train", decoders=decoders)
+            attempt(f"{file_format} {type(kind).__name__} {spec}:", get)
+"""
+
+
+def test_partial_decoding_of_other_datasets_is_tfdss_own(tmp_path: pathlib.Path) -> None:
+    """`let_partial_decoding_select_from`: the same values and errors as without this package."""
+    outputs = []
+    for number, more in enumerate(([], ["with this package"])):
+        command = [sys.executable, "-c", OTHERS, str(tmp_path / str(number)), *more]
+        environment = {**os.environ, "PYTHONHASHSEED": "0"}  # for the order of sets
+        result = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        )
+        outputs.append([line for line in result.stdout.splitlines() if "record " in line[:13]])
+    assert len(outputs[0]) == 48
+    assert outputs[1] == outputs[0]
+    assert "tfrecord Other {'d': True}: {'d': 3}" in outputs[0]
+    assert any(line.startswith("array_record Other {'a': {'b'}}: ") for line in outputs[0])
 
 
 def test_python_data_sources_index_and_pickle() -> None:

@@ -6,7 +6,7 @@ which says what breaks if TFDS changes it.
 Besides these, `AtariReplay` overrides five private methods of TFDS's builder, `_build_data_dir`,
 `_create_builder_config`, `_make_download_manager`, `_download_and_prepare` and `_example_writer`,
 calls `_get_filename_template` and `_log_download_done`, and sets `url_infos`, `_checksums_path`,
-`_data_dir` and `_data_dir_root`.
+`_data_dir`, `_data_dir_root` and `_original_state`.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def let_partial_decoding_select_from(nested: type[tfds.features.Dataset]) -> Non
     TFDS's own stops at nested datasets, is ignored where data are read with NumPy, and needs
     TensorFlow. Builders that TFDS makes itself, for a pinned version or a folder, run none of our
     code except features, and these see the decoding too late. So the decoding itself learns what a
-    field of such a feature is. Without such a feature, nothing changes.
+    field of such a feature is. For datasets without such a feature, TFDS's own code runs.
 
     Args:
       nested: the feature's class.
@@ -137,7 +137,7 @@ def let_partial_decoding_select_from(nested: type[tfds.features.Dataset]) -> Non
         return _select(features, specs, nested, extract)
 
     def deserialize_example_np(features: Any, serialized: Any, *, decoders: Any = None) -> Any:
-        if isinstance(decoders, tfds.decode.PartialDecoding):
+        if isinstance(decoders, tfds.decode.PartialDecoding) and _has_any(features, nested):
             features, decoders = _subset_of(features, decoders), decoders.decoders
         return deserialize(features, serialized, decoders=decoders)
 

@@ -90,7 +90,7 @@ own, in one of the layouts
             citation=_CITATION,
             homepage="https://offline-rl.github.io/",
             features=schema.features(),
-            metadata=tfds.core.MetadataDict(
+            metadata=opening.Metadata(
                 game=config.game,
                 run=config.run,
                 action_meanings=list(GAMES[config.game].actions),

@@ -7,6 +7,7 @@ import fcntl
 import functools
 import os
 import pathlib
+import pickle
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from tensorflow_datasets.scripts.cli import main as tfds_cli
 from tfds_atari_replay import ReplayLogError, load_collection, load_replay
 from tfds_atari_replay.building import folders
 from tfds_atari_replay.cli import main as cli
+from tfds_atari_replay.games import GAMES
+from tfds_atari_replay.logs import sources
 
 REUSE = tfds.GenerateMode.REUSE_DATASET_IF_EXISTS
 OVERWRITE = tfds.GenerateMode.REUSE_CACHE_IF_EXISTS
@@ -511,3 +514,31 @@ def test_building_beside_a_lock_that_one_may_not_take(tmp_path: pathlib.Path) ->
     with unprivileged(tmp_path / "data"):
         builder = build(RUN, DUMMY_DATA, tmp_path / "data")
     assert builder.info.splits["train"].num_examples == 29
+
+
+def test_a_relative_folder_may_be_left(
+    ready: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the builder, its pickled copies, pipelines and data sources, and the jobs of workers."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "logs").symlink_to(DUMMY_DATA)
+    monkeypatch.chdir(tmp_path)
+    name = f"atari_replay/{CHECKPOINT}"
+    builder = tfds.builder(name, data_dir=ready.name)
+    dataset = builder.as_dataset(split="train")
+    source = tfds.data_source(
+        name,
+        split="train",
+        data_dir="new",
+        builder_kwargs={"file_format": "array_record"},
+        download_and_prepare_kwargs={"download_config": config_for("logs", REUSE)},
+    )
+    located = sources.locate(GAMES["Breakout"], 1, (50,), manual_dir="logs")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert sorted(int(e["episode_id"]) for e in tfds.as_numpy(dataset)) == [0, 1, 2]
+    copy = pickle.loads(pickle.dumps(builder))
+    assert copy.data_path == folder_of(ready, CHECKPOINT)
+    assert [e["episode_return"] for e in rows(copy)] == [17, 18, 2]
+    assert sorted(e["episode_return"] for e in pickle.loads(pickle.dumps(source))) == [2, 17, 18]
+    assert pickle.loads(pickle.dumps(located)).files.open().capacity == 1499
+    assert os.listdir() == []

@@ -14,6 +14,7 @@ from etils import epath
 
 from tfds_atari_replay import _extras, _tfds, locking
 from tfds_atari_replay.building import folders
+from tfds_atari_replay.logs.paths import absolute
 from tfds_atari_replay.prepared import opening
 
 _logger = logging.getLogger(__name__)
@@ -136,9 +137,11 @@ class KeepingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
             opening.check_whole(self)
 
     def _build_data_dir(self, *args: Any) -> tuple[str, str]:
-        root, folder = super()._build_data_dir(*args)
-        folders.restore(epath.Path(folder))
-        return root, folder
+        # Absolute, since workers and later code may be in a different folder.
+        root, folder = map(absolute, super()._build_data_dir(*args))
+        self._original_state["data_dir"] = os.fspath(root)
+        folders.restore(folder)
+        return os.fspath(root), os.fspath(folder)
 
 
 def _check_format(file_format: Any) -> None:

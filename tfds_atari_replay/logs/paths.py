@@ -69,6 +69,11 @@ def open_path(path: epath.PathLike) -> epath.Path:
         ) from error
 
 
+def absolute(path: epath.PathLike) -> epath.Path:
+    """Returns a path that means the same whatever the current folder is."""
+    return epath.Path(path) if is_remote(path) else epath.Path(os.path.abspath(path))
+
+
 def children(folder: epath.Path) -> list[epath.Path]:
     """Lists a folder, sorted; [] if it is not a folder.
 

@@ -199,7 +199,7 @@ def _look(place: _Place, wanted: _Wanted) -> _Hit | _Miss:
 
 
 def _look_in_folder(place: _Place, folder: str, wanted: _Wanted) -> _Hit | _Miss:
-    root = paths.open_path(folder)
+    root = paths.absolute(paths.open_path(folder))
     try:
         found = {files.number: files for files in layouts.find_run(root, wanted.game, wanted.run)}
         if not found:

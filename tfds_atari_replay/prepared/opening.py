@@ -33,13 +33,29 @@ _FRAMING = 16  # bytes that a TFRecord file adds to each record
 _DAMAGE: Any = (DamageError, EOFError, ValueError, zlib.error, isal_zlib.IsalError)
 
 
+class _Number(int):
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+
+class Metadata(tfds.core.MetadataDict):
+    """TFDS's, into whose values `tfds.show_examples` can look.
+
+    It iterates over each, to find out whether a dataset holds graphs, and raises TypeError for
+    numbers.
+    """
+
+    def values(self) -> Any:
+        return [_Number(v) if isinstance(v, int) else v for v in super().values()]
+
+
 class DatasetInfo(tfds.core.DatasetInfo):
-    """TFDS's, but it can be made of a dataset whose dataset_info.json is damaged.
+    """TFDS's, but it can be made of a dataset whose description is damaged.
 
     So such a dataset can be overwritten; `check_whole` refuses to read it.
 
     Attributes:
-      damage: what is wrong with the file, if anything is.
+      damage: what is wrong with the description, if anything is.
     """
 
     damage: Exception | None = None
@@ -47,6 +63,7 @@ class DatasetInfo(tfds.core.DatasetInfo):
     def read_from_directory(self, dataset_info_dir: epath.PathLike) -> None:
         try:
             super().read_from_directory(dataset_info_dir)
+            self._metadata: Any = Metadata(self.metadata.items())
         except Exception as error:  # of protobuf, json or TFDS
             self.damage = error
 
