@@ -7,6 +7,8 @@ import difflib
 import functools
 import re
 
+from tfds_atari_replay.arguments import check_text
+
 ALL_ACTIONS = (
     *("NOOP", "FIRE", "UP", "RIGHT", "LEFT", "DOWN", "UPRIGHT", "UPLEFT", "DOWNRIGHT", "DOWNLEFT"),
     *("UPFIRE", "RIGHTFIRE", "LEFTFIRE", "DOWNFIRE"),
@@ -153,8 +155,10 @@ def find_game(name: str) -> Game:
     `Space Invaders`, `SpaceInvaders`, `space-invaders` and `space_invaders` are the same game.
 
     Raises:
+      TypeError: the name is not a string.
       ValueError: there is no such game; the message suggests close names.
     """
+    check_text("game", name)
     key = re.sub(r"[\s_-]", "", name).lower()
     if key in _BY_KEY:
         return _BY_KEY[key]

@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from tfds_atari_replay import _tfds
+from tfds_atari_replay.arguments import check_choice
 from tfds_atari_replay.configs import Source
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.locking import UNWRITABLE
@@ -93,10 +94,10 @@ def load_collection(
 
     Raises:
       FileNotFoundError: some games are missing, or with `skip`, all of them.
+      TypeError: `missing` is not a string.
       ValueError: `missing` is neither; a prepared dataset is incomplete or damaged.
     """
-    if missing not in ("raise", "skip"):
-        raise ValueError(f"missing must be 'raise' or 'skip' (got {missing!r})")
+    check_choice("missing", missing, ("raise", "skip"))
     loaded: dict[str, Any] = {}
     errors: dict[str, OSError] = {}
     for game, reference in tfds.dataset_collection(name).datasets.items():

@@ -3,7 +3,9 @@
 import argparse
 import os
 import pathlib
+import re
 import subprocess
+import sys
 from typing import Any
 
 import cv2
@@ -135,11 +137,70 @@ def test_record_with_a_policy(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
     """Named as module:function, found beside the user."""
     (tmp_path / "my_policy.py").write_text("def left(observations):\n    return [3]\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)  # as `python -m` does
+    path = list(sys.path)
     arguments = ["record", "breakout", "--steps=20", "--capacity=30", "--out=logs"]
     assert main([*arguments, "--policy=my_policy:left"]) == 0
+    assert sys.path == path
     action = read_gz(next(pathlib.Path("logs").rglob("*action*")))
     np.testing.assert_array_equal(action[:23], [0, 0, 0] + [3] * 20)
+
+
+@pytest.mark.slow
+def test_record_with_a_policy_from_the_console(tmp_path: pathlib.Path) -> None:
+    """A console script does not look for modules in the current folder by itself."""
+    (tmp_path / "my_policy.py").write_text("def act(observations):\n    return [3]\n")
+    command = [str(TFDS.with_name("atari-replay")), "record", "breakout", "--steps=20"]
+    options = ["--capacity=30", "--out=logs", "--policy=my_policy:act"]
+    subprocess.run([*command, *options], cwd=tmp_path, check=True)
+    action = read_gz(next((tmp_path / "logs").rglob("*action*")))
+    np.testing.assert_array_equal(action[:23], [0, 0, 0] + [3] * 20)
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        ("their_policy", r"--policy must be MODULE:NAME of a callable \(got 'their_policy'\)"),
+        (":act", r"--policy must be MODULE:NAME of a callable \(got ':act'\)"),
+        ("nowhere:act", r"no module 'nowhere' in /.*, nor installed"),
+        (
+            "their_policy.sub:act",
+            r"No module named 'their_policy.sub'|no module 'their_policy.sub'",
+        ),
+        ("their_policy:walk", r"their_policy.walk is None"),
+        ("their_policy:LEFT", r"their_policy.LEFT is 3"),
+        ("needs_more:act", r"No module named 'what_it_needs'"),
+    ],
+)
+def test_a_policy_that_cannot_be_had(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    policy: str,
+    message: str,
+) -> None:
+    (tmp_path / "their_policy.py").write_text("LEFT = 3\n")
+    (tmp_path / "needs_more.py").write_text("import what_it_needs\n")
+    monkeypatch.chdir(tmp_path)
+    for name in ("their_policy", "needs_more"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    arguments = ["record", "breakout", "--steps=20", "--out=logs", f"--policy={policy}"]
+    assert main(arguments) == 1
+    assert re.search(message, capsys.readouterr().err)
+    assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize("name", ["breakout_expert_v0", "atari_replay/breakout_expert_v0"])
+@pytest.mark.parametrize("command", ["show", "preview"])
+def test_a_dataset_is_named_with_its_builder_or_without(
+    expert: Any,
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    name: str,
+) -> None:
+    data_dir = expert.data_path.parents[2]
+    assert main([command, name, f"--data_dir={data_dir}", f"--out={tmp_path}/out.png"]) == 0
+    assert f"{tmp_path}/out.png" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -149,7 +210,10 @@ def test_record_with_a_policy(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
             ["record", "pongg", "--steps=1", "--out=x"],
             "error: Unknown game 'pongg'. Did you mean 'Pong'?",
         ),
-        (["record", "pong", "--steps=0", "--out=x"], "error: steps must be at least 1 (got 0)"),
+        (
+            ["record", "pong", "--steps=0", "--out=x"],
+            "error: steps must be a whole number, at least 1 (got 0)",
+        ),
         (
             ["record", "pong", "--steps=1", "--out=x", "--policy=nowhere:f"],
             "error: --policy must be MODULE:NAME of a callable (got 'nowhere:f')",
@@ -166,11 +230,11 @@ def test_record_with_a_policy(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
         ),
         (
             ["record", "pong", "--steps=1", "--out=x", "--run=0"],
-            "error: run must be at least 1 (got 0)",
+            "error: run must be a whole number, at least 1 (got 0)",
         ),
         (
             ["record", "pong", "--steps=1", "--out=x", "--policy=os:sep"],
-            "error: policy must be a callable from observations",
+            "error: --policy must be MODULE:NAME of a callable (got 'os:sep'): os.sep is '/'",
         ),
         (
             ["record", "pong", "--steps=1", "--out=x", "--capacity=1000000000"],

@@ -255,14 +255,6 @@ def zeros(observations: Any) -> Any:
     ("arguments", "message"),
     [
         ({"game": "Breakot"}, "Did you mean 'Breakout'"),
-        ({"episodes": 0}, r"episodes must be at least 1 \(got 0\)"),
-        ({"num_envs": 0}, r"num_envs must be at least 1 \(got 0\)"),
-        ({"stack_size": 0}, r"stack_size must be at least 1 \(got 0\)"),
-        ({"max_steps": 0}, r"max_steps must be at least 1 \(got 0\)"),
-        ({"epsilon": 1.5}, r"epsilon must be from 0 to 1 \(got 1.5\)"),
-        ({"axis": 2}, r"axis must be 0, frames first, or -1, frames last \(got 2\)"),
-        ({"emulator": "x"}, "emulator must be 'ale_py' or 'atari_py'"),
-        ({"roms": "x"}, "roms must be one of"),
         (
             {"policy": lambda o: np.zeros((len(o), 4))},
             r"for uint8 \(8, 4, 84, 84\) integers \(8,\), got float64 \(8, 4\)\. If it",

@@ -221,17 +221,7 @@ def test_a_policy_sees_the_stack_that_dopamines_agents_saw(
     ("arguments", "message"),
     [
         ({"game": "Pongg"}, "Did you mean 'Pong'"),
-        ({"steps": 0}, r"steps must be at least 1 \(got 0\)"),
-        ({"capacity": 4}, r"capacity must be above the stack size 4 \(got 4\)"),
         ({"capacity": 10**12}, r"1,000,000,000,000 rows of 7,065 bytes are 7,065,000.0 GB, this"),
-        ({"run": 0}, r"run must be at least 1 \(got 0\)"),
-        ({"run": -1}, r"run must be at least 1 \(got -1\)"),
-        ({"seed": -1}, r"seed must be at least 0 \(got -1\)"),
-        (
-            {"seed": 2**33},
-            r"seed must be below 2\*\*31, the emulator's limit \(got 8589934592\)",
-        ),
-        ({"policy": 3}, r"policy must be a callable from observations, .* \(got 3\)"),
         ({"policy": lambda _: 1}, r"integers \(1,\), got int64 \(\)"),
         ({"policy": lambda _: [0.5]}, r"got float64 \(1,\)"),
         ({"policy": lambda _: [6]}, r"Actions in Pong are 0 to 5; the policy gave \[6\]"),

@@ -15,6 +15,7 @@ from helpers.processes import unprivileged
 from helpers.unplugged import write_unplugged
 
 from tfds_atari_replay import figures
+from tfds_atari_replay.cli import preview
 from tfds_atari_replay.cli.main import main
 from tfds_atari_replay.figures import page as page_lib
 from tfds_atari_replay.figures import summaries
@@ -174,7 +175,7 @@ def test_a_folder_that_cannot_be_written_is_said_first(
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("read the dataset")
 
-    monkeypatch.setattr(summaries, "open_prepared", lambda *_, **__: None)
+    monkeypatch.setattr(preview, "open_prepared", lambda *_, **__: None)
     monkeypatch.setattr(summaries, "summarize", refuse)
     folder = tmp_path / "preview"
     if is_file:

@@ -77,11 +77,6 @@ def test_the_first_steps_have_no_mark_without_reward() -> None:
     assert (make_episode(3, {}).video()[:, 0, 0] == 24).all()
 
 
-def test_a_scale_of_nothing() -> None:
-    with pytest.raises(ValueError, match=r"scale must be at least 1 \(got 0\)"):
-        make_episode(1, {}).video(0)
-
-
 def test_an_animation_holds_the_video() -> None:
     """Without loss."""
     episode = make_episode(20, {7: 1})

@@ -127,10 +127,13 @@ def test_not_prepared(tmp_path: pathlib.Path) -> None:
     ("arguments", "message"),
     [
         ({"name": []}, r"Expected the name of a dataset, or several, got \[\]"),
-        ({"name": [EXPERT, 3]}, r"got \[.*, 3\]"),
         ({"name": "atari_replay/breakot_expert_v0"}, r"Did you mean breakout_expert_v0"),
         ({"name": EXPERT, "split": "test"}, r"test"),
         ({"name": EXPERT, "split": "train[:0]"}, r"no episode is in the split 'train\[:0\]'"),
+        ({"name": "breakot_expert_v0"}, r"Did you mean breakout_expert_v0"),
+        ({"name": "breakout"}, r"Unknown config 'breakout'"),
+        ({"name": MIXED, "split": "train[:50%]+train[25%:]"}, r"split must have each episode once"),
+        ({"name": MIXED, "split": "train+train"}, r"each episode once \(got 'train\+train'\)"),
     ],
 )
 def test_bad_arguments(data_dir: pathlib.Path, arguments: Any, message: str) -> None:
@@ -295,3 +298,10 @@ def test_a_dataset_copied_without_its_times(
     for name in FIELDS:
         np.testing.assert_array_equal(got[name], wanted[name])
     assert not caplog.records
+
+
+@pytest.mark.parametrize("name", ["breakout_expert_v0", "breakout_expert_v0:1.0.0", [EXPERT]])
+def test_a_name_without_its_builder(data_dir: pathlib.Path, name: Any) -> None:
+    replay = load_replay(name, data_dir=data_dir)
+    assert replay.names[0].partition(":")[0] == EXPERT
+    np.testing.assert_array_equal(replay.episodes, load_replay(EXPERT, data_dir=data_dir).episodes)

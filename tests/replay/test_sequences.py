@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from helpers.replays import make_replay
 from helpers.steps import Steps, make_all, make_steps, stack_at
 from hypothesis import given, settings
@@ -82,17 +81,3 @@ def test_frames_last() -> None:
     first, last = (replay.sequences(5, axis=axis)[3:9]["observation"] for axis in (0, -1))
     assert last.shape == (6, 5, 84, 84, 4)
     np.testing.assert_array_equal(np.moveaxis(first, 2, -1), last)
-
-
-@pytest.mark.parametrize(
-    ("length", "arguments", "message"),
-    [
-        (0, {}, r"length must be a whole number, at least 1 \(got 0\)"),
-        (True, {}, r"length must be a whole number, at least 1 \(got True\)"),
-        (3, {"stack_size": -1}, r"stack_size must be .*got -1"),
-        (3, {"axis": 2}, r"axis must be .*got 2"),
-    ],
-)
-def test_bad_arguments(expert_replay: Any, length: Any, arguments: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        expert_replay.sequences(length, **arguments)

@@ -105,21 +105,6 @@ def test_any_order_any_number_of_times(source: Any) -> None:
         np.testing.assert_array_equal(batch[name], in_order[name][indices])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"stack_size": 0}, r"stack_size must be a whole number, at least 1 \(got 0\)"),
-        ({"n_step": 0}, r"n_step must be a whole number, at least 1 \(got 0\)"),
-        ({"n_step": 1.5}, r"n_step .*got 1.5"),
-        ({"gamma": 2}, r"gamma must be from 0 to 1 \(got 2\)"),
-        ({"axis": 1}, r"axis must be 0.*got 1"),
-    ],
-)
-def test_bad_arguments(expert_replay: Any, arguments: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        expert_replay.transitions(**arguments)
-
-
 @pytest.mark.parametrize("n_step", [1, 3])
 def test_frames_last(expert_replay: Any, n_step: int) -> None:
     first, last = (expert_replay.transitions(axis=axis, n_step=n_step)[40:60] for axis in (0, -1))

@@ -521,28 +521,6 @@ def test_feeds_a_keras_model(expert: Any) -> None:
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"stack_size": 0}, r"stack_size must be a whole number, at least 1 \(got 0\)"),
-        ({"stack_size": 2.5}, r"stack_size must be a whole number, at least 1 \(got 2.5\)"),
-        ({"n_step": 0}, r"n_step must be a whole number, at least 1 \(got 0\)"),
-        ({"gamma": 1.1}, r"gamma must be from 0 to 1 \(got 1.1\)"),
-        ({"gamma": -0.1}, r"gamma must be from 0 to 1 \(got -0.1\)"),
-        ({"gamma": float("nan")}, r"gamma must be from 0 to 1 \(got nan\)"),
-        ({"batch_size": 0}, r"batch_size must be a whole number, at least 1 \(got 0\)"),
-        ({"axis": 1}, r"axis must be 0, frames first, or -1, frames last \(got 1\)"),
-    ],
-)
-def test_refuses_bad_arguments(arguments: dict[str, Any], message: str) -> None:
-    """Before it sees any data."""
-    with pytest.raises(ValueError, match=message):
-        transitions(**arguments)
-    if set(arguments) <= {"stack_size", "axis"}:
-        with pytest.raises(ValueError, match=message):
-            frame_stack(**arguments)
-
-
 def bad_datasets() -> list[tuple[Any, tf.data.Dataset, str]]:
     """What transforms refuse, and the beginning of what they say."""
     episodes = as_dataset([make_steps(5)])

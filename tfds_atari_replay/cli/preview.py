@@ -30,9 +30,8 @@ def add_parser(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    name = f"atari_replay/{args.config}"
-    open_prepared(name, data_dir=args.data_dir)  # if it fails, nothing is made
+    open_prepared(args.config, data_dir=args.data_dir)  # if it fails, nothing is made
     page.check_can_write(args.out)
-    path = page.write_page(summaries.summarize(name, data_dir=args.data_dir), args.out)
+    path = page.write_page(summaries.summarize(args.config, data_dir=args.data_dir), args.out)
     print(f"Wrote {path}")
     return 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import pathlib
+import sys
 from typing import Any
 
 
@@ -57,10 +59,27 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _load_policy(path: str) -> Any:
+    """Imports a policy; as for `python -m`, its module may be in the current folder."""
     module, _, name = path.partition(":")
+    if not module or not name:
+        raise ValueError(f"--policy must be MODULE:NAME of a callable (got {path!r})")
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
     try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise  # the module is there, but not what it imports
         raise ValueError(
-            f"--policy must be MODULE:NAME of a callable (got {path!r}): {error}"
+            f"--policy must be MODULE:NAME of a callable (got {path!r}): no module {error.name!r} "
+            f"in {folder}, nor installed"
         ) from error
+    finally:
+        sys.path.remove(folder)
+    policy = getattr(found, name, None)
+    if not callable(policy):
+        raise ValueError(
+            f"--policy must be MODULE:NAME of a callable (got {path!r}): {module}.{name} is "
+            f"{policy!r}"
+        )
+    return policy

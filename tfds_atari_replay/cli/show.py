@@ -34,7 +34,7 @@ def _run(args: argparse.Namespace) -> int:
             "--out must be the name of a PNG or JPEG picture, such as episode.png "
             f"(got '{args.out}')"
         )
-    summary = figures.summarize(f"atari_replay/{args.config}", data_dir=args.data_dir)
+    summary = figures.summarize(args.config, data_dir=args.data_dir)
     episode = summary.read(args.episode)
     _print_summary(summary)
     args.out.parent.mkdir(parents=True, exist_ok=True)

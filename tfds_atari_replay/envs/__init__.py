@@ -50,6 +50,7 @@ def make_env(
       render_mode: 'rgb_array' for `render()` to return the screen in colour, 'human' for a window.
 
     Raises:
+      TypeError: one of these names is not a string.
       ValueError: unknown game, roms, emulator or render_mode; a ROM file is not the right one.
       FileNotFoundError: roms is 'legacy' and none is found.
       ImportError: gymnasium, ale-py or the emulator asked for is not installed.

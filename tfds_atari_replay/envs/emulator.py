@@ -11,6 +11,7 @@ import ale_py.roms
 import cv2
 import numpy as np
 
+from tfds_atari_replay.arguments import check_choice
 from tfds_atari_replay.envs.protocol import FRAMES_PER_STEP, STICKY_PROBABILITY
 from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
@@ -175,12 +176,11 @@ def check(emulator: str, display: bool = False) -> None:
     """Checks that an emulator is installed and can do what is asked.
 
     Raises:
+      TypeError: the name is not a string.
       ValueError: unknown name; or a window is asked of atari_py, which has none.
       ImportError: atari_py is not installed.
     """
-    if emulator not in EMULATORS:
-        names = " or ".join(map(repr, EMULATORS))
-        raise ValueError(f"emulator must be {names} (got {emulator!r})")
+    check_choice("emulator", emulator, EMULATORS)
     if emulator == "atari_py":
         if display:
             raise ValueError("atari_py cannot open a window. Use render_mode='rgb_array'.")

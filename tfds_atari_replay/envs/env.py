@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 
 from tfds_atari_replay import games
+from tfds_atari_replay.arguments import check_choice
 from tfds_atari_replay.envs import emulator as emulator_lib
 from tfds_atari_replay.envs import roms as roms_lib
 from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE, STICKY_PROBABILITY
@@ -32,10 +33,7 @@ class AtariEnv(gymnasium.Env[Frames, np.int64]):
         render_mode: str | None = None,
     ):
         self.game = games.find_game(game)
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(
-                f"render_mode must be None, 'rgb_array' or 'human' (got {render_mode!r})"
-            )
+        check_choice("render_mode", render_mode, (None, *self.metadata["render_modes"]))
         self.render_mode = render_mode
         self._emulator_arguments: dict[str, Any] = {
             "rom": roms_lib.find_rom(self.game, roms),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import tqdm
 
 from tfds_atari_replay import games
 from tfds_atari_replay._extras import required_for
+from tfds_atari_replay.arguments import check_axis, check_share, check_sizes, check_whole
 from tfds_atari_replay.envs.policies import Policy, actions_of, check_policy
 from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE, STICKY_PROBABILITY, Integers
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
@@ -102,6 +102,7 @@ def evaluate(
       emulator: as in `make_env`.
 
     Raises:
+      TypeError: an argument is not a number or a string, or the policy no callable.
       ValueError: an argument is out of range; the policy gives another shape or dtype, or an action
         that the game does not have. Also what `make_env` raises.
       ImportError: gymnasium, ale-py or the emulator asked for is not installed.
@@ -115,15 +116,10 @@ def evaluate(
         from tfds_atari_replay.envs import vector
 
     found = games.find_game(game)
-    _check_at_least_1(
-        episodes=episodes, num_envs=num_envs, stack_size=stack_size, max_steps=max_steps
-    )
-    if not 0 <= epsilon <= 1:
-        raise ValueError(f"epsilon must be from 0 to 1 (got {epsilon!r})")
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
-        raise ValueError(f"seed must be a whole number, at least 0 (got {seed!r})")
-    if axis not in (0, -1):
-        raise ValueError(f"axis must be 0, frames first, or -1, frames last (got {axis!r})")
+    check_sizes(episodes=episodes, num_envs=num_envs, stack_size=stack_size, max_steps=max_steps)
+    check_share("epsilon", epsilon)
+    check_whole("seed", seed, at_least=0)
+    check_axis(axis)
     check_policy(policy)
     emulator_lib.check(emulator)
     num_envs = min(num_envs, episodes)
@@ -139,12 +135,6 @@ def evaluate(
     stacks = np.zeros((num_envs, stack_size, *FRAME_SHAPE), np.uint8)
     returns, lengths = _play(playing, actor, streams, stacks, max_steps)
     return Evaluation(found.name, tuple(returns), tuple(lengths), _normalized(found, returns))
-
-
-def _check_at_least_1(**values: int) -> None:
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1 (got {value!r})")
 
 
 def _normalized(game: games.Game, returns: Sequence[float]) -> float | None:

@@ -33,10 +33,10 @@ def check_policy(policy: Policy) -> None:
     """Checks that a policy can be called.
 
     Raises:
-      ValueError: it cannot.
+      TypeError: it cannot.
     """
     if not callable(policy):
-        raise ValueError(
+        raise TypeError(
             "policy must be a callable from observations, uint8 (batch, 4, 84, 84), to actions, "
             f"integers (batch,) (got {policy!r})"
         )

@@ -16,6 +16,7 @@ import tqdm
 
 from tfds_atari_replay import games
 from tfds_atari_replay._extras import required_for
+from tfds_atari_replay.arguments import check_sizes, check_whole
 from tfds_atari_replay.envs.policies import Policy, RandomPolicy, actions_of, check_policy
 from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE
 from tfds_atari_replay.logs.records import FRAME_SHAPE
@@ -57,13 +58,17 @@ def record(
       `replay_logs.incomplete-...`; if recording is interrupted, it keeps that name.
 
     Raises:
-      ValueError: unknown game; steps, capacity, run or seed out of range; the policy is no
-        callable, or gives an action that the game does not have.
+      TypeError: steps, capacity, run or seed is not a whole number, or the policy no callable.
+      ValueError: unknown game; steps, capacity, run or seed out of range; the policy gives an
+        action that the game does not have.
       FileExistsError: the folder already holds something.
     """
     found = games.find_game(game)
+    check_sizes(run=run)
     seed = run - 1 if seed is None else seed
-    _check_arguments(steps, capacity, run, seed)
+    check_capacity(capacity)
+    check_sizes(steps=steps)
+    check_whole("seed", seed, at_least=0, below=2**31)  # the emulator's limit
     policy = RandomPolicy(found, seed) if policy is None else policy
     check_policy(policy)
     folder = pathlib.Path(out) / found.name / str(run) / "replay_logs"
@@ -91,15 +96,6 @@ def record(
             f"{folder} was created in the meantime. This recording is complete, in {unfinished}"
         ) from error
     return folder
-
-
-def _check_arguments(steps: int, capacity: int, run: int, seed: int) -> None:
-    check_capacity(capacity)
-    for name, value, least in (("run", run, 1), ("steps", steps, 1), ("seed", seed, 0)):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least} (got {value})")
-    if seed >= 2**31:
-        raise ValueError(f"seed must be below 2**31, the emulator's limit (got {seed})")
 
 
 def _play(emulator: Emulator, policy: Policy, logger: ReplayLogger, steps: Iterable[int]) -> None:

@@ -10,6 +10,7 @@ import warnings
 
 import ale_py.roms
 
+from tfds_atari_replay.arguments import check_choice
 from tfds_atari_replay.games import Game
 
 ROMS_VARIABLE = "ATARI_REPLAY_ROMS"
@@ -31,11 +32,11 @@ def find_rom(game: Game, roms: str = "auto") -> pathlib.Path:
         if it is found, else ale-py's, with one warning per game if the two differ.
 
     Raises:
+      TypeError: `roms` is not a string.
       ValueError: `roms` is none of these, or a file is not the ROM that it should be.
       FileNotFoundError: `roms` is 'legacy' and none is found.
     """
-    if roms not in CHOICES:
-        raise ValueError(f"roms must be one of {', '.join(map(repr, CHOICES))} (got {roms!r})")
+    check_choice("roms", roms, CHOICES)
     if roms == "ale":
         return _ale_rom(game)
     looked = _legacy_places(game)

@@ -122,11 +122,12 @@ def summarize(name: str, *, data_dir: Any = None) -> Summary:
     """Reads what the episodes of a prepared dataset are; a million steps take less than a second.
 
     Args:
-      name: as for `tfds.load`, such as "atari_replay/breakout_expert_v0".
+      name: as for `tfds.load`, or that of the config alone, such as "breakout_expert_v0".
       data_dir: as for `tfds.load`.
 
     Raises:
       FileNotFoundError: it is not prepared.
+      TypeError: the name is not a string.
       ValueError: there is no dataset of this name, it is of a different kind, incomplete or
         damaged.
     """

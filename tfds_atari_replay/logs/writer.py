@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfds_atari_replay.arguments import check_whole
 from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES
 from tfds_atari_replay.logs.episodes import PADDING_ROWS
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
@@ -44,6 +45,7 @@ class ReplayLogger:
           capacity: rows in the ring; each takes 7 KB of memory.
 
         Raises:
+          TypeError: capacity is not a whole number.
           ValueError: capacity is too small, or does not fit in this machine's memory.
         """
         check_capacity(capacity)
@@ -121,10 +123,10 @@ def check_capacity(capacity: int) -> None:
     """Checks that a ring of so many rows can be had.
 
     Raises:
+      TypeError: it is not a whole number.
       ValueError: it is too small for Dopamine, or too large for this machine.
     """
-    if capacity <= _STACK_SIZE:
-        raise ValueError(f"capacity must be above the stack size {_STACK_SIZE} (got {capacity})")
+    check_whole("capacity", capacity, at_least=_STACK_SIZE + 1)
     if hasattr(os, "sysconf"):  # Windows has none.
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if capacity * _ROW_BYTES > memory:

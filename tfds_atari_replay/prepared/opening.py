@@ -14,6 +14,7 @@ from etils import epath, epy
 from isal import isal_zlib
 
 from tfds_atari_replay import schema
+from tfds_atari_replay.arguments import check_text
 from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.prepared.reading import FORMATS
@@ -68,18 +69,34 @@ class DatasetInfo(tfds.core.DatasetInfo):
             self.damage = error
 
 
+def full_name(name: str) -> str:
+    """Returns the name of a dataset as `tfds.load` takes it.
+
+    Args:
+      name: such a name, or that of the config alone, such as "breakout_expert_v0".
+
+    Raises:
+      TypeError: it is not a string.
+    """
+    check_text("name", name)
+    is_builder = name.partition(":")[0] in tfds.list_builders(with_community_datasets=False)
+    return name if "/" in name or is_builder else f"atari_replay/{name}"
+
+
 def open_prepared(name: str, *, data_dir: Any = None) -> Any:
     """Returns the builder of a prepared dataset.
 
     Args:
-      name: as for `tfds.load`, such as "atari_replay/breakout_expert_v0".
+      name: as for `tfds.load`, or that of the config alone, such as "breakout_expert_v0".
       data_dir: as for `tfds.load`.
 
     Raises:
       FileNotFoundError: it is not prepared.
+      TypeError: the name is not a string.
       ValueError: there is no dataset of this name, it is of a different kind, incomplete or
         damaged.
     """
+    name = full_name(name)
     builder = tfds.builder(name, data_dir=data_dir)
     check_features(name, builder)
     check_prepared(builder)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ def load_replay(
     dataset: they can be copied with it, and are packed again if it changes.
 
     Args:
-      name: as for `tfds.load`, such as "atari_replay/breakout_expert_v0", or several of them.
+      name: as for `tfds.load`, such as "atari_replay/breakout_expert_v0", or that of the config
+        alone, "breakout_expert_v0"; or several of them.
       split: as for `tfds.load`, such as "train[:10%]"; the same of each dataset.
       data_dir: as for `tfds.load`.
       download: whether to prepare what is not prepared yet. Without TensorFlow, datasets are
@@ -57,12 +59,14 @@ def load_replay(
 
     Raises:
       FileNotFoundError: a dataset is not prepared, and download is False or there are no logs.
+      TypeError: a name or the split is not a string.
       ValueError: a dataset is of a different kind, incomplete or damaged; datasets differ in
-        version; there is no episode.
+        version; the split has no episode, or one of them twice.
       OSError: `cache_dir` cannot be written.
     """
-    names = (name,) if isinstance(name, str) else tuple(name)
-    if not names or not all(isinstance(name, str) for name in names):
+    given: Any = [name] if isinstance(name, str) or not isinstance(name, Iterable) else name
+    names = tuple(map(opening.full_name, given))
+    if not names:
         raise ValueError(f"Expected the name of a dataset, or several, got {name!r}.")
     cache = None if cache_dir is None else pathlib.Path(cache_dir).expanduser().absolute()
     builders = [
@@ -72,7 +76,7 @@ def load_replay(
     versions = {builder.info.full_name: str(builder.version) for builder in builders}
     if len(set(versions.values())) > 1:
         raise ValueError(f"Expected datasets of one version, got {versions}.")
-    splits = [builder.info.splits[split] for builder in builders]
+    splits = [_find_split(split, builder) for builder in builders]
     parts = [_open(builder, cache) for builder in builders]
     chosen, start = [], 0
     for builder, some, part in zip(builders, splits, parts, strict=True):
@@ -140,6 +144,24 @@ def _read(builder: Any, paths: list[pathlib.Path]) -> Iterator[StoredEpisode]:
             for episode in read_shard(path, number, file_format):
                 yield episode
                 bar.update()
+
+
+def _find_split(split: Any, builder: Any) -> Any:
+    """Finds a split, such as train[:10%], by the name that the user gave.
+
+    Raises:
+      TypeError: it is no name, but several, for example.
+      ValueError: it does not exist, or has an episode twice.
+    """
+    # TFDS's classes of splits are not public, but none of these is one.
+    if split is None or (isinstance(split, Collection) and not isinstance(split, str)):
+        raise TypeError(f"split must be a single one, such as 'train[:10%]' (got {split!r})")
+    found = builder.info.splits[split]
+    parts = sorted((part.filename, part.skip, part.take) for part in found.file_instructions)
+    for (name, skip, take), (next_name, next_skip, _) in itertools.pairwise(parts):
+        if name == next_name and (take < 0 or skip + take > next_skip):
+            raise ValueError(f"split must have each episode once (got {split!r})")
+    return found
 
 
 def _episodes_in(split: Any, builder: Any, packed: Packed) -> npt.NDArray[np.int64]:

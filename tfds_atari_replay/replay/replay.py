@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfds_atari_replay.arguments import check_axis, check_share, check_sizes
 from tfds_atari_replay.replay.packed import EPISODE, Packed
 from tfds_atari_replay.replay.sequences import SequenceSource, make_sequences
 from tfds_atari_replay.replay.transitions import TransitionSource, make_transitions
-from tfds_atari_replay.transforms.checks import check_axis, check_gamma, check_sizes
 
 Array = npt.NDArray[Any]
 
@@ -91,10 +91,11 @@ class Replay:
           axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
 
         Raises:
+          TypeError: an argument is not a number of the right kind.
           ValueError: an argument is out of range.
         """
         check_sizes(stack_size=stack_size, n_step=n_step)
-        check_gamma(gamma)
+        check_share("gamma", gamma)
         check_axis(axis)
         return make_transitions(
             self.packed, self.chosen, stack_size=stack_size, n_step=n_step, gamma=gamma, axis=axis
@@ -109,6 +110,7 @@ class Replay:
           axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
 
         Raises:
+          TypeError: an argument is not a number of the right kind.
           ValueError: an argument is out of range.
         """
         check_sizes(length=length, stack_size=stack_size)

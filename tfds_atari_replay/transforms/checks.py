@@ -1,8 +1,7 @@
-"""Input validation for transforms."""
+"""Checks of the datasets that transforms are applied to."""
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,39 +12,14 @@ STEP_FIELDS = schema.features()["steps"].feature
 """The fields of a step, by name."""
 
 
-def check_sizes(**sizes: int | None) -> None:
-    """Checks sizes by name; None passes.
-
-    Raises:
-      ValueError: one is not a whole number of at least 1.
-    """
-    for name, value in sizes.items():
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-            raise ValueError(f"{name} must be a whole number, at least 1 (got {value!r})")
-
-
-def check_gamma(gamma: float) -> None:
-    """Raises ValueError unless 0 <= gamma <= 1."""
-    if not 0 <= gamma <= 1:
-        raise ValueError(f"gamma must be from 0 to 1 (got {gamma!r})")
-
-
-def check_axis(axis: int) -> None:
-    """Raises ValueError unless the axis is 0 or -1."""
-    if axis not in (0, -1):
-        raise ValueError(f"axis must be 0, frames first, or -1, frames last (got {axis!r})")
-
-
 def element_spec(dataset: Any) -> Any:
     """Returns what a dataset's elements are.
 
     Raises:
-      ValueError: it is not a tf.data.Dataset.
+      TypeError: it is not a tf.data.Dataset.
     """
     if not isinstance(dataset, tf.data.Dataset):
-        raise ValueError(
+        raise TypeError(
             f"Expected a tf.data.Dataset, as tfds.load returns it, got {type(dataset).__name__}."
         )
     return dataset.element_spec

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tfds_atari_replay._extras import tensorflow as tf
+from tfds_atari_replay.arguments import check_axis, check_sizes
 from tfds_atari_replay.transforms import checks
 from tfds_atari_replay.transforms.chunks import (
     STEPS_PER_CHUNK,
@@ -37,13 +38,14 @@ def frame_stack(
 
     Returns:
       A function from a dataset to a dataset, for `tf.data.Dataset.apply`. It raises ValueError if
-      the dataset holds neither episodes nor steps.
+      the dataset holds neither episodes nor steps, TypeError if it is not a dataset.
 
     Raises:
+      TypeError: stack_size or axis is not a whole number.
       ValueError: stack_size or axis is out of range.
     """
-    checks.check_sizes(stack_size=stack_size)
-    checks.check_axis(axis)
+    check_sizes(stack_size=stack_size)
+    check_axis(axis)
 
     def apply(dataset: tf.data.Dataset) -> tf.data.Dataset:
         spec = checks.element_spec(dataset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tfds_atari_replay._extras import tensorflow as tf
+from tfds_atari_replay.arguments import check_axis, check_share, check_sizes, check_whole
 from tfds_atari_replay.transforms import checks
 from tfds_atari_replay.transforms.chunks import NEEDED, STEPS_PER_CHUNK
 from tfds_atari_replay.transforms.pools import (
@@ -55,7 +56,8 @@ def transitions(
 
     Returns:
       A function from a dataset of episodes to one of transitions, for `tf.data.Dataset.apply`. It
-      raises ValueError if the dataset does not hold episodes. A transition is a dict:
+      raises ValueError if the dataset does not hold episodes, TypeError if it is no dataset. A
+      transition is a dict:
 
           observation: uint8 (stack_size, 84, 84), as `frame_stack` makes it.
           action: int64.
@@ -64,11 +66,16 @@ def transitions(
           next_observation: like observation, n_step steps later; means nothing where discount is 0.
 
     Raises:
+      TypeError: an argument is not a number of the right kind.
       ValueError: an argument is out of range.
     """
-    checks.check_sizes(stack_size=stack_size, n_step=n_step, batch_size=batch_size)
-    checks.check_gamma(gamma)
-    checks.check_axis(axis)
+    check_sizes(stack_size=stack_size, n_step=n_step)
+    if batch_size is not None:
+        check_sizes(batch_size=batch_size)
+    check_share("gamma", gamma)
+    if seed is not None:
+        check_whole("seed", seed, at_least=-(2**63), below=2**63)
+    check_axis(axis)
     window = Window(stack_size, n_step, gamma)
 
     def apply(dataset: tf.data.Dataset) -> tf.data.Dataset:
