@@ -125,15 +125,31 @@ def test_a_dataset_that_changed_is_packed_again(
 
 
 def test_a_copy_of_a_dataset_brings_its_packed_files(
-    dataset: Dataset, tmp_path: pathlib.Path
+    dataset: Dataset, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Like one that was unpacked from an archive, it has other times."""
     expected = transitions_of(dataset.open())
     shutil.copytree(tmp_path, tmp_path / "copy", copy_function=shutil.copyfile)
     dataset.shard, dataset.folder = tmp_path / "copy" / "shard", tmp_path / "copy" / "replay"
     os.utime(dataset.shard, ns=(1, 1))
-    assert transitions_of(dataset.open()) == expected
+    copy = dataset.open()
+    assert transitions_of(copy) == expected
+    assert transitions_of(pickle.loads(pickle.dumps(copy))) == expected
+    # Its content is compared only once, since its time is noted.
+    with monkeypatch.context() as patch:
+        read: list[str] = []
+        describe = cache._describe
+
+        def note(path: pathlib.Path) -> Any:
+            read.append(path.name)
+            return describe(path)
+
+        patch.setattr(cache, "_describe", note)
+        dataset.open()
+    assert "shard" not in read
+    assert set(read) == set(ARRAYS)
     assert dataset.times == 1
+    assert {path.name for path in dataset.folder.iterdir()} == {*ARRAYS, "meta.json"}
 
 
 def test_users_cannot_change_the_files(dataset: Dataset) -> None:
@@ -148,7 +164,8 @@ def test_a_copy_in_another_process_notices_that_it_was_packed_again(dataset: Dat
     data = pickle.dumps(dataset.open())
     pickle.loads(data)
     meta = json.loads((dataset.folder / "meta.json").read_text())
-    (dataset.folder / "meta.json").write_text(json.dumps({**meta, "dataset": []}))
+    meta["files"]["units"][1] += 1
+    (dataset.folder / "meta.json").write_text(json.dumps(meta))
     with pytest.raises(packed.ReplayChangedError, match=r"packed again.*Call load_replay again"):
         pickle.loads(data)
     shutil.rmtree(dataset.folder)

@@ -594,3 +594,21 @@ def test_stacked_episodes_know_their_length(decoders: Any) -> None:
         )
         (episode, _) = filtered.apply(frame_stack())
         assert len(list(episode["steps"])) == sum(n % 18 > 3 for n in range(69))
+
+
+def test_a_restored_iterator_goes_on_with_its_epoch(decoders: Any, tmp_path: pathlib.Path) -> None:
+    """In the same order; the next epoch's is that of its own seed."""
+    dataset = as_dataset(make_all(SHAPES), decoders)
+
+    def make_epoch(seed: int) -> tf.data.Dataset:
+        return dataset.apply(transitions(batch_size=20, shuffle=True, seed=seed))
+
+    expected = got_from(make_epoch(0))
+    iterator = iter(make_epoch(0))
+    before = unbatched(tfds.as_numpy([next(iterator), next(iterator)]))
+    path = tf.train.Checkpoint(iterator=iterator).save(tmp_path / "checkpoint")
+    restored = iter(make_epoch(0))
+    tf.train.Checkpoint(iterator=restored).restore(path)
+    after = unbatched(tfds.as_numpy(list(restored)))
+    assert_equal(before + after, expected)
+    assert [row[1] for row in got_from(make_epoch(1))] != [row[1] for row in expected]

@@ -6,6 +6,7 @@ packed from and has their checksums. The folder gets its name when it is complet
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -134,7 +135,8 @@ def _open(folder: pathlib.Path, shards: Sequence[pathlib.Path]) -> Packed:
         meta = json.loads(text)
         if meta["format"] != _FORMAT:
             raise _UnusableError(f"expected format {_FORMAT}, got {meta['format']}")
-        _compare(meta["dataset"], shards)
+        if _compare(meta["dataset"], shards):
+            text = _note_times(folder, meta, shards)
         for name in STORED:
             if _describe(folder / f"{name}.npy") != meta["files"][name]:
                 raise _UnusableError(f"{name}.npy is damaged")
@@ -145,23 +147,41 @@ def _open(folder: pathlib.Path, shards: Sequence[pathlib.Path]) -> Packed:
         raise _UnusableError(f"unreadable: {error}") from error
 
 
-def _compare(recorded: list[list[Any]], shards: Sequence[pathlib.Path]) -> None:
+def _compare(recorded: list[list[Any]], shards: Sequence[pathlib.Path]) -> bool:
     """Compares a dataset with the one that was packed.
 
     A file of the same size and time of change is taken to be the same. Copies have other times, so
     of these the content is compared.
 
+    Returns:
+      Whether it is such a copy.
+
     Raises:
       _UnusableError: it is a different one.
     """
+    is_copy = False
     names = [path.name for path in shards]
     if [name for name, *_ in recorded] != names:
         raise _UnusableError("it was packed from a dataset with other files")
     for path, (_, time, size, checksum) in zip(shards, recorded, strict=True):
         stat = path.stat()
-        is_same = (stat.st_mtime_ns, stat.st_size) == (time, size)
-        if not is_same and _describe(path) != [size, checksum]:
-            raise _UnusableError(f"the dataset has changed since: {path.name} is different")
+        if (stat.st_mtime_ns, stat.st_size) != (time, size):
+            is_copy = True
+            if _describe(path) != [size, checksum]:
+                raise _UnusableError(f"the dataset has changed since: {path.name} is different")
+    return is_copy
+
+
+def _note_times(folder: pathlib.Path, meta: Any, shards: Sequence[pathlib.Path]) -> str:
+    """Notes the times of a copy, if it can be written, so that it is compared only once."""
+    for path, row in zip(shards, meta["dataset"], strict=True):
+        row[1] = path.stat().st_mtime_ns
+    text = json.dumps(meta)
+    with contextlib.suppress(OSError):
+        part = _incomplete(folder / META)
+        part.write_text(text)
+        part.replace(folder / META)
+    return text
 
 
 def _describe(path: pathlib.Path) -> list[int]:

@@ -11,6 +11,7 @@ Each episode is preceded by one frame of zeros, which is what a stack holds befo
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -232,13 +233,13 @@ def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed:
     """
 
     def map_one(folder: pathlib.Path, meta: str) -> Packed:
-        if (folder / META).read_text() != meta:
+        if json.loads((folder / META).read_text())["files"] != json.loads(meta)["files"]:
             raise ValueError("it was packed again")
         return map_folder(folder, meta)
 
     try:
         return join([map_one(*folder) for folder in folders])
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         paths = ", ".join(str(folder) for folder, _ in folders)
         raise ReplayChangedError(
             f"{paths}: no longer what this replay was loaded from ({error}). Call load_replay "

@@ -51,7 +51,9 @@ def transitions(
       batch_size: transitions per batch; the last one of an epoch may have fewer. None for single
         transitions without a batch dimension.
       shuffle: whether to mix; the order differs in each iteration.
-      seed: makes the order of shuffling reproducible.
+      seed: makes the order of shuffling reproducible. An iterator restored by tf.train.Checkpoint
+        gives the rest of its epoch in the same order, but not the epochs after it: make each epoch
+        with a seed of its own if that matters.
       axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
 
     Returns:
