@@ -159,20 +159,19 @@ def attempt(name, get):
         print(name, type(error).__name__, re.sub("0x[0-9a-f]+", "", str(error)[:200]))
 
 specs = [
-    {"d": True}, {"d", "a"}, ["d"], {"a": {"b"}}, {"a": {"b": True, "c": False}}, {"e": True},
-    {"e": {"f"}}, {"e": {"f": True}}, {"x": True}, {"d": np.int64}, {"d": np.float32}, {},
+    {"d": True}, {"d", "a"}, {"a": {"b"}}, {"a": {"c": False}, "e": True}, {"e": {"f"}},
+    {"x": True}, {"d": np.float32}, {},
 ]
 for file_format in ("tfrecord", "array_record"):
     builder = Other(data_dir=pathlib.Path(sys.argv[1]) / file_format, file_format=file_format)
     builder.download_and_prepare()
     for spec in specs:
-        for kind in (builder, tfds.builder_from_directory(builder.data_path)):
-            decoders = tfds.decode.PartialDecoding(spec)
-            if file_format == "tfrecord":
-                get = lambda: tfds.as_numpy(kind.as_dataset(split="train", decoders=decoders))
-            else:
-                get = lambda: kind.as_data_source(split="train", decoders=decoders)
-            attempt(f"{file_format} {type(kind).__name__} {spec}:", get)
+        decoders = tfds.decode.PartialDecoding(spec)
+        if file_format == "tfrecord":
+            get = lambda: tfds.as_numpy(builder.as_dataset(split="train", decoders=decoders))
+        else:
+            get = lambda: builder.as_data_source(split="train", decoders=decoders)
+        attempt(f"{file_format} {spec}:", get)
 """
 
 
@@ -186,10 +185,10 @@ def test_partial_decoding_of_other_datasets_is_tfdss_own(tmp_path: pathlib.Path)
             command, env=environment, capture_output=True, text=True, check=True
         )
         outputs.append([line for line in result.stdout.splitlines() if "record " in line[:13]])
-    assert len(outputs[0]) == 48
+    assert len(outputs[0]) == 16
     assert outputs[1] == outputs[0]
-    assert "tfrecord Other {'d': True}: {'d': 3}" in outputs[0]
-    assert any(line.startswith("array_record Other {'a': {'b'}}: ") for line in outputs[0])
+    assert "tfrecord {'d': True}: {'d': 3}" in outputs[0]
+    assert any(line.startswith("array_record {'a': {'b'}}: ValueError") for line in outputs[0])
 
 
 def test_python_data_sources_index_and_pickle() -> None:
