@@ -16,6 +16,7 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "tuple": ((3, 5), [3, 5]),
     "range": (range(2, 9, 3), [2, 5, 8]),
     "int32": (np.array([3, 5], np.int32), [3, 5]),
+    "array backwards": (np.arange(9)[::-4], [8, 4, 0]),
     "uint64": (np.array([3, 5], np.uint64), [3, 5]),
     "slice": (slice(2, 9, 3), [2, 5, 8]),
     "slice from the end": (slice(-3, None), [17, 18, 19]),
@@ -40,6 +41,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "empty mask": (np.ones(0, np.bool_), r"got bool\. For a mask, give its np\.flatnonzero"),
     "two dimensions": ([[1, 2]], r"got \(1, 2\)"),
     "no dimension to speak of": (np.zeros((0, 2), int), r"got \(0, 2\)"),
+    "lists of different lengths": ([[1], [2, 3]], r"integer indices, got \[\[1\], \[2, 3\]\]"),
     "None": (None, r"integer indices, got object: None"),
     "text": ("7", r"integer indices, got <U1: '7'"),
 }

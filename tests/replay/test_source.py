@@ -107,20 +107,28 @@ if __name__ == "__main__":
     os.chdir("/")
     with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
         print(pool.map_async(add, [source, source]).get(60) == [add(source)] * 2)
+        os.rename(sys.argv[2], sys.argv[2] + ".gone")
+        try:
+            pool.apply_async(add, [source]).get(60)
+        except Exception as error:
+            print(type(error).__name__, "load_replay" in str(error))
 """
 
 
 @pytest.mark.parametrize("method", ["spawn", pytest.param("fork", marks=pytest.mark.slow)])
 def test_pools_of_processes_in_another_folder(data_dir: pathlib.Path, method: str) -> None:
-    """They take an error while a task is unpickled for the end, and it is waited for forever."""
+    """And without the files: if unpickling a task fails, its result is waited for forever."""
     pathlib.Path("pool.py").write_text(POOL)
-    command = [sys.executable, "pool.py", method]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    folder = (data_dir / EXPERT / "1.0.0" / "replay").absolute()
     output = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "pool.py", method, str(folder)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
     ).stdout
-    assert data_dir.exists()
-    assert output.split() == ["True"]
+    assert output.splitlines() == ["True", "ReplayChangedError True"]
 
 
 def test_unpickling_without_the_files(data_dir: pathlib.Path) -> None:

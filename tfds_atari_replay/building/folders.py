@@ -55,7 +55,8 @@ def restore(folder: epath.Path) -> None:
     """Brings back a folder whose replacement was interrupted between two renames."""
     if not folder.exists():
         for path in _siblings(folder, _WHOLE)[:1]:
-            path.rename(folder)
+            with contextlib.suppress(OSError):  # another process does, or this one may not
+                path.rename(folder)
 
 
 def _beside(folder: epath.Path, prefix: str) -> epath.Path:

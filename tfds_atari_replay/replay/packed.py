@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -73,6 +74,19 @@ class ReplayChangedError(RuntimeError):
 
     Not an OSError, which a worker of multiprocessing.Pool takes for the end of its work, silently.
     """
+
+
+class _Gone:
+    """Stands for `Packed` in a worker that cannot map its files; raises when it is used."""
+
+    def __init__(self, message: str):
+        self._message = message
+
+    def __getattr__(self, name: str) -> Any:
+        raise ReplayChangedError(self._message)
+
+    def __reduce__(self) -> Any:
+        return _Gone, (self._message,)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -225,11 +239,11 @@ def map_folder(folder: pathlib.Path, meta: str) -> Packed:
     return Packed(**arrays, folders=((folder.absolute(), meta),))
 
 
-def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed:
+def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed | _Gone:
     """Maps what another process has mapped; the files were checked there.
 
     Raises:
-      ReplayChangedError: they are not there any more.
+      ReplayChangedError: they are not there any more; in a worker process, when this is used.
     """
 
     def map_one(folder: pathlib.Path, meta: str) -> Packed:
@@ -241,7 +255,12 @@ def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed:
         return join([map_one(*folder) for folder in folders])
     except (OSError, ValueError, KeyError, TypeError) as error:
         paths = ", ".join(str(folder) for folder, _ in folders)
-        raise ReplayChangedError(
+        message = (
             f"{paths}: no longer what this replay was loaded from ({error}). Call load_replay "
             "again."
-        ) from error
+        )
+        # An error while a task is unpickled ends a worker, and multiprocessing.Pool waits for its
+        # result forever. One in the task itself reaches the caller.
+        if multiprocessing.current_process().name != "MainProcess":
+            return _Gone(message)
+        raise ReplayChangedError(message) from error

@@ -137,7 +137,10 @@ def _check_index(index: Any, length: int) -> tuple[np.ndarray[Any, np.dtype[np.i
     """Returns indices (N,), and whether there was only a single one."""
     if isinstance(index, slice):
         index = np.arange(*index.indices(length))
-    indices = np.asarray(index)
+    try:
+        indices = np.asarray(index)
+    except (TypeError, ValueError) as error:  # such as lists of different lengths
+        raise IndexError(f"Expected integer indices, got {index!r}: {error}") from error
     if indices.size or hasattr(index, "dtype"):  # the type of an empty list says nothing
         _check_kind(indices.dtype.kind in "iu", indices.dtype, indices.shape, index)
     if not indices.size:
@@ -162,6 +165,7 @@ def _check_index_on_device(index: Any, length: int, column: Array) -> tuple[Arra
         indices, is_single = xp.reshape(index, (-1,)), not index.ndim
     else:
         indices, is_single = _check_index(index, length)
+        indices = indices.copy()  # PyTorch takes no negative strides, and no read-only memory
     if array_api_compat.is_torch_array(column):
         return xp.asarray(indices, device=column.device), is_single
     return xp.asarray(indices), is_single
