@@ -11,6 +11,7 @@ Each episode is preceded by one frame of zeros, which is what a stack holds befo
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -214,11 +215,30 @@ def map_folder(folder: pathlib.Path, meta: str) -> Packed:
         if array.dtype != dtype or array.shape[1:] != row_shape:
             raise ValueError(f"{name}.npy holds {array.dtype} {array.shape}")
         arrays[name] = array
-    return Packed(**arrays, folders=((folder, meta),))
+    # Absolute, since whoever unpickles a copy may be in a different folder.
+    return Packed(**arrays, folders=((folder.absolute(), meta),))
 
 
-def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed:
-    """Maps what another process has mapped; the files were checked there."""
+class _Gone:
+    """Stands in for `Packed` where that cannot be mapped; raises once it is used."""
+
+    def __init__(self, message: str):
+        self._message = message
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(self._message)
+
+    def __reduce__(self) -> Any:
+        return _Gone, (self._message,)
+
+
+def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed | _Gone:
+    """Maps what another process has mapped; the files were checked there.
+
+    Raises:
+      RuntimeError: these files are gone or have changed. It is no OSError, which readers of pipes
+        take for a closed one. Worker processes raise it on first use.
+    """
 
     def map_one(folder: pathlib.Path, meta: str) -> Packed:
         if (folder / META).read_text() != meta:
@@ -229,7 +249,13 @@ def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed:
         return join([map_one(*folder) for folder in folders])
     except (OSError, ValueError) as error:
         paths = ", ".join(str(folder) for folder, _ in folders)
-        raise FileNotFoundError(
+        message = (
             f"{paths}: no longer what this replay was loaded from ({error}). Call load_replay "
             "again."
-        ) from error
+        )
+        # Failing to unpickle kills a worker. multiprocessing.Pool then waits forever, and others
+        # lose the message, so raise inside the task, whose errors reach the caller. By its name,
+        # since parent_process() is still None while a spawned process unpickles its arguments.
+        if multiprocessing.current_process().name != "MainProcess":
+            return _Gone(message)
+        raise RuntimeError(message) from error
