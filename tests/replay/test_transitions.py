@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from helpers.datasets import DUMMY_DATA, build
+from helpers.indices import check_bad, check_good, check_iteration
 from helpers.replays import make_replay
 from helpers.steps import (
     UNDECODED,
@@ -105,56 +106,13 @@ def test_any_order_any_number_of_times(source: Any) -> None:
         np.testing.assert_array_equal(batch[name], in_order[name][indices])
 
 
-@pytest.mark.parametrize(
-    "index", [7, np.int64(7), np.array(7), np.uint8(7)], ids=["int", "int64", "array", "uint8"]
-)
-def test_one_is_a_row_of_a_batch(source: Any, index: Any) -> None:
-    one, batch = source[index], source[[7]]
-    for name in FIELDS:
-        assert one[name].dtype == batch[name].dtype
-        np.testing.assert_array_equal(one[name], batch[name][0], strict=True)
-
-
-@pytest.mark.parametrize(
-    "indices",
-    [
-        [3, 5, 149],
-        (3, 5, 149),
-        np.array([3, 5, 149], np.int32),
-        np.array([3, 5, 149], np.uint64),
-        range(3, 150, 73),
-        slice(3, None, 73),
-    ],
-    ids=["list", "tuple", "int32", "uint64", "range", "slice"],
-)
-def test_batches_by_whatever_holds_integers(source: Any, indices: Any) -> None:
-    listed = list(range(150))[indices] if isinstance(indices, slice) else list(indices)
-    batch = source[indices]
-    # Actions are numbered through, modulo the 18 there are.
-    np.testing.assert_array_equal(batch["action"], np.array(listed) % 18)
-
-
-@pytest.mark.parametrize(
-    ("index", "message"),
-    [
-        (150, r"from 0 to 149, got 150"),
-        ([3, 150], r"from 0 to 149, got 150"),
-        (-1, r"from 0 to 149, got -1. Negative ones do not count from the end"),
-        ([3, -150], r"got -150"),
-        (2.0, r"integer indices, got float64: 2.0"),
-        ([0.5], r"integer indices, got float64"),
-        (True, r"integer indices, got bool: True"),
-        (np.ones(150, np.bool_), r"got bool. For a mask, give its np.flatnonzero"),
-        ([], r"one index, or indices of the shape \(N,\), got \(0,\)"),
-        (slice(9, 9), r"got \(0,\)"),
-        ([[1, 2]], r"got \(1, 2\)"),
-        (None, r"integer indices, got object: None"),
-        ("7", r"integer indices, got <U1: '7'"),
-    ],
-)
-def test_bad_indices(source: Any, index: Any, message: str) -> None:
-    with pytest.raises(IndexError, match=message):
-        source[index]
+@pytest.mark.parametrize("kind", ["transitions", "sequences"])
+def test_indices(kind: str) -> None:
+    replay = make_replay([make_steps(201), make_steps(2)])
+    source = replay.transitions() if kind == "transitions" else replay.sequences(2)
+    check_good(source, source, np.asarray)
+    check_bad(source, np.asarray)
+    check_iteration(source, source)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class SequenceSource(Source):
     stack_size: int
     axis: int
 
-    def gather(self, arrays: Arrays, indices: Array) -> Batch:
+    def _gather(self, arrays: Arrays, indices: Array) -> Batch:
         columns: SequenceColumns = arrays.columns
         xp: Any = array_api_compat.array_namespace(columns.frame)
 

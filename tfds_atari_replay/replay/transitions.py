@@ -57,7 +57,7 @@ class TransitionSource(Source):
     stack_size: int
     axis: int
 
-    def gather(self, arrays: Arrays, indices: Array) -> Batch:
+    def _gather(self, arrays: Arrays, indices: Array) -> Batch:
         columns: TransitionColumns = arrays.columns
         xp: Any = array_api_compat.array_namespace(columns.frames)
 
