@@ -1,4 +1,4 @@
-"""What a source takes as an index, for any array library."""
+"""Which items an index gives: one table for NumPy, PyTorch and JAX."""
 
 from __future__ import annotations
 
@@ -8,87 +8,110 @@ from typing import Any
 import numpy as np
 import pytest
 
-GOOD: dict[str, tuple[Any, Any]] = {
-    "int": (7, 7),
-    "NumPy int": (np.uint8(7), 7),
-    "0-d array": (np.array(7), 7),
-    "list": ([3, 5, 3], [3, 5, 3]),
-    "tuple": ((3, 5), [3, 5]),
-    "range": (range(2, 9, 3), [2, 5, 8]),
-    "int32": (np.array([3, 5], np.int32), [3, 5]),
-    "array backwards": (np.arange(9)[::-4], [8, 4, 0]),
-    "uint64": (np.array([3, 5], np.uint64), [3, 5]),
-    "slice": (slice(2, 9, 3), [2, 5, 8]),
-    "slice from the end": (slice(-3, None), [17, 18, 19]),
-    "slice backwards": (slice(None, None, -9), [19, 10, 1]),
-    "empty slice": (slice(9, 9), []),
-    "slice beyond the end": (slice(99, None), []),
-    "empty list": ([], []),
-    "empty array": (np.zeros(0, np.int64), []),
-}
-"""Indices into a source of 20 items, and what they mean."""
-
-BAD: dict[str, tuple[Any, str]] = {
-    "too large": (20, r"from 0 to 19, got 20"),
-    "one too large": ([3, 20], r"from 0 to 19, got 20"),
-    "negative": (-1, r"from 0 to 19, got -1\. Negative ones do not count from the end"),
-    "one negative": (np.array([3, -20]), r"got -20"),
-    "float": (2.0, r"integer indices, got float64: 2.0"),
-    "floats": ([0.5], r"integer indices, got float64"),
-    "bool": (True, r"integer indices, got bool: True"),
-    "NumPy bool": (np.True_, r"integer indices, got bool"),
-    "mask": (np.ones(20, np.bool_), r"got bool\. For a mask, give its np\.flatnonzero"),
-    "empty mask": (np.ones(0, np.bool_), r"got bool\. For a mask, give its np\.flatnonzero"),
-    "two dimensions": ([[1, 2]], r"got \(1, 2\)"),
-    "no dimension to speak of": (np.zeros((0, 2), int), r"got \(0, 2\)"),
-    "lists of different lengths": ([[1], [2, 3]], r"integer indices, got \[\[1\], \[2, 3\]\]"),
-    "None": (None, r"integer indices, got object: None"),
-    "text": ("7", r"integer indices, got <U1: '7'"),
-}
-"""What is refused, and what the error says."""
+Asarray = Callable[[Any], Any]
+"""Makes an array of the library that is tested, from one of NumPy."""
 
 
-def check_indices(source: Any, there: Any, as_array: Callable[[Any], Any]) -> None:
-    """Compares what `there` gives with what `source` gives item by item.
+def check_good(source: Any, reference: Any, asarray: Asarray) -> None:
+    """Compares what every kind of index gives with rows of all items of the NumPy source."""
+    whole = reference[np.arange(len(reference))]
+    dtypes = {name: array.dtype for name, array in source[[0]].items()}
+    for index, items in _good(len(source), asarray):
+        got = source[index]
+        assert set(got) == set(whole)
+        for name, array in whole.items():
+            expected = array[items]
+            assert got[name].dtype == dtypes[name], (index, name)
+            assert tuple(got[name].shape) == expected.shape, (index, name)
+            np.testing.assert_array_equal(_numpy(got[name]), expected, f"{index!r}: {name}")
 
-    Args:
-      source: 20 items, in NumPy.
-      there: the same where `as_array` puts them.
-      as_array: makes an array of that library.
-    """
-    assert len(source) == len(there) == 20
-    items = [source[index] for index in range(20)]
-    for index, expected in GOOD.values():
-        _compare(there[index], items, expected)
-        if isinstance(index, np.ndarray) and index.dtype != np.uint64:
-            _compare(there[as_array(index)], items, expected)
-    for index, message in BAD.values():
+
+def check_bad(source: Any, asarray: Asarray) -> None:
+    """Checks what is refused, and that the error says what to give instead."""
+    for index, message in _bad(len(source), asarray):
         with pytest.raises(IndexError, match=message):
-            there[index]
-    for values in (np.ones(20, np.bool_), np.True_, np.array([0.5]), np.ones((1, 2), int)):
-        with pytest.raises(IndexError, match=r"Expected (integer|one index)"):
-            there[as_array(values)]
-    for number, got in enumerate(there):
-        _compare(got, items, number)
+            print(f"{index!r} gave", source[index])
 
 
-def _compare(got: Any, items: list[Any], expected: int | list[int]) -> None:
-    for name, first in items[0].items():
-        if isinstance(expected, int):
-            wanted = np.asarray(items[expected][name])
-        else:
-            wanted = np.array([items[i][name] for i in expected], first.dtype)
-            wanted = wanted.reshape(len(expected), *first.shape)
-        if wanted.dtype == np.int64:  # int32 in JAX
-            wanted = wanted.astype(np.asarray(got[name]).dtype)
-        np.testing.assert_array_equal(np.asarray(got[name]), wanted, strict=True)
+def check_iteration(source: Any, reference: Any) -> None:
+    """Compares the items of a loop over a source with those of the NumPy source."""
+    whole, items = reference[np.arange(len(reference))], []
+    for item in source:
+        items.append(item)
+        assert len(items) <= len(reference)
+    for name, array in whole.items():
+        got = np.stack([_numpy(item[name]) for item in items])
+        np.testing.assert_array_equal(got, array, name)
 
 
-def sources_of(replay: Any) -> list[Any]:
-    """Transitions and sequences, 20 each, of a replay of one episode of 20 steps."""
+def _good(length: int, asarray: Asarray) -> list[tuple[Any, int | list[int]]]:
+    last = length - 1
+    some = np.array([3, last, 3])
+    read_only = some.copy()
+    read_only.setflags(write=False)
     return [
-        replay.transitions(),
-        replay.transitions(stack_size=2, n_step=3, axis=-1),
-        replay.sequences(7),
-        replay.sequences(3, stack_size=1, axis=-1),
+        (0, 0),
+        (last, last),
+        (np.uint8(7), 7),
+        (np.array(7), 7),
+        (asarray(np.array(7)), 7),
+        ([3, last, 3], [3, last, 3]),
+        ((3, 9), [3, 9]),
+        (range(3, 9, 2), [3, 5, 7]),
+        (some, [3, last, 3]),
+        (read_only, [3, last, 3]),
+        (some[::-1], [3, last, 3]),
+        (some.astype(np.uint64), [3, last, 3]),
+        (some.astype(">i4"), [3, last, 3]),
+        (asarray(some), [3, last, 3]),
+        (asarray(some.astype(np.int32)), [3, last, 3]),
+        (asarray(np.array([3, 100], np.int8)), [3, 100]),
+        (asarray(np.array([3, 200], np.uint8)), [3, 200]),
+        ([], []),
+        ((), []),
+        (range(0), []),
+        (np.zeros(0, np.int64), []),
+        (asarray(np.zeros(0, np.int64)), []),
+        (slice(-3, None), [length - 3, length - 2, length - 1]),
+        (slice(9, 9), []),
+        (slice(5, 2, -1), [5, 4, 3]),
+        (slice(last, length + 10), [last]),
+        (slice(length, None), []),
     ]
+
+
+def _bad(length: int, asarray: Asarray) -> list[tuple[Any, str]]:
+    in_range = f"from 0 to {length - 1}, got"
+    mask = r"integer indices, got .*bool.*np.flatnonzero\(mask\)"
+    flat = r"indices of the shape \(N,\), got \(1, 2\).*reshape\(-1\)"
+    return [
+        (length, f"{in_range} {length}"),
+        (-1, f"{in_range} -1.*do not count from the end; slices do"),
+        (np.int64(-1), f"{in_range} -1"),
+        (np.array(length), f"{in_range} {length}"),
+        ([3, length], f"{in_range} {length}"),
+        (np.array([3, -length]), f"{in_range} -{length}"),
+        (True, mask),
+        (np.True_, mask),
+        (np.ones(length, np.bool_), mask),
+        ([True, False], mask),
+        (np.zeros(0, np.bool_), mask),
+        (asarray(np.array(True)), mask),
+        (asarray(np.ones(length, np.bool_)), mask),
+        (2.0, "integer indices, got float64: 2.0"),
+        ([0.5], "integer indices, got float64"),
+        (np.zeros(0), "integer indices, got float64"),
+        (asarray(np.array([1.0, 2.0], np.float32)), "integer indices, got .*float32"),
+        (None, "integer indices, got object: None"),
+        (..., "integer indices, got object: Ellipsis"),
+        ("7", "integer indices, got <U1: 7"),
+        ([[1, 2]], flat),
+        (np.array([[1, 2]]), flat),
+        (asarray(np.array([[1, 2]])), flat),
+        ([[]], r"got \(1, 0\)"),
+        ([1, [2, 3]], "integer indices, got .*1, .2, 3"),
+    ]
+
+
+def _numpy(array: Any) -> Any:
+    return np.asarray(array.cpu() if hasattr(array, "cpu") else array)

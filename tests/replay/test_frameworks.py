@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from helpers.datasets import ROOT
+from helpers.indices import check_bad, check_good, check_iteration
+from helpers.replays import make_replay
+from helpers.steps import make_steps
 from helpers.transitions import FIELDS, count_transitions, in_batches
 
 grain = pytest.importorskip("grain")
@@ -38,10 +41,48 @@ def test_jax_gathers_the_same(expert_replay: Any, compile_it: bool) -> None:
             np.testing.assert_array_equal(batch[name], array, err_msg=name)
 
 
-def test_jax_marks_what_is_out_of_range(expert_replay: Any) -> None:
-    there = expert_replay.transitions().put(jax.device_put)
-    batch = there[jax.numpy.asarray([len(there)])]
-    assert np.isnan(batch["reward"]).all()
+@pytest.fixture(scope="module", params=["transitions", "sequences"])
+def small(request: pytest.FixtureRequest) -> Any:
+    """A source of some 200 items in NumPy, and the same in JAX."""
+    replay = make_replay([make_steps(201), make_steps(2)])
+    source = replay.transitions() if request.param == "transitions" else replay.sequences(2)
+    return source, source.put(jax.device_put)
+
+
+def test_jax_indices(small: Any) -> None:
+    source, there = small
+    check_good(there, source, jax.numpy.asarray)
+    check_bad(there, jax.numpy.asarray)
+
+
+def test_jax_iterates_to_the_end(small: Any) -> None:
+    source, there = small
+    check_iteration(there, source)
+
+
+@pytest.mark.parametrize("compile_it", [False, True], ids=["op by op", "jit"])
+def test_jax_marks_what_is_out_of_range(small: Any, compile_it: bool) -> None:
+    """Every float is NaN and `mask` is False; other items of the batch are what they are."""
+    source, there = small
+    gather = jax.jit(there.gather) if compile_it else there.gather
+    length, largest = len(there), np.iinfo(np.int32).max
+    batch = gather(there.arrays, jax.numpy.asarray([3, length, -1, -length, largest, ~largest]))
+    expected = source[[3]]
+    for name in set(batch) & {"reward", "discount", "return_to_go"}:
+        np.testing.assert_array_equal(batch[name][:1], expected[name])
+        assert np.isnan(batch[name][1:]).all(), name
+    if "mask" in batch:
+        np.testing.assert_array_equal(batch["mask"][:1], expected["mask"])
+        assert not batch["mask"][1:].any()
+
+
+def test_jax_checks_types_while_it_compiles(small: Any) -> None:
+    _, there = small
+    gather = jax.jit(there.gather)
+    with pytest.raises(IndexError, match=r"integer indices, got bool.*np.flatnonzero"):
+        gather(there.arrays, jax.numpy.ones(len(there), bool))
+    with pytest.raises(IndexError, match=r"of the shape \(N,\), got \(2, 3\)"):
+        gather(there.arrays, jax.numpy.ones((2, 3), int))
 
 
 def test_grain_gives_every_transition_once(expert_replay: Any) -> None:
@@ -58,15 +99,21 @@ def test_grain_gives_every_transition_once(expert_replay: Any) -> None:
 
 
 WORKERS = """
+import os
 import sys
 import absl.flags
 import grain
+from helpers.indices import check_bad, check_good, check_iteration
+from helpers.replays import make_replay
+from helpers.steps import make_steps
 from helpers.transitions import count_transitions, in_batches
 from tfds_atari_replay import load_replay
 
 if __name__ == "__main__":
     absl.flags.FLAGS.mark_as_parsed()
-    source = load_replay("atari_replay/breakout_expert_v0", data_dir=sys.argv[1]).transitions()
+    os.chdir(sys.argv[1])
+    source = load_replay("atari_replay/breakout_expert_v0", data_dir=".").transitions()
+    os.chdir("/")  # as Hydra changes the folder
     dataset = grain.MapDataset.source(source).shuffle(seed=3).batch(100)
     dataset = dataset.to_iter_dataset().mp_prefetch(grain.MultiprocessingOptions(num_workers=2))
     print(count_transitions(dataset) == count_transitions(in_batches(source)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
+import shutil
 import sys
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 import tensorflow_datasets as tfds
 from helpers.datasets import DUMMY_DATA
 from helpers.docs import PAGES, blocks, run
-from helpers.indices import check_indices, sources_of
+from helpers.indices import check_bad, check_good, check_iteration
 from helpers.transitions import count_transitions, in_batches
 
 from tfds_atari_replay import load_replay
@@ -67,6 +67,26 @@ def test_a_data_loader_gives_every_transition_once(replay: Any, workers: int) ->
         assert count_transitions(numpy) == count_transitions(in_batches(source))
 
 
+def test_spawned_workers(
+    replay: Any, data_dir: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They find a dataset with a relative path from any folder, and say if it is gone."""
+    expected = replay.transitions()[[3, 9]]
+    shutil.copytree(data_dir / "atari_replay", tmp_path / "data" / "atari_replay")
+    monkeypatch.chdir(tmp_path)
+    source = load_replay("atari_replay/breakout_expert_v0", data_dir="data").transitions()
+    monkeypatch.chdir("/")
+    loader = torch.utils.data.DataLoader(
+        source, sampler=[[3, 9]], batch_size=None, num_workers=1, multiprocessing_context="spawn"
+    )
+    (batch,) = loader
+    for name, array in expected.items():
+        np.testing.assert_array_equal(batch[name].numpy(), array, strict=True)
+    shutil.rmtree(tmp_path / "data")
+    with pytest.raises(RuntimeError, match=r"no longer what .*Call load_replay again"):
+        list(loader)
+
+
 def test_single_items_are_collated(replay: Any) -> None:
     """The usual arguments work too, only slower."""
     source = replay.transitions()
@@ -93,29 +113,61 @@ def test_it_gathers_the_same_on_a_device(replay: Any, device: str) -> None:
             np.testing.assert_array_equal(batch[name].cpu().numpy(), array, strict=True)
 
 
-@pytest.mark.parametrize("kind", range(4))
-def test_indices_on_a_device(replay: Any, kind: int) -> None:
-    """Whatever a source takes in NumPy, and tensors."""
-    source = sources_of(replay)[kind]
-    columns = (c[:20] if len(c) == len(source) else c for c in source.columns)
-    source = dataclasses.replace(source, columns=type(source.columns)(*columns), length=20)
-    check_indices(source, source.put(torch.as_tensor), torch.as_tensor)
+@pytest.fixture(scope="module", params=["transitions", "sequences"])
+def small(request: pytest.FixtureRequest, replay: Any) -> Any:
+    """A source of the longest episode."""
+    lengths = replay.episodes["length"]
+    longest = replay.select(lengths == lengths.max())
+    return longest.transitions() if request.param == "transitions" else longest.sequences(2)
 
 
-@pytest.mark.parametrize("index", [20, -1])
-@pytest.mark.parametrize("kind", range(4))
-def test_tensors_out_of_range_on_a_device(replay: Any, kind: int, index: int) -> None:
-    source = sources_of(replay)[kind]
-    index = len(source) if index > 0 else index
-    with pytest.raises((IndexError, RuntimeError), match="out of"):
-        source.put(torch.as_tensor)[torch.as_tensor([3, index])]
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_indices_on_a_device(small: Any, device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU")
+
+    def put(array: Any) -> Any:
+        return torch.as_tensor(array.astype(array.dtype.newbyteorder("=")), device=device)
+
+    there = small.put(put)
+    check_good(there, small, put)
+    check_good(there, small, torch.as_tensor)
+    check_bad(there, put)
+    check_iteration(there, small)
 
 
-def test_tensors_are_indices(replay: Any) -> None:
-    source = replay.transitions()
-    got, expected = source[torch.tensor([3, 9])], source[[3, 9]]
-    for name, array in expected.items():
-        np.testing.assert_array_equal(got[name], array)
+def test_nothing_waits_for_the_device(small: Any) -> None:
+    """Tensors on the device "meta" have no values, so whatever asked for one would raise."""
+    there = small.put(lambda array: torch.as_tensor(array, device="meta"))
+    for index in (5, [3, 9], np.array([3, 9]), torch.tensor([3, 9]), torch.tensor(5)):
+        for one in (index, torch.as_tensor(index, device="meta")):
+            for name, array in small[index].items():
+                got = there[one][name]
+                assert (got.device.type, *got.shape) == ("meta", *array.shape)
+    for mask in (torch.ones(len(there), dtype=torch.bool), torch.tensor(True)):
+        with pytest.raises(IndexError, match=r"integer indices, got torch.bool.*np.flatnonzero"):
+            there[mask.to("meta")]
+    with pytest.raises(IndexError, match=r"of the shape \(N,\), got \(1, 2\)"):
+        there[torch.tensor([[3, 9]], device="meta")]
+    with pytest.raises(IndexError, match=r"from 0 to .*, got -1"):
+        there[-1]
+
+
+@pytest.mark.parametrize("index", ["length", -1, [-1, 0]])
+def test_tensors_out_of_range(small: Any, index: Any) -> None:
+    """On a GPU they would end the process, so this is about the CPU."""
+    there = small.put(torch.as_tensor)
+    tensor = torch.as_tensor(len(there) if index == "length" else index)
+    for source in (small, there):
+        with pytest.raises(IndexError, match=r"Expected indices from 0 to .*, got"):
+            source[tensor]
+        with pytest.raises(IndexError, match=r"Expected indices from 0 to .*, got"):
+            source.gather(source.arrays, tensor)
+
+
+def test_tensors_are_indices_in_numpy(small: Any) -> None:
+    check_good(small, small, torch.as_tensor)
+    check_bad(small, torch.as_tensor)
 
 
 def test_tensorflow_is_not_imported(replay: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from helpers.indices import check_bad, check_good, check_iteration
 from helpers.datasets import DUMMY_DATA, build
 from helpers.replays import make_replay
 from helpers.steps import (
@@ -103,6 +104,15 @@ def test_any_order_any_number_of_times(source: Any) -> None:
     in_order = source[np.arange(len(source))]
     for name in FIELDS:
         np.testing.assert_array_equal(batch[name], in_order[name][indices])
+
+
+@pytest.mark.parametrize("kind", ["transitions", "sequences"])
+def test_indices(kind: str) -> None:
+    replay = make_replay([make_steps(201), make_steps(2)])
+    source = replay.transitions() if kind == "transitions" else replay.sequences(2)
+    check_good(source, source, np.asarray)
+    check_bad(source, np.asarray)
+    check_iteration(source, source)
 
 
 @pytest.mark.parametrize("n_step", [1, 3])

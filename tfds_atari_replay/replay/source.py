@@ -36,20 +36,28 @@ class Arrays(NamedTuple):
 class Source(abc.ABC):
     """A sequence of items, which gives one of them or a batch.
 
-    `source[7]` gives one item. `source[indices]` gives a batch, with any integers in any order,
-    repeated or not: a list, or an array (N,) of NumPy, PyTorch or JAX; N may be 0. `source[3:9]` is
-    a batch too, of the slice that a list would give. Each call allocates new memory. Sources can be
-    pickled; other processes map the same files.
+    An index means the same on every device and in every library:
 
-    Indices run from 0 to len(source) - 1. Negative ones do not count from the end, since they are
-    mostly mistakes in arithmetic. They raise IndexError, as do numbers that are out of range,
-    fractional or boolean, no index at all, or more than one dimension. Only the values of an array
-    on a device are not looked at, which would wait for the device; see `put`.
+        source[7]: one item, for an integer of Python or NumPy, or a 0-d array of integers.
+        source[indices]: a batch, for integers (N,) in any order, repeated or not: a list, or an
+          array of NumPy, PyTorch or JAX. `source[[]]` is an empty batch.
+        source[-3:]: a batch, for a slice with Python's own meaning; it may be empty.
+
+    Integers run from 0 to len(source) - 1. Negative ones do not count from the end, since a wrong
+    sign in index arithmetic would then pass unnoticed. Integers out of range raise IndexError, and
+    so do booleans, masks, floats, None and arrays of more than one dimension.
+
+    After `put`, indices are moved to the device too. The numbers of those already there are not
+    checked, since that would wait for the device. If they are out of range, PyTorch raises an error
+    of its own. JAX cannot raise: all floats of such an item are NaN, its `mask` is False, and the
+    rest means nothing.
+
+    Each call allocates new memory. Sources can be pickled; other processes map the same files,
+    whatever their current folder.
 
     Attributes:
       packed: the frames.
-      columns: named tuple of arrays; what they mean depends on the kind of source. The first has
-        the length of the source.
+      columns: named tuple of arrays; what they mean depends on the kind of source.
       length: number of items.
     """
 
@@ -61,12 +69,7 @@ class Source(abc.ABC):
         return self.length
 
     def __getitem__(self, index: Any) -> Batch:
-        if isinstance(self.packed.units, np.ndarray):
-            indices, is_single = _check_index(index, self.length)
-        else:
-            indices, is_single = _check_index_on_device(index, self.length, self.columns[0])
-        batch = self.gather(self.arrays, indices)
-        return {name: array[0] for name, array in batch.items()} if is_single else batch
+        return self.gather(self.arrays, index)
 
     def __iter__(self) -> Iterator[Batch]:
         return (self[index] for index in range(self.length))
@@ -84,11 +87,6 @@ class Source(abc.ABC):
             source = source.put(jax.device_put)
             source = source.put(lambda array: torch.as_tensor(array, device="cuda"))
 
-        Indices may be of the same library, or whatever else a source takes. The values of an array
-        of that library are not looked at, which would wait for the device. If one is out of range
-        or negative, PyTorch raises; JAX cannot, so `reward` is NaN, and so is `return_to_go`, with
-        a `mask` of False.
-
         Args:
           convert: from a NumPy array to an array of PyTorch or JAX.
         """
@@ -101,31 +99,25 @@ class Source(abc.ABC):
         columns = type(self.columns)(*(convert(column) for column in self.columns))
         return dataclasses.replace(self, packed=packed, columns=columns)
 
-    def gather(self, arrays: Arrays, indices: Array) -> Batch:
-        """Gathers a batch, for `jax.jit(source.gather)(source.arrays, indices)`.
+    def gather(self, arrays: Arrays, indices: Any) -> Batch:
+        """Returns `source[indices]`, for `jax.jit(source.gather)(source.arrays, indices)`.
 
         Args:
           arrays: `source.arrays`, an argument so that JAX does not compile them in.
-          indices: integers (N,), from 0 to len(source) - 1; not checked, see `put`.
+          indices: as for `source[indices]`.
+
+        Raises:
+          IndexError: they are no indices, or are out of range and not on a device.
         """
-        column = arrays.columns[0]
-        if isinstance(column, np.ndarray):
-            return self._gather(arrays, indices)
-        xp: Any = array_api_compat.array_namespace(column)
-        is_known = (indices >= 0) & (indices < column.shape[0])
-        if not array_api_compat.is_jax_array(column):
-            # PyTorch counts negative ones from the end, but raises for those that are too large.
-            return self._gather(arrays, xp.where(is_known, indices, column.shape[0]))
-        batch = self._gather(arrays, xp.where(is_known, indices, 0))
-        for name, instead in (("reward", np.nan), ("return_to_go", np.nan), ("mask", False)):
-            if name in batch:
-                shape = (-1,) + (1,) * (batch[name].ndim - 1)
-                batch[name] = xp.where(is_known.reshape(shape), batch[name], instead)
-        return batch
+        indices, is_single = _resolve(indices, self.length, arrays.units)
+        batch = self._gather(arrays, indices)
+        if array_api_compat.is_jax_array(arrays.units):
+            batch = _mark_out_of_range(batch, indices < self.length)
+        return {name: array[0] for name, array in batch.items()} if is_single else batch
 
     @abc.abstractmethod
     def _gather(self, arrays: Arrays, indices: Array) -> Batch:
-        """Gathers a batch; all indices are in range."""
+        """Gathers a batch, for integers (N,) where the arrays are."""
 
 
 def default_integer(xp: Any) -> Any:
@@ -133,49 +125,88 @@ def default_integer(xp: Any) -> Any:
     return xp.__array_namespace_info__().default_dtypes()["integral"]
 
 
-def _check_index(index: Any, length: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], bool]:
-    """Returns indices (N,), and whether there was only a single one."""
+def _resolve(index: Any, length: int, units: Array) -> tuple[Array, bool]:
+    """Applies the rule that `Source` states.
+
+    Args:
+      index: what the caller gave.
+      length: number of items.
+      units: an array of the library, and on the device, that the result is for.
+
+    Returns:
+      Integers (N,), and whether the index was a single one. From 0 to length - 1, but if the
+      numbers are on a device, any that are out of range are at least `length`.
+    """
     if isinstance(index, slice):
         index = np.arange(*index.indices(length))
+    if isinstance(units, np.ndarray):
+        return _resolve_on_host(index, length)
+    xp: Any = array_api_compat.array_namespace(units)
+    # JAX moves what is on no particular device, also to where several devices share the units.
+    device = None if array_api_compat.is_jax_array(units) else array_api_compat.device(units)
+    if not _is_on_device(index, xp):
+        indices, is_single = _resolve_on_host(index, length)
+        return xp.asarray(indices, dtype=default_integer(xp), device=device), is_single
+    _check_kind(index, is_integer=xp.isdtype(index.dtype, "integral"))
+    indices = xp.asarray(xp.reshape(index, (-1,)), dtype=default_integer(xp), device=device)
+    # Both libraries would count negative ones from the end, PyTorch on some devices only.
+    return xp.where(indices < 0, length, indices), not index.ndim
+
+
+def _is_on_device(index: Any, xp: Any) -> bool:
+    """Returns whether an index is an array of this library whose numbers take waiting for."""
+    if array_api_compat.is_torch_array(index) and index.device.type == "cpu":
+        return False
+    return array_api_compat.is_array_api_obj(index) and (
+        array_api_compat.array_namespace(index) is xp
+    )
+
+
+def _resolve_on_host(index: Any, length: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], bool]:
+    """Does the same in NumPy, and raises IndexError if a number is out of range."""
     try:
         indices = np.asarray(index)
-    except (TypeError, ValueError) as error:  # such as lists of different lengths
-        raise IndexError(f"Expected integer indices, got {index!r}: {error}") from error
-    if indices.size or hasattr(index, "dtype"):  # the type of an empty list says nothing
-        _check_kind(indices.dtype.kind in "iu", indices.dtype, indices.shape, index)
-    if not indices.size:
-        return np.zeros(0, np.int64), False
-    if not length:
-        raise IndexError(f"Got the index {index!r}, but there is no item.")
-    low, high = indices.min(), indices.max()
-    if low < 0 or high >= length:
-        raise IndexError(
-            f"Expected indices from 0 to {length - 1:,}, got {low if low < 0 else high:,}. "
-            "Negative ones do not count from the end."
-        )
-    return indices.reshape(-1).astype(np.int64, copy=False), not indices.ndim
+    except (TypeError, ValueError) as error:  # such as a list of lists of different lengths
+        raise IndexError(f"Expected integer indices, got {index!r} ({error}).") from error
+    if not indices.size and not hasattr(index, "dtype"):
+        indices = indices.astype(np.int64)  # an empty list becomes float64
+    _check_kind(indices, is_integer=indices.dtype.kind in "iu")
+    if indices.size:
+        low, high = indices.min(), indices.max()
+        if not length:
+            raise IndexError(f"Got the index {index!r}, but there is no item.")
+        if low < 0 or high >= length:
+            raise IndexError(
+                f"Expected indices from 0 to {length - 1:,}, got {low if low < 0 else high:,}. "
+                "Indices do not count from the end; slices do."
+            )
+    # A copy, since PyTorch takes neither negative strides nor memory that cannot be written.
+    return indices.reshape(-1).astype(np.int64), not indices.ndim
 
 
-def _check_index_on_device(index: Any, length: int, column: Array) -> tuple[Array, bool]:
-    """Likewise, as an array where `column` is."""
-    xp: Any = array_api_compat.array_namespace(column)
-    is_array = array_api_compat.is_array_api_obj(index) and not isinstance(index, np.ndarray)
-    if is_array and array_api_compat.array_namespace(index) is xp:
-        _check_kind(xp.isdtype(index.dtype, "integral"), index.dtype, index.shape, index)
-        indices, is_single = xp.reshape(index, (-1,)), not index.ndim
-    else:
-        indices, is_single = _check_index(index, length)
-        indices = indices.copy()  # PyTorch takes no negative strides, and no read-only memory
-    if array_api_compat.is_torch_array(column):
-        return xp.asarray(indices, device=column.device), is_single
-    return xp.asarray(indices), is_single
-
-
-def _check_kind(is_integer: bool, dtype: Any, shape: tuple[int, ...], index: Any) -> None:
+def _check_kind(index: Array, *, is_integer: bool) -> None:
+    """Checks all that does not depend on the numbers."""
     if not is_integer:
         raise IndexError(
-            f"Expected integer indices, got {dtype}{'' if shape else f': {index!r}'}. For a mask, "
-            "give its np.flatnonzero."
+            f"Expected integer indices, got {index.dtype}{'' if index.ndim else f': {index}'}."
+            + (" For a mask, give np.flatnonzero(mask)." if "bool" in str(index.dtype) else "")
         )
-    if len(shape) > 1:
-        raise IndexError(f"Expected one index, or indices of the shape (N,), got {tuple(shape)}.")
+    if index.ndim > 1:
+        raise IndexError(
+            f"Expected one index, or indices of the shape (N,), got {tuple(index.shape)}. Give "
+            "indices.reshape(-1)."
+        )
+
+
+def _mark_out_of_range(batch: Batch, is_known: Array) -> Batch:
+    """Makes floats NaN and `mask` False where an index was out of range."""
+    xp: Any = array_api_compat.array_namespace(is_known)
+
+    def mark(name: str, array: Array) -> Array:
+        known = xp.reshape(is_known, (-1,) + (1,) * (array.ndim - 1))
+        if name == "mask":
+            return array & known
+        is_float = xp.isdtype(array.dtype, "real floating")
+        return xp.where(known, array, xp.nan) if is_float else array
+
+    return {name: mark(name, array) for name, array in batch.items()}
