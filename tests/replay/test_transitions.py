@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from helpers.indices import check_bad, check_good, check_iteration
 from helpers.datasets import DUMMY_DATA, build
+from helpers.indices import check_bad, check_good, check_iteration
 from helpers.replays import make_replay
 from helpers.steps import (
     UNDECODED,

@@ -160,7 +160,9 @@ def _find_split(split: Any, builder: Any) -> Any:
     parts = sorted((part.filename, part.skip, part.take) for part in found.file_instructions)
     for (name, skip, take), (next_name, next_skip, _) in itertools.pairwise(parts):
         if name == next_name and (take < 0 or skip + take > next_skip):
-            raise ValueError(f"split must have each episode once (got {split!r})")
+            raise ValueError(
+                f"split must have each episode once (got {split!r}, whose parts overlap)"
+            )
     return found
 
 
