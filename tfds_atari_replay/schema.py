@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from tfds_atari_replay import fields
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode
 from tfds_atari_replay.steps import Steps
 
@@ -34,14 +35,10 @@ def features() -> tfds.features.FeaturesDict:
                         doc="Grey frame at which the action was taken. Zeros in a terminal state "
                         "that comes from Dopamine's logs, which lack it.",
                     ),
-                    "action": scalar(
-                        np.int64, "Index into the game's minimal action set.", "[0, 17]"
-                    ),
-                    "reward": scalar(np.float32, "Clipped reward of the action.", "[-1, 1]"),
-                    "discount": scalar(np.float32, "0 if the action ended the game.", "{0, 1}"),
-                    "is_first": scalar(np.bool_, "First step after a reset."),
-                    "is_last": scalar(np.bool_, "Last known step of the episode."),
-                    "is_terminal": scalar(np.bool_, "State after the end; only flags are valid."),
+                    **{
+                        field.name: scalar(field.dtype, field.description, field.value_range)
+                        for field in fields.STEP
+                    },
                 }
             ),
             "episode_id": scalar(np.int64, "Place in time order, from 0."),

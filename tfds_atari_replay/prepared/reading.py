@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from etils import epath, epy
 
+from tfds_atari_replay import fields
 from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.example import parse_example, read_records
 
@@ -68,10 +69,7 @@ def read_shard(path: epath.Path, number: int, file_format: str) -> Iterator[Stor
             checkpoint_id=values("checkpoint_id", "int64_list")[0],
             episode_return=values("episode_return", "float_list")[0],
             is_complete=bool(values("is_complete", "int64_list")[0]),
-            columns={
-                name: values(f"steps/{name}", "bytes_list")[0]
-                for name in ("action", "reward", "is_first", "is_terminal")
-            },
+            columns={name: values(f"steps/{name}", "bytes_list")[0] for name in fields.NEEDED},
             frames=list(values("steps/observation", "bytes_list")),
             shard=number,
             record=place,

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfds_atari_replay import fields
+
 HEIGHT, WIDTH = 84, 84
 ROWS_PER_UNIT = 2
 UNITS_PER_FRAME = HEIGHT // ROWS_PER_UNIT
@@ -50,11 +52,15 @@ PLACE = np.dtype(
 included; whether the first follows a reset and the last is a terminal state; the shard and the
 record of the dataset that it was read from."""
 
+SCALARS: dict[str, Any] = {
+    field.name: field.packed_dtype for field in fields.STEP if field.packed_dtype
+}
+"""The scalar fields of steps that are kept: dtype by name."""
+
 STORED: dict[str, tuple[Any, tuple[int, ...]]] = {
     "units": (np.uint8, (BYTES_PER_UNIT,)),
     "index": (np.int32, (UNITS_PER_FRAME,)),
-    "action": (np.uint8, ()),
-    "reward": (np.float32, ()),
+    **{name: (dtype, ()) for name, dtype in SCALARS.items()},
     "episodes": (EPISODE, ()),
     "places": (PLACE, ()),
 }
@@ -96,8 +102,7 @@ class Packed:
     Attributes:
       units: uint8 (U, 168), the distinct units. Unit 0 is zeros.
       index: int32 (F, 42), the numbers of each frame's units.
-      action: uint8 (F,); 0 where there is none.
-      reward: float32 (F,); 0 where there is none.
+      scalars: each of `SCALARS` by name, (F,); 0 where there is no step.
       episodes: `EPISODE` (E,), in time order.
       places: `PLACE` (E,).
       folders: where all this is stored, each with the text of its `meta.json`; empty if nowhere.
@@ -106,8 +111,7 @@ class Packed:
 
     units: Array
     index: Array
-    action: Array
-    reward: Array
+    scalars: dict[str, Array]
     episodes: Array
     places: Array
     folders: tuple[tuple[pathlib.Path, str], ...] = ()
@@ -161,8 +165,7 @@ def join(parts: list[Packed]) -> Packed:
     return Packed(
         units,
         index,
-        np.concatenate([part.action for part in parts]),
-        np.concatenate([part.reward for part in parts]),
+        {name: np.concatenate([part.scalars[name] for part in parts]) for name in SCALARS},
         np.concatenate([part.episodes for part in parts]),
         np.concatenate(places),
         tuple(folder for part in parts for folder in part.folders),
@@ -236,7 +239,8 @@ def map_folder(folder: pathlib.Path, meta: str) -> Packed:
         if array.dtype != dtype or array.shape[1:] != row_shape:
             raise ValueError(f"{name}.npy holds {array.dtype} {array.shape}")
         arrays[name] = array
-    return Packed(**arrays, folders=((folder.absolute(), meta),))
+    scalars = {name: arrays.pop(name) for name in SCALARS}
+    return Packed(**arrays, scalars=scalars, folders=((folder.absolute(), meta),))
 
 
 def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed | _Gone:

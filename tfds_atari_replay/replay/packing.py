@@ -11,13 +11,14 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay import blocks, schema
+from tfds_atari_replay import blocks, fields, schema
 from tfds_atari_replay.prepared.reading import StoredEpisode
 from tfds_atari_replay.replay.packed import (
     BYTES_PER_UNIT,
     EPISODE,
     PLACE,
     ROWS_PER_UNIT,
+    SCALARS,
     UNITS_PER_FRAME,
     UnitHash,
 )
@@ -87,16 +88,16 @@ def pack_with(
 
         table = Table(array_file("units", (BYTES_PER_UNIT,), np.uint8), hash_units)
         index = array_file("index", (UNITS_PER_FRAME,), np.int32)
-        action = array_file("action", (), np.uint8)
-        reward = array_file("reward", (), np.float32)
+        scalars = {name: array_file(name, (), dtype) for name, dtype in SCALARS.items()}
+        some_scalar = next(iter(scalars.values()))
 
         def blocks_of(episodes: Iterable[StoredEpisode]) -> Iterator[bytes | None]:
             for episode in episodes:
                 columns = unpack_columns(episode)
                 rows.append(describe(episode, columns))
-                places.append(_locate(episode, columns, start=len(action) + 1))
-                action.append(np.pad(columns["action"], (1, 0)))
-                reward.append(np.pad(columns["reward"], (1, 0)))
+                places.append(_locate(episode, columns, start=len(some_scalar) + 1))
+                for name, file in scalars.items():
+                    file.append(np.pad(columns[name], (1, 0)))
                 yield None
                 yield from episode.frames
 
@@ -112,7 +113,7 @@ def pack_with(
                 if not len(changes.units):
                     starts.append(count)
             index.append(_number_units(table, group))
-        if starts != [place[0] for place in places] or count != len(action):
+        if starts != [place[0] for place in places] or count != len(some_scalar):
             raise ValueError("expected as many frames as actions in each episode")
     order = np.argsort(np.array([row[0] for row in rows], np.int64), kind="stable")
     np.save(folder / "episodes.npy", np.array(rows, EPISODE)[order])
@@ -126,8 +127,7 @@ def unpack_columns(episode: StoredEpisode) -> dict[str, Array]:
       ValueError: they differ in length, or are empty.
     """
     columns = {
-        name: blocks.unpack_column_np(episode.columns[name], FIELDS[name])
-        for name in ("action", "reward", "is_first", "is_terminal")
+        name: blocks.unpack_column_np(episode.columns[name], FIELDS[name]) for name in fields.NEEDED
     }
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) != 1 or not lengths["action"]:

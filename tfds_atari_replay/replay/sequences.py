@@ -8,9 +8,17 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
+from tfds_atari_replay import fields
 from tfds_atari_replay.replay.gathering import gather_frames
 from tfds_atari_replay.replay.packed import Packed, number_steps
-from tfds_atari_replay.replay.source import Array, Arrays, Batch, Source, default_integer
+from tfds_atari_replay.replay.source import (
+    Array,
+    Arrays,
+    Batch,
+    Source,
+    default_integer,
+    take_scalars,
+)
 
 UNKNOWN_TIME = np.int32(-1)
 """The timestep where a checkpoint cut off the episode's beginning."""
@@ -25,8 +33,7 @@ class SequenceColumns(NamedTuple):
       back: int32 (N,), how far before the first step the episode's frame of zeros lies, or further
         than needed.
       timestep: int32 (N,), of the first step; -1 if unknown.
-      action: uint8 (F,).
-      reward: float32 (F,).
+      scalars: `SCALARS` of the packed episodes, by name, (F,).
       return_to_go: float32 (F,), NaN where it is unknown.
       place: int32 (length,), 0, 1, 2 ...
       offset: int32 (stack_size,), ... -2, -1, 0.
@@ -36,8 +43,7 @@ class SequenceColumns(NamedTuple):
     size: Array
     back: Array
     timestep: Array
-    action: Array
-    reward: Array
+    scalars: dict[str, Array]
     return_to_go: Array
     place: Array
     offset: Array
@@ -92,16 +98,11 @@ class SequenceSource(Source):
             observation = xp.permute_dims(observation, (0, 1, 3, 4, 2))
         first = take(columns.timestep)
         timestep = xp.where(first == UNKNOWN_TIME, UNKNOWN_TIME, first + step)
-        steps = xp.reshape(frame, (-1,))
-
-        def of_steps(column: Array) -> Array:
-            return xp.reshape(xp.take(column, steps, axis=0), frame.shape)
-
+        scalars = {**columns.scalars, "return_to_go": columns.return_to_go}
+        taken = take_scalars(xp, scalars, xp.reshape(frame, (-1,)))
         return {
             "observation": observation,
-            "action": xp.astype(of_steps(columns.action), default_integer(xp)),
-            "reward": of_steps(columns.reward),
-            "return_to_go": of_steps(columns.return_to_go),
+            **{name: xp.reshape(column, frame.shape) for name, column in taken.items()},
             "timestep": xp.astype(xp.where(mask, timestep, 0), default_integer(xp)),
             "mask": mask,
         }
@@ -131,8 +132,7 @@ def make_sequences(
         size=np.minimum(steps[owner] - within, np.int64(length)).astype(np.int32),
         back=np.minimum(within + 1, np.int64(stack_size)).astype(np.int32),
         timestep=np.where(starts_at_reset, within.astype(np.int32), UNKNOWN_TIME),
-        action=packed.action,
-        reward=packed.reward,
+        scalars={field.name: packed.scalars[field.name] for field in fields.CARRIED},
         return_to_go=_returns_to_go(packed),
         place=np.arange(length, dtype=np.int32),
         offset=np.arange(1 - stack_size, 1, dtype=np.int32),
@@ -142,11 +142,12 @@ def make_sequences(
 
 def _returns_to_go(packed: Packed) -> Array:
     """Sums up the rewards from each frame on to its episode's end, float32 (F,)."""
-    return_to_go = np.zeros(len(packed.reward), np.float32)
+    reward = packed.scalars["reward"]
+    return_to_go = np.zeros(len(reward), np.float32)
     for place in packed.places:
         steps = slice(place["start"], place["start"] + place["steps"])
         if place["ends_in_terminal"]:
-            return_to_go[steps] = packed.reward[steps][::-1].cumsum(dtype=np.float64)[::-1]
+            return_to_go[steps] = reward[steps][::-1].cumsum(dtype=np.float64)[::-1]
         else:
             return_to_go[steps] = np.nan
     return return_to_go

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
+from tfds_atari_replay import fields
 from tfds_atari_replay.replay.packed import Packed
 
 Array = Any
@@ -96,7 +97,7 @@ class Source(abc.ABC):
             index=convert(np.asarray(self.packed.index)),
             folders=(),
         )
-        columns = type(self.columns)(*(convert(column) for column in self.columns))
+        columns = type(self.columns)(*(_convert(column, convert) for column in self.columns))
         return dataclasses.replace(self, packed=packed, columns=columns)
 
     def gather(self, arrays: Arrays, indices: Any) -> Batch:
@@ -118,6 +119,27 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def _gather(self, arrays: Arrays, indices: Array) -> Batch:
         """Gathers a batch, for integers (N,) where the arrays are."""
+
+
+def _convert(column: Any, convert: Callable[[Any], Array]) -> Any:
+    """Converts an array, or each in a dict."""
+    if isinstance(column, dict):
+        return {name: convert(array) for name, array in column.items()}
+    return convert(column)
+
+
+def take_scalars(xp: Any, scalars: dict[str, Array], indices: Array) -> Batch:
+    """Takes scalar fields of steps, (N,), as batches have them.
+
+    Args:
+      xp: the array library's namespace.
+      scalars: by name.
+      indices: integers (N,).
+    """
+    taken = {name: xp.take(column, indices, axis=0) for name, column in scalars.items()}
+    for name in fields.INTEGERS & taken.keys():
+        taken[name] = xp.astype(taken[name], default_integer(xp))
+    return taken
 
 
 def default_integer(xp: Any) -> Any:

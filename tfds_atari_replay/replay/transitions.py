@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
+from tfds_atari_replay import fields
 from tfds_atari_replay.replay.gathering import gather_frames
 from tfds_atari_replay.replay.packed import Packed, number_steps
-from tfds_atari_replay.replay.source import Array, Arrays, Batch, Source, default_integer
-from tfds_atari_replay.transforms.windows import NUMPY_OPS, Columns, Window
+from tfds_atari_replay.replay.source import Array, Arrays, Batch, Source, take_scalars
+from tfds_atari_replay.windows.rule import NUMPY_OPS, Columns, Window
 
 # Steps to which the rule is applied at a time, so that memory does not grow with their number.
 _STEPS_AT_ONCE = 2**20
@@ -23,14 +24,12 @@ class TransitionColumns(NamedTuple):
     Attributes:
       frames: int32 (N, window), the frames of a state and, behind them, those of the next state
         that the state does not have. Before a reset it is the episode's frame of zeros.
-      action: uint8 (N,).
-      reward: float32 (N,).
+      scalars: the fields that transitions carry, by name, (N,).
       discount: float32 (N,).
     """
 
     frames: Array
-    action: Array
-    reward: Array
+    scalars: dict[str, Array]
     discount: Array
 
 
@@ -70,8 +69,7 @@ class TransitionSource(Source):
         first = (slice(None),) * (1 if self.axis == 0 else 3)
         return {
             "observation": windows[(*first, slice(None, self.stack_size))],
-            "action": xp.astype(take(columns.action), default_integer(xp)),
-            "reward": take(columns.reward),
+            **take_scalars(xp, columns.scalars, indices),
             "discount": take(columns.discount),
             "next_observation": windows[(*first, slice(-self.stack_size, None))],
         }
@@ -95,9 +93,13 @@ def make_transitions(
     group = places["steps"].cumsum() // _STEPS_AT_ONCE
     cuts = np.flatnonzero(np.diff(group)) + 1
     parts = [_list_transitions(packed, part, window) for part in np.split(places, cuts)]
-    frame, back, ahead, action, reward, discount = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
+    frame, back, ahead, discount = (
+        np.concatenate(column) for column in zip(*(part[:-1] for part in parts), strict=True)
     )
+    scalars = {
+        field.name: np.concatenate([part.scalars[field.name] for part in parts])
+        for field in fields.CARRIED
+    }
     # The next state of one step ahead shares all frames but one with the state. Further ahead they
     # share fewer, or none next to a terminal state, so both have all of their own.
     own = np.arange(1 - stack_size, 1, dtype=np.int32)
@@ -107,18 +109,30 @@ def make_transitions(
         frames[:, number] = frame + np.maximum(-back, offset)
     for number, offset in enumerate(others, start=stack_size):
         frames[:, number] = frame + np.maximum(-back, ahead + offset)
-    columns = TransitionColumns(frames, action, reward, discount)
+    columns = TransitionColumns(frames, scalars, discount)
     return TransitionSource(packed, columns, len(frames), stack_size, axis)
 
 
-def _list_transitions(packed: Packed, places: Array, window: Window) -> tuple[Array, ...]:
-    """Applies the rule to episodes in a row, with gaps between that no window can cross.
+class _Found(NamedTuple):
+    """Transitions.
 
-    Returns:
-      Of each transition: int32, the newest frame of the state, how far before it the episode's
-      frame of zeros lies, or further than needed, and how many steps ahead the next state is; then
-      action, reward and discount.
+    Attributes:
+      frame: int32 (N,), the newest frame of the state.
+      back: int32 (N,), how far before it the episode's frame of zeros lies, or further than needed.
+      ahead: int32 (N,), how many steps ahead the next state is.
+      discount: float32 (N,).
+      scalars: the fields that transitions carry, by name, (N,).
     """
+
+    frame: Array
+    back: Array
+    ahead: Array
+    discount: Array
+    scalars: dict[str, Array]
+
+
+def _list_transitions(packed: Packed, places: Array, window: Window) -> _Found:
+    """Applies the rule to episodes in a row, with gaps between that no window can cross."""
     gap = window.length - 1
     steps = places["steps"]
     # Each step's episode and frame, and its place among all steps and gaps.
@@ -139,8 +153,9 @@ def _list_transitions(packed: Packed, places: Array, window: Window) -> tuple[Ar
     is_known[before] = places["starts_at_reset"][:, np.newaxis]
     starts = window.starts(
         Columns(
-            action=spread(packed.action[frame]),
-            reward=spread(packed.reward[frame]),
+            scalars={
+                field.name: spread(packed.scalars[field.name][frame]) for field in fields.CARRIED
+            },
             is_terminal=spread(last & places["ends_in_terminal"][owner]),
             is_real=spread(np.ones(len(owner), np.bool_)),
             is_known=is_known,
@@ -152,11 +167,10 @@ def _list_transitions(packed: Packed, places: Array, window: Window) -> tuple[Ar
     place -= window.stack_size - 1
     valid = starts.is_valid[place]
     place, frame, within, owner = place[valid], frame[valid], within[valid], owner[valid]
-    return (
+    return _Found(
         frame.astype(np.int32),
         (within + 1).clip(max=window.length).astype(np.int32),
         (steps[owner] - 1 - within).clip(max=window.n_step).astype(np.int32),
-        starts.action[place],
-        starts.reward[place],
         starts.discount[place],
+        {name: column[place] for name, column in starts.scalars.items()},
     )

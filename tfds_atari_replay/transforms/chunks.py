@@ -15,18 +15,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tfds_atari_replay import blocks
+from tfds_atari_replay import blocks, fields
 from tfds_atari_replay._extras import tensorflow as tf
 from tfds_atari_replay.steps import Steps
 from tfds_atari_replay.transforms.checks import STEP_FIELDS
-from tfds_atari_replay.transforms.windows import Columns, Starts, Window, tensorflow_ops
+from tfds_atari_replay.windows.rule import Columns, Starts, Window, tensorflow_ops
 
 Tensors = dict[str, Any]
 
 STEPS_PER_CHUNK = 64
 """Of decoded steps; stored ones are cut as their blocks are."""
 
-NEEDED = ("observation", "action", "reward", "is_first", "is_terminal")
+NEEDED = ("observation", *fields.NEEDED)
 """The fields of steps that transitions are made of."""
 
 
@@ -93,6 +93,11 @@ def without_autograph(function: Any) -> Any:
     return tf.autograph.experimental.do_not_convert(function)
 
 
+def _carried(steps: Tensors) -> Tensors:
+    """Returns the scalar fields that transitions carry."""
+    return {field.name: steps[field.name] for field in fields.CARRIED}
+
+
 def decode(stored: Tensors) -> tf.data.Dataset:
     """Decodes the stored steps of an episode."""
     return Steps({name: STEP_FIELDS[name] for name in stored}).decode_example(stored)
@@ -101,17 +106,15 @@ def decode(stored: Tensors) -> tf.data.Dataset:
 def cut_stored_episode(stored: Tensors, window: Window) -> StoredChunk:
     """Cuts an episode whose steps are not decoded; a dimension of chunks comes first."""
     info = STEP_FIELDS.get_tensor_info()
-    columns = {
-        name: blocks.unpack_column(stored[name], info[name])
-        for name in NEEDED
-        if name != "observation"
-    }
+    columns = {name: blocks.unpack_column(stored[name], info[name]) for name in fields.NEEDED}
     frames = stored["observation"]
-    num_chunks, num_steps = tf.size(frames), tf.size(columns["action"])
+    num_chunks, num_steps = tf.size(frames), tf.size(columns["is_first"])
     steps, lead = blocks.read_geometry(frames[0])
     starts = window.starts(
         window.pad(
-            **columns,
+            scalars=_carried(columns),
+            is_terminal=columns["is_terminal"],
+            is_first=columns["is_first"],
             before=window.length - 1,
             after=num_chunks * steps - num_steps + window.n_step - 1,
             ops=tensorflow_ops(),
@@ -121,7 +124,7 @@ def cut_stored_episode(stored: Tensors, window: Window) -> StoredChunk:
     )
     number = tf.range(num_chunks)[:, tf.newaxis]
     slot = tf.range(steps + window.n_step - 1)
-    in_chunks = Starts(*(tf.gather(column, number * steps + slot) for column in starts))
+    in_chunks = tf.nest.map_structure(lambda c: tf.gather(c, number * steps + slot), starts)
     # A window that ends in the next chunk belongs to that one.
     is_own = (slot < steps) | (number == num_chunks - 1)
     context = tf.maximum(-((lead - window.length + 1) // steps), 0)
@@ -162,18 +165,20 @@ def cut_steps(steps: tf.data.Dataset, window: Window) -> tf.data.Dataset:
 
     @without_autograph
     def cut(tail: Tail, steps: Tensors) -> tuple[Tail, Chunk]:
-        length = tf.size(steps["action"])
+        length = tf.size(steps["is_first"])
         ones = tf.ones_like(steps["is_terminal"])
         # Before the first step nothing is real. What it was is known if that step is a reset.
         is_reset = ~tail.has_begun & steps["is_first"][0]
         tail_columns = tail.columns._replace(is_known=tail.columns.is_known | is_reset)
-        own_columns = Columns(steps["action"], steps["reward"], steps["is_terminal"], ones, ones)
-        columns = Columns(
-            *(tf.concat(pair, 0) for pair in zip(tail_columns, own_columns, strict=True))
+        own_columns = Columns(_carried(steps), steps["is_terminal"], ones, ones)
+        columns = tf.nest.map_structure(
+            lambda *parts: tf.concat(parts, 0), tail_columns, own_columns
         )
         frames = tf.concat([tail.frames, tf.squeeze(steps["observation"], -1)], 0)
         missing = STEPS_PER_CHUNK - length
-        padded = Columns(*(tf.pad(c, [[0, missing + window.n_step - 1]]) for c in columns))
+        padded = tf.nest.map_structure(
+            lambda column: tf.pad(column, [[0, missing + window.n_step - 1]]), columns
+        )
         chunk = Chunk(
             tf.ensure_shape(
                 tf.pad(frames, [[0, missing], [0, 0], [0, 0]]),
@@ -182,7 +187,8 @@ def cut_steps(steps: tf.data.Dataset, window: Window) -> tf.data.Dataset:
             length,
             window.starts(padded, slots, tensorflow_ops()),
         )
-        kept = Tail(frames[-before:], Columns(*(c[-before:] for c in columns)), tf.constant(True))
+        last = tf.nest.map_structure(lambda column: column[-before:], columns)
+        kept = Tail(frames[-before:], last, tf.constant(True))
         return kept, chunk
 
     spec = steps.element_spec
@@ -190,8 +196,7 @@ def cut_steps(steps: tf.data.Dataset, window: Window) -> tf.data.Dataset:
     start = Tail(
         tf.zeros((before, height, width), spec["observation"].dtype),
         Columns(
-            tf.zeros(before, spec["action"].dtype),
-            tf.zeros(before, spec["reward"].dtype),
+            {name: tf.zeros(before, part.dtype) for name, part in _carried(spec).items()},
             *[nothing] * 3,
         ),
         tf.constant(False),

@@ -17,7 +17,7 @@ from tfds_atari_replay.transforms.chunks import (
     without_autograph,
 )
 from tfds_atari_replay.transforms.stacks import Frames, StackedRows, gather_stacks, stack_rows
-from tfds_atari_replay.transforms.windows import Starts, Window
+from tfds_atari_replay.windows.rule import Starts, Window
 
 Tensors = dict[str, Any]
 
@@ -47,16 +47,14 @@ class Pool(NamedTuple):
       frames: what stacks are gathered from.
       observation: int32 (N,), the first frame of each stack.
       next_observation: int32 (N,), likewise; means nothing where discount is 0.
-      action: int64 (N,).
-      reward: float32 (N,).
+      scalars: the fields that transitions carry, by name, (N,).
       discount: float32 (N,).
     """
 
     frames: Frames | StackedRows
     observation: tf.Tensor
     next_observation: tf.Tensor
-    action: tf.Tensor
-    reward: tf.Tensor
+    scalars: Tensors
     discount: tf.Tensor
 
 
@@ -137,15 +135,14 @@ def cut_into_batches(
 
         return {
             "observation": stacks(pool.observation),
-            "action": pool.action[start:stop],
-            "reward": pool.reward[start:stop],
+            **{name: column[start:stop] for name, column in pool.scalars.items()},
             "discount": pool.discount[start:stop],
             "next_observation": stacks(pool.next_observation),
         }
 
     def take(rest: Tensors, pool: Pool, start: tf.Tensor, stop: tf.Tensor) -> Tensors:
         """Takes from what was left, then from the pool."""
-        num_left = tf.size(rest["action"])
+        num_left = tf.size(rest["discount"])
         gathered = gather(pool, tf.maximum(start - num_left, 0), tf.maximum(stop - num_left, 0))
         # Joining copies, so only where there is something to join.
         taken: Tensors = tf.cond(
@@ -161,7 +158,7 @@ def cut_into_batches(
     @without_autograph
     def keep_rest(rest: Tensors, pool_and_end: tuple[Pool, tf.Tensor]) -> Any:
         pool, is_end = pool_and_end
-        count = tf.size(rest["action"]) + tf.size(pool.action)
+        count = tf.size(rest["discount"]) + tf.size(pool.discount)
         whole = count // batch_size * batch_size
         return take(rest, pool, whole, count), (rest, pool, tf.where(is_end, count, whole))
 
@@ -193,8 +190,7 @@ def _list_transitions(
         observation=start + slot,
         # Whatever would follow a terminal state is the terminal state.
         next_observation=start + tf.minimum(slot, last_slot) + window.n_step,
-        action=tf.gather_nd(starts.action, found),
-        reward=tf.gather_nd(starts.reward, found),
+        scalars={name: tf.gather_nd(column, found) for name, column in starts.scalars.items()},
         discount=tf.gather_nd(starts.discount, found),
     )
 
@@ -211,9 +207,10 @@ def _make_pools(
     def make(chunks: Any, *seed: tf.Tensor) -> tuple[Pool, bool]:
         pool = make_pool(chunks)
         if shuffle:
-            order = tf.range(tf.size(pool.action))
+            order = tf.range(tf.size(pool.discount))
             order = tf.random.experimental.stateless_shuffle(order, *seed)
-            pool = Pool(pool.frames, *(tf.gather(column, order) for column in pool[1:]))
+            columns = tf.nest.map_structure(lambda c: tf.gather(c, order), pool[1:])
+            pool = Pool(pool.frames, *columns)
         return pool, False
 
     if shuffle:

@@ -13,7 +13,7 @@ from tfds_atari_replay.transforms.pools import (
     pools_of_decoded_steps,
     pools_of_stored_steps,
 )
-from tfds_atari_replay.transforms.windows import Window
+from tfds_atari_replay.windows.rule import Window
 
 
 def transitions(

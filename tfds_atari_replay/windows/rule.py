@@ -21,9 +21,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfds_atari_replay import fields
 from tfds_atari_replay._extras import tensorflow as tf
 
 _ZERO = np.float32(0)
+_SUMMED = {field.name for field in fields.CARRIED if field.in_transition == "sum"}
 
 Array = Any
 """A NumPy array or a tensor."""
@@ -34,29 +36,28 @@ class Ops(NamedTuple):
 
     where: Callable[..., Array]
     pad: Callable[..., Array]
+    ones_like: Callable[..., Array]
 
 
-NUMPY_OPS = Ops(np.where, np.pad)
+NUMPY_OPS = Ops(np.where, np.pad, np.ones_like)
 
 
 def tensorflow_ops() -> Ops:
     """Returns TensorFlow's."""
-    return Ops(tf.where, tf.pad)
+    return Ops(tf.where, tf.pad, tf.ones_like)
 
 
 class Columns(NamedTuple):
     """What the rule looks at, for steps in a row, each (steps,).
 
     Attributes:
-      action: int64.
-      reward: float32.
+      scalars: the fields that transitions carry, by name.
       is_terminal: bool.
       is_real: bool, False for padding.
       is_known: bool, False where the checkpoint cut off the history.
     """
 
-    action: Array
-    reward: Array
+    scalars: dict[str, Array]
     is_terminal: Array
     is_real: Array
     is_known: Array
@@ -66,14 +67,13 @@ class Starts(NamedTuple):
     """For each step, the transition that starts there, each (steps,).
 
     Attributes:
-      action: int64.
-      reward: float32, sum of gamma**k * reward over n_step steps, or up to the episode's end.
+      scalars: the fields that transitions carry, by name: the step's own, or the sum of
+        gamma**k * value over n_step steps, or up to the episode's end; see `fields`.
       discount: float32, gamma**n_step, or 0 if the episode ended within these steps.
       is_valid: bool, whether there is a transition.
     """
 
-    action: Array
-    reward: Array
+    scalars: dict[str, Array]
     discount: Array
     is_valid: Array
 
@@ -94,8 +94,7 @@ class Window:
     def pad(
         self,
         *,
-        action: Array,
-        reward: Array,
+        scalars: dict[str, Array],
         is_terminal: Array,
         is_first: Array,
         before: int,
@@ -105,8 +104,7 @@ class Window:
         """Adds padding around the steps of a whole episode; its history is known after a reset.
 
         Args:
-          action: (T,).
-          reward: (T,).
+          scalars: the fields that transitions carry, by name, (T,).
           is_terminal: (T,).
           is_first: (T,).
           before: how many steps to put before.
@@ -116,11 +114,11 @@ class Window:
         Returns:
           Columns (before + T + after,).
         """
-        around, ones = [[before, after]], is_terminal | ~is_terminal
+        around = [[before, after]]
+        ones = ops.ones_like(is_terminal)
         is_known = ops.pad(ones, [[0, after]])
         return Columns(
-            ops.pad(action, around),
-            ops.pad(reward, around),
+            {name: ops.pad(column, around) for name, column in scalars.items()},
             ops.pad(is_terminal, around),
             ops.pad(ones, around),
             ops.pad(is_known, [[before, 0]], constant_values=is_first[0]),
@@ -143,18 +141,18 @@ class Window:
         def later(column: Array, number: int) -> Array:
             return column[first + number : first + number + count]
 
-        reward = later(columns.reward, 0)
+        scalars = {name: later(column, 0) for name, column in columns.scalars.items()}
         is_over = later(columns.is_terminal, 1)
         for number in range(1, self.n_step):
-            discounted = np.float32(self.gamma**number) * later(columns.reward, number)
-            reward = reward + ops.where(is_over, _ZERO, discounted)
+            for name in _SUMMED & scalars.keys():
+                discounted = np.float32(self.gamma**number) * later(columns.scalars[name], number)
+                scalars[name] = scalars[name] + ops.where(is_over, _ZERO, discounted)
             is_over = is_over | later(columns.is_terminal, number + 1)
         is_step = later(columns.is_real, 0) & ~later(columns.is_terminal, 0)
         has_history = later(columns.is_known, -first)
         has_future = is_over | later(columns.is_real, self.n_step)
         return Starts(
-            later(columns.action, 0),
-            reward,
+            scalars,
             ops.where(is_over, _ZERO, np.float32(self.gamma**self.n_step)),
             is_step & has_history & has_future,
         )

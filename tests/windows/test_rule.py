@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfds_atari_replay.transforms import windows
-from tfds_atari_replay.transforms.windows import NUMPY_OPS, Ops, Window
+from tfds_atari_replay.windows import rule
+from tfds_atari_replay.windows.rule import NUMPY_OPS, Ops, Window
 
 # Four steps, the last the terminal state; and a piece of three steps without an end.
 WHOLE = {"reward": [1, 2, 4, 0], "is_terminal": [0, 0, 0, 1]}
@@ -24,20 +24,24 @@ CASES: dict[str, Any] = {
 }
 
 
-def starts(ops: Ops, steps: Any, starts_at_reset: bool, n_step: int) -> windows.Starts:
+def starts(ops: Ops, steps: Any, starts_at_reset: bool, n_step: int) -> rule.Starts:
     """The rule with stacks of two frames and gamma 0.5, as random access applies it."""
     length = len(steps["reward"])
     window = Window(stack_size=2, n_step=n_step, gamma=0.5)
     columns = window.pad(
-        action=np.arange(length),
-        reward=np.array(steps["reward"], np.float32),
+        scalars={
+            "action": np.arange(length),
+            "reward": np.array(steps["reward"], np.float32),
+        },
         is_terminal=np.array(steps["is_terminal"], np.bool_),
         is_first=np.arange(length) == (0 if starts_at_reset else -1),
         before=1,
         after=n_step,
         ops=ops,
     )
-    return windows.Starts(*map(np.asarray, window.starts(columns, length, ops)))
+    found = window.starts(columns, length, ops)
+    scalars = {name: np.asarray(column) for name, column in found.scalars.items()}
+    return rule.Starts(scalars, np.asarray(found.discount), np.asarray(found.is_valid))
 
 
 @pytest.mark.parametrize("ops", ["NumPy", "TensorFlow"])
@@ -45,14 +49,17 @@ def starts(ops: Ops, steps: Any, starts_at_reset: bool, n_step: int) -> windows.
 def test_the_rule(case: str, ops: str) -> None:
     """Rewards and discounts of the windows that are complete, and of no others."""
     steps, starts_at_reset, n_step, expected = CASES[case]
-    ops_by_name = {"NumPy": lambda: NUMPY_OPS, "TensorFlow": windows.tensorflow_ops}
+    ops_by_name = {"NumPy": lambda: NUMPY_OPS, "TensorFlow": rule.tensorflow_ops}
     found = starts(ops_by_name[ops](), steps, starts_at_reset, n_step)
-    assert [found.reward.dtype, found.discount.dtype] == [np.float32, np.float32]
-    assert found.action.tolist() == list(range(len(expected)))
+    assert [found.scalars["reward"].dtype, found.discount.dtype] == [np.float32, np.float32]
+    assert found.scalars["action"].tolist() == list(range(len(expected)))
     got = [
         (reward, discount) if is_valid else None
         for reward, discount, is_valid in zip(
-            found.reward.tolist(), found.discount.tolist(), found.is_valid.tolist(), strict=True
+            found.scalars["reward"].tolist(),
+            found.discount.tolist(),
+            found.is_valid.tolist(),
+            strict=True,
         )
     ]
     assert got == expected

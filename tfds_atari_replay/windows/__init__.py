@@ -1,0 +1,1 @@
+"""Which windows of frames an episode has."""
