@@ -35,6 +35,9 @@ from tensorflow_datasets.core.features import top_level_feature
 from tensorflow_datasets.core.naming import references_for
 from tensorflow_datasets.proto import tf_example_pb2
 
+Example = tf_example_pb2.Example
+"""The message `tf.train.Example`, without TensorFlow."""
+
 INCOMPLETE: str = tfds.core.constants.INCOMPLETE_PREFIX
 """How TFDS begins the names of folders that are no datasets."""
 
@@ -44,6 +47,7 @@ __all__ = [
     "DatasetCollection",
     "DatasetCollectionInfo",
     "DownloadError",
+    "Example",
     "ExampleWriter",
     "PythonDataSource",
     "UrlInfo",
@@ -112,7 +116,7 @@ class ExampleWriter(writer.ExampleWriter):
 
 
 def _in_order(record: bytes) -> bytes:
-    ordered: bytes = tf_example_pb2.Example.FromString(record).SerializeToString(deterministic=True)
+    ordered: bytes = Example.FromString(record).SerializeToString(deterministic=True)
     return ordered
 
 

@@ -267,7 +267,7 @@ def test_packed_files_elsewhere(
     load_replay(EXPERT, data_dir=tmp_path / "data", cache_dir=tmp_path / "a/cache")
     assert {path.name: path.stat().st_ino for path in folder.iterdir()} == packed
     assert sorted((tmp_path / "data").rglob("*")) == before
-    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not [record for record in caplog.records if "atari_replay.replay" in record.name]
 
 
 def test_a_cache_dir_that_cannot_be_written(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -297,7 +297,7 @@ def test_a_dataset_copied_without_its_times(
     got, wanted = (replay.transitions()[:] for replay in (copy, expected))
     for name in FIELDS:
         np.testing.assert_array_equal(got[name], wanted[name])
-    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not [record for record in caplog.records if "atari_replay.replay" in record.name]
 
 
 @pytest.mark.parametrize("name", ["breakout_expert_v0", "breakout_expert_v0:1.0.0", [EXPERT]])
