@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "shards": "schema blocks downloads logs _tfds",
     "suites": "arguments games configs prepared locking _tfds",
     "transforms": "arguments fields windows schema steps blocks _extras",
-    "replay": "arguments fields windows schema blocks prepared locking logs threads",
+    "replay": "arguments configs fields windows schema blocks prepared locking logs threads",
     "figures": "arguments games configs logs blocks prepared replay _extras",
     "envs": "arguments games logs _extras",
     "atari_replay": "games configs builder_configs logs blocks schema prepared building "

@@ -90,6 +90,10 @@ def test_a_pool_hears_of_files_that_are_gone(folder: pathlib.Path, relative: Any
     shutil.rmtree(folder / "data")
     with context.Pool(1, initializer=print, initargs=(source,)) as pool:
         assert pool.apply_async(len, (source,)).get(timeout=20) == len(source)
+        assert pool.apply_async(repr, (source,)).get(timeout=20) == repr(source)
+        assert pool.apply_async(repr, (relative,)).get(timeout=20) == (
+            f"Replay({NAME}: its files are gone)"
+        )
         for function, arguments in (
             (operator.getitem, (source, 7)),
             (operator.getitem, (source, INDICES)),

@@ -109,3 +109,33 @@ def test_no_transition_at_all() -> None:
     with pytest.raises(IndexError, match="there is no item"):
         source[0]
     assert not count_transitions(in_batches(source))
+
+
+def test_a_replay_says_what_it_holds(expert_replay: Any) -> None:
+    assert len(expert_replay) == 3
+    packed = expert_replay.packed
+    arrays = [packed.units, packed.index, *packed.scalars.values(), packed.episodes, packed.places]
+    size = sum(array.size * array.dtype.itemsize for array in arrays) / 1e6
+    assert repr(expert_replay) == (
+        "Replay(atari_replay/breakout_expert_v0: 3 episodes, 1 complete, 1,493 steps, "
+        f"{size:.1f} MB)"
+    )
+    assert len(expert_replay.select([1])) == 1
+    assert "1 complete, 729 steps" in repr(expert_replay.select([1]))
+    table = expert_replay._repr_html_()
+    for what, value in (("games", "Breakout"), ("episodes", "3"), ("steps", "1,493")):
+        assert f">{what}</th><td>{value}</td>" in table
+    made = make_replay([make_steps(9)])
+    assert repr(made).startswith("Replay(made: 1 episodes, 1 complete, 8 steps, ")
+
+
+def test_a_source_says_what_it_holds(expert_replay: Any) -> None:
+    source = expert_replay.transitions(n_step=3, gamma=0.9, axis=-1)
+    settings = "stack_size=4, n_step=3, gamma=0.9, axis=-1"
+    assert repr(source) == f"TransitionSource({len(source):,} items, {settings}; NumPy)"
+    source = expert_replay.sequences(30, stack_size=2)
+    settings = "steps=30, stack_size=2, axis=0"
+    assert repr(source) == f"SequenceSource({len(source):,} items, {settings}; NumPy)"
+    jax = pytest.importorskip("jax")
+    device = jax.devices()[0]
+    assert repr(source.put(jax.device_put)).endswith(f"{settings}; JAX, {device})")

@@ -116,6 +116,12 @@ class Packed:
     places: Array
     folders: tuple[tuple[pathlib.Path, str], ...] = ()
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays; those in files are shared by processes that map them."""
+        arrays = (self.units, self.index, *self.scalars.values(), self.episodes, self.places)
+        return sum(array.nbytes for array in arrays)
+
     def __reduce__(self) -> Any:
         return (_map_again, (self.folders,)) if self.folders else super().__reduce__()
 

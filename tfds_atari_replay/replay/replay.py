@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay.arguments import check_axis, check_share, check_sizes
+from tfds_atari_replay.configs import find_source
 from tfds_atari_replay.replay.packed import EPISODE, Packed
 from tfds_atari_replay.replay.sequences import SequenceSource, make_sequences
 from tfds_atari_replay.replay.transitions import TransitionSource, make_transitions
@@ -16,9 +18,11 @@ from tfds_atari_replay.replay.transitions import TransitionSource, make_transiti
 Array = npt.NDArray[Any]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Replay:
     """Episodes of one or several datasets, as `load_replay` returns them.
+
+    `len(replay)` counts its episodes.
 
     Attributes:
       names: of the datasets.
@@ -28,9 +32,40 @@ class Replay:
     """
 
     names: tuple[str, ...]
-    packed: Packed = dataclasses.field(repr=False)
-    dataset: Array = dataclasses.field(repr=False)
-    chosen: Array = dataclasses.field(repr=False)
+    packed: Packed
+    dataset: Array
+    chosen: Array
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __repr__(self) -> str:
+        if not isinstance(self.packed, Packed):  # in a worker, see _map_again
+            return f"Replay({', '.join(self.names)}: its files are gone)"
+        facts = self._facts()
+        counts = (f"{facts[what]} {what}" for what in ("episodes", "complete", "steps"))
+        return f"Replay({', '.join(self.names)}: {', '.join(counts)}, {facts['packed']})"
+
+    def _repr_html_(self) -> str:
+        """A table, for notebooks."""
+        rows = (
+            f"<tr><th style='text-align: left'>{what}</th><td>{html.escape(value)}</td></tr>"
+            for what, value in self._facts().items()
+        )
+        return f"<table>{''.join(rows)}</table>"
+
+    def _facts(self) -> dict[str, str]:
+        episodes = self.episodes
+        configs = (name.rpartition("/")[2].partition(":")[0] for name in self.names)
+        games = {found.game.name: None for config in configs if (found := find_source(config))}
+        return {
+            "datasets": ", ".join(self.names),
+            "games": ", ".join(games),
+            "episodes": f"{len(episodes):,}",
+            "complete": f"{episodes['is_complete'].sum():,}",
+            "steps": f"{episodes['length'].sum():,}",
+            "packed": f"{self.packed.nbytes / 1e6:,.1f} MB",
+        }
 
     @property
     def episodes(self) -> Array:

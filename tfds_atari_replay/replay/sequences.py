@@ -49,7 +49,7 @@ class SequenceColumns(NamedTuple):
     offset: Array
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class SequenceSource(Source):
     """Sequences of a replay: item i starts at the i-th step whose stack is fully known.
 
@@ -70,10 +70,12 @@ class SequenceSource(Source):
     are no steps here, since no action was taken in them.
 
     Attributes:
+      steps: in each sequence.
       stack_size: frames per observation.
       axis: of the frames in an observation, 0 or -1.
     """
 
+    steps: int
     stack_size: int
     axis: int
 
@@ -137,7 +139,7 @@ def make_sequences(
         place=np.arange(length, dtype=np.int32),
         offset=np.arange(1 - stack_size, 1, dtype=np.int32),
     )
-    return SequenceSource(packed, columns, len(owner), stack_size, axis)
+    return SequenceSource(packed, columns, len(owner), length, stack_size, axis)
 
 
 def _returns_to_go(packed: Packed) -> Array:

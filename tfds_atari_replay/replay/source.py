@@ -33,7 +33,7 @@ class Arrays(NamedTuple):
     columns: Any
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Source(abc.ABC):
     """A sequence of items, which gives one of them or a batch.
 
@@ -62,8 +62,8 @@ class Source(abc.ABC):
       length: number of items.
     """
 
-    packed: Packed = dataclasses.field(repr=False)
-    columns: Any = dataclasses.field(repr=False)
+    packed: Packed
+    columns: Any
     length: int
 
     def __len__(self) -> int:
@@ -71,6 +71,22 @@ class Source(abc.ABC):
 
     def __getitem__(self, index: Any) -> Batch:
         return self.gather(self.arrays, index)
+
+    def __repr__(self) -> str:
+        settings = "".join(
+            f", {field.name}={getattr(self, field.name)}"
+            for field in dataclasses.fields(self)
+            if field.name not in ("packed", "columns", "length")
+        )
+        return f"{type(self).__name__}({self.length:,} items{settings}; {self._where()})"
+
+    def _where(self) -> str:
+        """Says which library's the arrays are, and on which device."""
+        column = self.columns[0]
+        if isinstance(column, np.ndarray):
+            return "NumPy"
+        library = "JAX" if array_api_compat.is_jax_array(column) else "PyTorch"
+        return f"{library}, {array_api_compat.device(column)}"
 
     def __iter__(self) -> Iterator[Batch]:
         return (self[index] for index in range(self.length))

@@ -33,7 +33,7 @@ class TransitionColumns(NamedTuple):
     discount: Array
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TransitionSource(Source):
     """Transitions of a replay, in the order of their datasets, of `episode_id` and of time.
 
@@ -50,10 +50,14 @@ class TransitionSource(Source):
 
     Attributes:
       stack_size: frames per observation.
+      n_step: steps from observation to next_observation.
+      gamma: discount per step.
       axis: of the frames in an observation, 0 or -1.
     """
 
     stack_size: int
+    n_step: int
+    gamma: float
     axis: int
 
     def _gather(self, arrays: Arrays, indices: Array) -> Batch:
@@ -110,7 +114,7 @@ def make_transitions(
     for number, offset in enumerate(others, start=stack_size):
         frames[:, number] = frame + np.maximum(-back, ahead + offset)
     columns = TransitionColumns(frames, scalars, discount)
-    return TransitionSource(packed, columns, len(frames), stack_size, axis)
+    return TransitionSource(packed, columns, len(frames), stack_size, n_step, gamma, axis)
 
 
 class _Found(NamedTuple):
