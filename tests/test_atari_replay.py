@@ -72,6 +72,22 @@ def test_a_config_is_the_same_by_name_and_in_the_list() -> None:
         assert name not in by_name
 
 
+def test_a_config_of_ones_own(tmp_path: pathlib.Path) -> None:
+    """With a name that is none of ours, and checkpoints of which the first that exists is taken."""
+    config = tfds_atari_replay.AtariReplayConfig(
+        name="mine", game="Breakout", run=1, checkpoints=(48, 10)
+    )
+    builder = tfds_atari_replay.AtariReplay(config=config, data_dir=tmp_path)
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(manual_dir=str(DUMMY_DATA))
+    )
+    assert builder.info.metadata["checkpoints"] == [10]
+    expected = build("breakout_medium_v0", DUMMY_DATA, tmp_path)
+    assert [e["episode_return"] for e in rows(builder)] == [
+        e["episode_return"] for e in rows(expected)
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "close"),
     [

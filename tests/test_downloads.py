@@ -16,7 +16,7 @@ from tensorflow_datasets.core.download import checksums
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from tfds_atari_replay import GAMES, ReplayLogError, downloads
-from tfds_atari_replay.configs import Source
+from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset
 from tfds_atari_replay.logs import sources
 
@@ -152,7 +152,7 @@ def test_dummy_data_is_compared_when_it_is_read(
     assert_no_dataset(tmp_path / "data" / "atari_replay" / "breakout_mixed_v0", "breakout_mixed_v0")
     monkeypatch.setenv(sources.SOURCE_VARIABLE, str(copy))
     with pytest.raises(ReplayLogError, match=r"reward_ckpt\.1\.gz is not the file that"):
-        read_dataset(Source(GAMES["Breakout"], "mixed", 1), stack=False)
+        read_dataset(Config(GAMES["Breakout"], SPLITS["mixed"], 1), stack=False)
     assert rows(build("breakout_medium_v0", copy, tmp_path / "data"))
     copy.rename(tmp_path / "logs")
     assert rows(build("breakout_mixed_v0", tmp_path / "logs", tmp_path / "data"))

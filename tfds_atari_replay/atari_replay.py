@@ -117,11 +117,12 @@ own, in one of the layouts
     def _locate(self, manual_dir: epath.PathLike | None) -> list[sources.Located]:
         """Finds the checkpoint's files, or those of all checkpoints of a run."""
         config = self.builder_config
-        path = None if manual_dir is None else epath.Path(manual_dir)
-        game = GAMES[config.game]
-        if config.is_whole_run:
-            return list(sources.locate_run(game, config.run, manual_dir=path))
-        return [sources.locate(game, config.run, config.checkpoints, manual_dir=path)]
+        wanted = configs.find_config(config.name)
+        if wanted is None:  # one that a user has made
+            take: Any = "all" if config.is_whole_run else "first"
+            split = configs.Split(config.name, config.checkpoints, take)
+            wanted = configs.Config(GAMES[config.game], split, config.run)
+        return sources.locate(wanted, manual_dir=manual_dir)
 
     def _download(
         self, dl_manager: tfds.download.DownloadManager, urls: dict[str, str]

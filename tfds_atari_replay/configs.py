@@ -6,76 +6,90 @@ import difflib
 import functools
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tfds_atari_replay.games import GAMES, Game, find_game
 
-LAST = (50, 49)
-"""The last checkpoint of a run: 50, or 49 where a lap ended inside an episode's padding."""
 
-SPLITS: dict[str, tuple[int, ...]] = {
-    "mixed": (1,),
-    "medium": (10,),
-    "expert": LAST,
-    **{f"epoch_{number}": (number,) for number in range(51)},
-    "full": tuple(range(51)),
+class Split(NamedTuple):
+    """Which checkpoints of a run a config has.
+
+    Attributes:
+      name: in a config's name.
+      numbers: of checkpoints.
+      take: `first` for the first of these that exists, `all` for all that exist; `last` is `first`,
+        but means the run's last checkpoint, whatever number a layout gives it.
+    """
+
+    name: str
+    numbers: tuple[int, ...]
+    take: Literal["first", "last", "all"] = "first"
+
+    @property
+    def is_whole_run(self) -> bool:
+        """Whether it is all checkpoints of a run, joined."""
+        return self.take == "all"
+
+    def __str__(self) -> str:
+        """The numbers, for people."""
+        if self.is_whole_run:
+            return f"{self.numbers[0]} to {self.numbers[-1]}"
+        return " or ".join(map(str, self.numbers))
+
+
+SPLITS: dict[str, Split] = {
+    split.name: split
+    for split in (
+        Split("mixed", (1,)),
+        Split("medium", (10,)),
+        Split("expert", (50, 49), "last"),  # 49 where a lap ended inside an episode's padding
+        *(Split(f"epoch_{number}", (number,)) for number in range(51)),
+        Split("full", tuple(range(51)), "all"),
+    )
 }
-"""Checkpoint by split. Of several numbers, the first that exists; in `full`, all that exist. The
-names are d4rl-atari's, except `full`."""
+"""By name. The names are d4rl-atari's, except `epoch_0` and `full`."""
 
 RUNS = (1, 2, 3, 4, 5)
 
 
-class Source(NamedTuple):
-    """Where a config's data come from.
+class Config(NamedTuple):
+    """What a config stands for.
 
     Attributes:
       game: the game played.
-      split: a key of `SPLITS`.
+      split: which checkpoints of the run.
       run: 1 to 5; `v0` in a config's name is run 1.
     """
 
     game: Game
-    split: str
+    split: Split
     run: int
 
     @property
     def name(self) -> str:
         """The config's name, `<game>_<split>_v<seed>`."""
-        return f"{self.game.rom}_{self.split}_v{self.run - 1}"
-
-    @property
-    def checkpoints(self) -> tuple[int, ...]:
-        """The checkpoint's number. Of several, the first that exists, or all of a whole run."""
-        return SPLITS[self.split]
-
-    @property
-    def is_whole_run(self) -> bool:
-        """Whether it is all checkpoints of the run, joined."""
-        return self.split == "full"
+        return f"{self.game.rom}_{self.split.name}_v{self.run - 1}"
 
     def __str__(self) -> str:
-        if self.is_whole_run:
-            return f"{self.game.name}, run {self.run}, all checkpoints"
-        numbers = " or ".join(map(str, self.checkpoints))
-        return f"{self.game.name}, run {self.run}, checkpoint {numbers}"
+        which = "all checkpoints" if self.split.is_whole_run else f"checkpoint {self.split}"
+        return f"{self.game.name}, run {self.run}, {which}"
 
 
-def all_sources() -> Iterator[Source]:
-    """Yields what every config stands for: 60 games, 55 splits, 5 runs."""
+def every_config() -> Iterator[Config]:
+    """Yields all configs: 60 games, 55 splits, 5 runs."""
     for game in GAMES.values():
-        for split in SPLITS:
+        for split in SPLITS.values():
             for run in RUNS:
-                yield Source(game, split, run)
+                yield Config(game, split, run)
 
 
-def find_source(name: str) -> Source | None:
+def find_config(name: str) -> Config | None:
     """Returns what the config of this name stands for; None if there is no such config."""
     match = _pattern().fullmatch(name)
     if match is None:
         return None
     rom, split, seed = match.groups()
-    return Source(find_game(rom), split, int(seed) + 1)
+    return Config(find_game(rom), SPLITS[split], int(seed) + 1)
 
 
 @functools.cache
@@ -92,7 +106,9 @@ def explain_unknown(name: str) -> str:
         return difflib.SequenceMatcher(a=game.rom, b=name[: len(game.rom)]).ratio()
 
     games = sorted(GAMES.values(), key=likeness, reverse=True)[:3]
-    names = [Source(game, split, run).name for game in games for split in SPLITS for run in RUNS]
+    names = [
+        Config(game, split, run).name for game in games for split in SPLITS.values() for run in RUNS
+    ]
     close = difflib.get_close_matches(name, names, n=3)
     hint = f" Did you mean {', '.join(close)}?" if close else ""
     return (

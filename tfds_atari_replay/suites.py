@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 
 from tfds_atari_replay import _tfds
 from tfds_atari_replay.arguments import check_choice
-from tfds_atari_replay.configs import Source
+from tfds_atari_replay.configs import SPLITS, Config, Split
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.locking import UNWRITABLE
 from tfds_atari_replay.prepared import opening
@@ -48,12 +48,12 @@ _logger = logging.getLogger(__name__)
 class _Suite(_tfds.DatasetCollection, skip_registration=True):  # type: ignore[call-arg]
     """One split of some games, of run 1; subclasses say which."""
 
-    split: str
+    split: Split
     games: tuple[str, ...]
 
     @property
     def info(self) -> Any:
-        what = "the whole run" if self.split == "full" else f"{self.split} checkpoint"
+        what = "the whole run" if self.split.is_whole_run else f"{self.split.name} checkpoint"
         return _tfds.DatasetCollectionInfo(
             name=type(self).name,
             description=f"DQN Replay: {what} of run 1 of {len(self.games)} Atari games.",
@@ -62,10 +62,10 @@ class _Suite(_tfds.DatasetCollection, skip_registration=True):  # type: ignore[c
 
     @property
     def datasets(self) -> Mapping[str, Mapping[str, Any]]:
-        sources = [Source(GAMES[name], self.split, 1) for name in self.games]
+        configs = [Config(GAMES[name], self.split, 1) for name in self.games]
         return {
             _VERSION: _tfds.references_for(
-                {source.game.rom: f"atari_replay/{source.name}" for source in sources}
+                {config.game.rom: f"atari_replay/{config.name}" for config in configs}
             )
         }
 
@@ -73,7 +73,7 @@ class _Suite(_tfds.DatasetCollection, skip_registration=True):  # type: ignore[c
 for _split in ("mixed", "medium", "expert", "full"):
     for _size, _games in SUITES.items():
         _name = f"AtariReplay{_split.title()}{_size if _size < len(GAMES) else ''}"
-        type(_name, (_Suite,), {"split": _split, "games": _games, "__module__": __name__})
+        type(_name, (_Suite,), {"split": SPLITS[_split], "games": _games, "__module__": __name__})
 
 
 def load_collection(

@@ -25,6 +25,7 @@ from tensorflow_datasets.scripts.cli import main as tfds_cli
 from tfds_atari_replay import ReplayLogError, load_collection, load_replay
 from tfds_atari_replay.building import folders
 from tfds_atari_replay.cli import main as cli
+from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs import sources
 
@@ -532,7 +533,7 @@ def test_a_relative_folder_may_be_left(
         builder_kwargs={"file_format": "array_record"},
         download_and_prepare_kwargs={"download_config": config_for("logs", REUSE)},
     )
-    located = sources.locate(GAMES["Breakout"], 1, (50,), manual_dir="logs")
+    located = sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_50"], 1), manual_dir="logs")[0]
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert sorted(int(e["episode_id"]) for e in tfds.as_numpy(dataset)) == [0, 1, 2]
     copy = pickle.loads(pickle.dumps(builder))

@@ -200,10 +200,10 @@ def test_memory_is_that_of_the_frames(tmp_path: pathlib.Path) -> None:
 import os, resource
 os.environ["{sources.SOURCE_VARIABLE}"] = {str(tmp_path)!r}
 from tfds_atari_replay import GAMES
-from tfds_atari_replay.configs import Source
+from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-dataset = read_dataset(Source(GAMES["Breakout"], "epoch_0", 1), stack=True)
+dataset = read_dataset(Config(GAMES["Breakout"], SPLITS["epoch_0"], 1), stack=True)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
     assert float(run_python(code)) < 1.3 * 20_000 * 84 * 84

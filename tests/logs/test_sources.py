@@ -24,7 +24,7 @@ from helpers.unplugged import write_unplugged
 
 from tfds_atari_replay import GAMES, ReplayLogError, downloads
 from tfds_atari_replay.cli.main import main
-from tfds_atari_replay.configs import Source
+from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset
 from tfds_atari_replay.logs import sources
 
@@ -433,12 +433,14 @@ def test_find_says_what_it_found_and_why(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a line for people; a file of a folder is no download."""
-    found = sources.locate(GAMES["Breakout"], 1, (10,), manual_dir=DUMMY_DATA)
+    found = sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_10"], 1), manual_dir=DUMMY_DATA)[
+        0
+    ]
     assert found.why == f"Breakout run 1 checkpoint 10: read from {LOGS}, dopamine"
     assert not found.is_download
     monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
     assert not caplog.messages
-    found = sources.locate(GAMES["Breakout"], 1, (10,), manual_dir=tmp_path)
+    found = sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_10"], 1), manual_dir=tmp_path)[0]
     assert found.why.endswith(f", since not in {tmp_path} (is empty)")
     # The user named a folder, and gets data from elsewhere.
     assert caplog.messages == [found.why]
@@ -450,7 +452,7 @@ def test_get_dataset_takes_downloads_and_rl_unplugged(
     """d4rl-atari downloaded too. Steps of RL Unplugged come in the order of time, no zero rows."""
     monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "data"))
     serve_logs(tmp_path)
-    dataset = read_dataset(Source(GAMES["Breakout"], "expert", 1), stack=False)
+    dataset = read_dataset(Config(GAMES["Breakout"], SPLITS["expert"], 1), stack=False)
     assert dataset["observations"].shape == (1499, 1, 84, 84)
     assert set(public.downloads) == LOG_FILES
     assert downloads.default_manager().download_dir == epath.Path(tmp_path / "data" / "downloads")
@@ -460,7 +462,7 @@ def test_get_dataset_takes_downloads_and_rl_unplugged(
     alone = Truth(truths[0].frames[:0], truths[0].action[:0], truths[0].reward[:0])
     folder = tmp_path / "public" / "unplugged" / "atari_episodes_ordered" / "Pong"
     write_unplugged(folder / "run_1-00010-of-00050", [alone, *truths])
-    dataset = read_dataset(Source(GAMES["Pong"], "medium", 1), stack=True)
+    dataset = read_dataset(Config(GAMES["Pong"], SPLITS["medium"], 1), stack=True)
     assert dataset["terminals"].tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
     assert dataset["actions"].tolist() == [*truths[0].action, *truths[1].action]
     assert dataset["rewards"].tolist() == [*truths[0].reward, *truths[1].reward]
@@ -488,7 +490,9 @@ def test_secrets_are_refused_where_the_search_ended_before(
     """The message names all places, also those that are not asked."""
     monkeypatch.setenv(sources.SOURCE_VARIABLE, place)
     with pytest.raises(ValueError, match=rf"\$ATARI_REPLAY_SOURCE {message}") as error:
-        sources.locate(GAMES["Breakout"], 1, (1,), manual_dir="http://127.0.0.1:9/logs")
+        sources.locate(
+            Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir="http://127.0.0.1:9/logs"
+        )[0]
     assert "hush" not in str(error.value)
 
 
@@ -508,11 +512,11 @@ def test_secrets_in_an_address_are_refused_and_never_shown(
     assert "hush" not in str(error.value)
     assert "hush" not in "".join(map(str, error.value.args))
     with pytest.raises(ValueError, match=rf"manual_dir {message}"):
-        sources.locate(GAMES["Breakout"], 1, (1,), manual_dir=place)
+        sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir=place)[0]
     assert main(["inspect", place]) == 1
     monkeypatch.setenv(sources.SOURCE_VARIABLE, place)
     with pytest.raises(ValueError, match=message):
-        read_dataset(Source(GAMES["Breakout"], "mixed", 1), stack=False)
+        read_dataset(Config(GAMES["Breakout"], SPLITS["mixed"], 1), stack=False)
     assert "hush" not in caplog.text
     assert "hush" not in "".join(capfd.readouterr())
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -574,14 +578,14 @@ def test_folders_that_may_not_be_listed(
     monkeypatch.setenv(sources.CACHE_VARIABLE, str(closed))
     closed.chmod(0)
     with unprivileged(closed):
-        found = sources.locate(GAMES["Breakout"], 1, (1,), manual_dir=None)
+        found = sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir=None)[0]
         assert found.is_download
         assert f"{closed} (cannot be listed: Permission denied)" in found.why
         with pytest.raises(
             FileNotFoundError,
             match=r"(?s)manual_dir: \S*closed \(cannot be listed: Permission.*public.*not asked",
         ):
-            sources.locate(GAMES["Breakout"], 1, (1,), manual_dir=closed)
+            sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir=closed)[0]
     closed.chmod(0o700)
     assert public.asked
 

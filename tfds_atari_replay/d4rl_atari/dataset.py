@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from tfds_atari_replay import downloads
-from tfds_atari_replay.configs import Source
+from tfds_atari_replay.configs import Config
 from tfds_atari_replay.d4rl_atari.stacked_frames import StackedFrames
 from tfds_atari_replay.logs import sources
 
 
-def read_dataset(source: Source, *, stack: bool) -> dict[str, Any]:
+def read_dataset(config: Config, *, stack: bool) -> dict[str, Any]:
     """Reads a checkpoint into memory.
 
     The rows keep the order of the file, which is a ring buffer: time starts at the cursor. The
@@ -31,9 +31,9 @@ def read_dataset(source: Source, *, stack: bool) -> dict[str, Any]:
       ReplayLogError: a file is damaged.
       OSError: a download failed.
     """
-    located = sources.locate(source.game, source.run, source.checkpoints, manual_dir=None)
+    (found,) = sources.locate(config, manual_dir=None)
     located, checkpoint = downloads.open_located(
-        located, lambda urls: downloads.download(downloads.default_manager(), urls)
+        found, lambda urls: downloads.download(downloads.default_manager(), urls)
     )
     with downloads.deleting_if_damaged(located.is_download):
         rows = checkpoint.rows()

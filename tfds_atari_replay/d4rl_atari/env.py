@@ -6,7 +6,7 @@ from typing import Any
 
 from tfds_atari_replay import games
 from tfds_atari_replay._extras import required_for
-from tfds_atari_replay.configs import Source
+from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset
 
 with required_for("The environment", "envs"):
@@ -36,9 +36,9 @@ class OfflineAtariEnv(AtariEnv):
             terminal_on_life_loss=terminal_on_life_loss,
             render_mode=render_mode,
         )
-        self._source = Source(games.find_game(game), split, run)
+        self._config = Config(games.find_game(game), SPLITS[split], run)
         self._stack_observations = stack
 
     def get_dataset(self) -> dict[str, Any]:
         """Reads the log; see `dataset.read_dataset`."""
-        return read_dataset(self._source, stack=self._stack_observations)
+        return read_dataset(self._config, stack=self._stack_observations)

@@ -17,10 +17,14 @@ _ENTRY_POINTS = {
 
 def ids() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields every id, such as `breakout-mixed-v0`, with the arguments of its environment."""
-    for source in configs.all_sources():
-        if not source.is_whole_run:  # get_dataset would take 350 GB.
-            arguments = {"game": source.game.name, "split": source.split, "run": source.run}
-            yield source.name.replace("_", "-"), arguments
+    for config in configs.every_config():
+        if not config.split.is_whole_run:  # get_dataset would take 350 GB.
+            arguments = {
+                "game": config.game.name,
+                "split": config.split.name,
+                "run": config.run,
+            }
+            yield config.name.replace("_", "-"), arguments
 
 
 def has_gym() -> bool:

@@ -14,7 +14,7 @@ import tqdm
 from etils import epath
 
 from tfds_atari_replay import blocks
-from tfds_atari_replay.configs import SPLITS
+from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.figures.episodes import Episode
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.prepared.opening import open_prepared, reporting_damage
@@ -164,14 +164,14 @@ def summarize_run(summary: Summary) -> list[Summary]:
       every episode.
     """
     metadata, data_dir = summary.metadata, summary.builder.data_path.parents[2]
-    game, seed = GAMES[metadata["game"]].rom, metadata["run"] - 1
+    game = GAMES[metadata["game"]]
     found = {summary.name: summary}
-    for split in ("full", *SPLITS):
-        name = f"{game}_{split}_v{seed}"
+    for split in sorted(SPLITS.values(), key=lambda split: not split.is_whole_run):
+        name = Config(game, split, metadata["run"]).name
         folder = data_dir / "atari_replay" / name
         if name not in found and _is_prepared(folder):
             found[name] = summarize(f"atari_replay/{name}", data_dir=data_dir)
-        if split == "full" and name in found:
+        if split.is_whole_run and name in found:
             return [found[name]]
     return sorted(found.values(), key=lambda summary: summary.metadata["checkpoints"])
 

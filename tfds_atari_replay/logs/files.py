@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from etils import epath
 
+from tfds_atari_replay.configs import Split
 from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs.errors import UnreadableLogError, reporting_damage
 from tfds_atari_replay.logs.paths import is_remote
@@ -229,10 +230,10 @@ class Layout(abc.ABC):
         """Returns the folder of a run, given the folder of one of its checkpoints."""
         return folder
 
-    def numbers(self, game: Game, wanted: Sequence[int]) -> Sequence[int]:
-        """Translates the numbers of checkpoints to those that this layout may have."""
+    def numbers(self, game: Game, split: Split) -> Sequence[int]:
+        """Returns the numbers that the checkpoints of a split may have in this layout."""
         del game
-        return wanted
+        return split.numbers
 
     @abc.abstractmethod
     def _files(self, folder: epath.Path, run: int) -> dict[int, FilesByName]:

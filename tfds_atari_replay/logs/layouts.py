@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from etils import epath
 
-from tfds_atari_replay import configs
+from tfds_atari_replay.configs import Split
 from tfds_atari_replay.games import GAMES, Game
 from tfds_atari_replay.logs import episodes
 from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES, Checkpoint, open_checkpoint
@@ -157,9 +157,9 @@ class UnpluggedLayout(Layout):
     def join(self, checkpoints: Sequence[CheckpointFiles]) -> Run:
         return join_files(checkpoints)
 
-    def numbers(self, game: Game, wanted: Sequence[int]) -> Sequence[int]:
+    def numbers(self, game: Game, split: Split) -> Sequence[int]:
         shards = range(game.unplugged_shards)
-        return shards[-1:] if tuple(wanted) == configs.LAST else [n for n in wanted if n in shards]
+        return shards[-1:] if split.take == "last" else [n for n in split.numbers if n in shards]
 
     def file_name(self, game: Game, run: int, number: int) -> str:
         """Returns the name of a file, with its game's folder."""

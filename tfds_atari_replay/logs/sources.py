@@ -16,8 +16,7 @@ from typing import TypeAlias
 
 from etils import epath
 
-from tfds_atari_replay.configs import SPLITS
-from tfds_atari_replay.games import Game
+from tfds_atari_replay.configs import Config
 from tfds_atari_replay.logs import layouts, paths, servers
 from tfds_atari_replay.logs.files import CheckpointFiles, Layout
 from tfds_atari_replay.threads import map_ahead
@@ -102,55 +101,23 @@ class _Miss:
         return f" ({self.instead})" if self.instead else ""
 
 
-def locate(
-    game: Game, run: int, wanted: Sequence[int], *, manual_dir: epath.PathLike | None
-) -> Located:
-    """Finds a checkpoint of a run. Nothing is downloaded.
+def locate(wanted: Config, *, manual_dir: epath.PathLike | None) -> list[Located]:
+    """Finds the checkpoints of a config, by number, all in one place. Nothing is downloaded.
+
+    A folder is listed; a server is asked for each number.
 
     Args:
-      game: whose logs.
-      run: which run.
-      wanted: the checkpoint's number; of several, the first that exists.
+      wanted: whose checkpoints.
       manual_dir: the user's folder.
+
+    Returns:
+      One, or as many as there are of a whole run.
 
     Raises:
       FileNotFoundError: no place has such logs. The message lists the places in order, what each
         holds instead, and what to do.
       ValueError: an address holds a secret, or cannot be listed.
     """
-    return _search(_Wanted(game, run, wanted), manual_dir)[0]
-
-
-def locate_run(game: Game, run: int, *, manual_dir: epath.PathLike | None) -> list[Located]:
-    """Finds all checkpoints of a run, in one place, by number. Nothing is downloaded.
-
-    A folder is listed; on a server, checkpoints 0 to 50 are asked for.
-
-    Raises:
-      FileNotFoundError: no place has any; see `locate`.
-      ValueError: see `locate`.
-    """
-    return _search(_Wanted(game, run, SPLITS["full"], all_of_them=True), manual_dir)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Wanted:
-    game: Game
-    run: int
-    numbers: Sequence[int]
-    all_of_them: bool = False
-    """Whether all checkpoints are wanted, or the first of `numbers` that exists."""
-
-    def __str__(self) -> str:
-        return f"{self.game.name} run {self.run}, checkpoint {self.either}"
-
-    @property
-    def either(self) -> str:
-        """The numbers, for people."""
-        return "0 to 50" if self.all_of_them else " or ".join(map(str, self.numbers))
-
-
-def _search(wanted: _Wanted, manual_dir: epath.PathLike | None) -> list[Located]:
     misses: list[_Miss] = []
     for place in _places(manual_dir):
         # Before anything else: places that are not asked are named in messages too.
@@ -186,7 +153,7 @@ def _places(manual_dir: epath.PathLike | None) -> Iterator[_Place]:
         yield _Place("RL Unplugged", PUBLIC_UNPLUGGED, [layouts.UNPLUGGED])
 
 
-def _look(place: _Place, wanted: _Wanted) -> _Hit | _Miss:
+def _look(place: _Place, wanted: Config) -> _Hit | _Miss:
     if place.root is None:
         return _Miss(place)
     if not place.root.lower().startswith(("http://", "https://")):
@@ -198,7 +165,7 @@ def _look(place: _Place, wanted: _Wanted) -> _Hit | _Miss:
         return _Miss(place, f"cannot be reached: {error}", ends_search=True)
 
 
-def _look_in_folder(place: _Place, folder: str, wanted: _Wanted) -> _Hit | _Miss:
+def _look_in_folder(place: _Place, folder: str, wanted: Config) -> _Hit | _Miss:
     root = paths.absolute(paths.open_path(folder))
     try:
         found = {files.number: files for files in layouts.find_run(root, wanted.game, wanted.run)}
@@ -211,33 +178,33 @@ def _look_in_folder(place: _Place, folder: str, wanted: _Wanted) -> _Hit | _Miss
     some = next(iter(found.values()))
     # An interrupted download of d4rl-atari's leaves files out. Nobody asked for that cache.
     usable = [files for files in found.values() if place.is_users or not files.missing]
-    if wanted.all_of_them:
+    if wanted.split.is_whole_run:
         if usable and (place.is_users or some.layout.can_be_joined):
             return _Hit(usable, [{}] * len(usable))
         return _Miss(place, "lacks add_count, without which checkpoints cannot be joined")
-    for number in some.layout.numbers(wanted.game, wanted.numbers):
+    for number in some.layout.numbers(wanted.game, wanted.split):
         if number in found and found[number] in usable:
             return _Hit([found[number]], [{}])
     numbers = ", ".join(map(str, found))
     game, run = wanted.game.name, wanted.run
     if place.is_users:
         raise FileNotFoundError(
-            f"{game} run {run} has no checkpoint {wanted.either} in {some.folder}. "
+            f"{game} run {run} has no checkpoint {wanted.split} in {some.folder}. "
             f"It has: {numbers}."
         )
     return _Miss(place, f"has of {game} run {run} only checkpoint {numbers}, or not all its files")
 
 
-def _look_on_server(place: _Place, url: str, wanted: _Wanted) -> _Hit | _Miss:
+def _look_on_server(place: _Place, url: str, wanted: Config) -> _Hit | _Miss:
     game, run = wanted.game, wanted.run
     statuses: set[int] = set()
     for layout in place.layouts:
         for folder in layout.folders if place.is_users else [""]:
             base = "/".join(part for part in (url.rstrip("/"), folder) if part)
-            numbers = layout.numbers(game, wanted.numbers)
+            numbers = layout.numbers(game, wanted.split)
             urls = [layout.urls(base, game, run, number) for number in numbers]
             # In threads only if every answer counts.
-            ask = map_ahead if wanted.all_of_them else map
+            ask = map_ahead if wanted.split.is_whole_run else map
             statuses_of = ask(lambda of_one: servers.ask(list(of_one.values())[-1]), urls)
             there = []
             for number, of_one, status in zip(numbers, urls, statuses_of, strict=True):
@@ -245,7 +212,7 @@ def _look_on_server(place: _Place, url: str, wanted: _Wanted) -> _Hit | _Miss:
                     statuses.add(status)
                     continue
                 there.append((number, of_one))
-                if not wanted.all_of_them:
+                if not wanted.split.is_whole_run:
                     break
             if there:
                 advice = (
@@ -257,7 +224,7 @@ def _look_on_server(place: _Place, url: str, wanted: _Wanted) -> _Hit | _Miss:
                     [of_one for _, of_one in there],
                 )
     if not statuses:
-        return _Miss(place, f"does not have {game.name} checkpoint {wanted.either}")
+        return _Miss(place, f"does not have {game.name} checkpoint {wanted.split}")
     return _Miss(place, f"answers {' and '.join(map(str, sorted(statuses)))}")
 
 
@@ -270,20 +237,20 @@ def _explain_hit(hit: _Hit, misses: Sequence[_Miss]) -> str:
     return f"{why}, since not in {'; '.join(lacking)}" if lacking else why
 
 
-def _explain_misses(wanted: _Wanted, misses: Sequence[_Miss]) -> str:
+def _explain_misses(wanted: Config, misses: Sequence[_Miss]) -> str:
     game = wanted.game
     places = "".join(
         f"\n  {number}. {miss.place}{miss.remark}" for number, miss in enumerate(misses, 1)
     )
     if os.environ.get(SOURCE_VARIABLE):
         places += f"\n  (not in the public copies, since ${SOURCE_VARIABLE} is set)"
-    if numbers := layouts.UNPLUGGED.numbers(game, wanted.numbers):
+    if numbers := layouts.UNPLUGGED.numbers(game, wanted.split):
         name = layouts.UNPLUGGED.file_name(game, wanted.run, numbers[0])
         curl = f"curl --fail --create-dirs -o LOGS/{name} {PUBLIC_UNPLUGGED}/{name}"
     else:
-        curl = f"# RL Unplugged does not have {game.name}, checkpoint {wanted.either}"
+        curl = f"# RL Unplugged does not have {game.name}, checkpoint {wanted.split}"
     return (
-        f"No replay logs of {wanted}. "
+        f"No replay logs of {game.name} run {wanted.run}, checkpoint {wanted.split}. "
         f"Looked in, in this order:{places}\n"
         "There are three ways out.\n"
         "Point to a copy of the logs, a folder, gs://... or https://...:\n"

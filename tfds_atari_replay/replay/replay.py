@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay.arguments import check_axis, check_share, check_sizes
-from tfds_atari_replay.configs import find_source
+from tfds_atari_replay.configs import find_config
 from tfds_atari_replay.replay.packed import EPISODE, Packed
 from tfds_atari_replay.replay.sequences import SequenceSource, make_sequences
 from tfds_atari_replay.replay.transitions import TransitionSource, make_transitions
@@ -57,7 +57,7 @@ class Replay:
     def _facts(self) -> dict[str, str]:
         episodes = self.episodes
         configs = (name.rpartition("/")[2].partition(":")[0] for name in self.names)
-        games = {found.game.name: None for config in configs if (found := find_source(config))}
+        games = {found.game.name: None for config in configs if (found := find_config(config))}
         return {
             "datasets": ", ".join(self.names),
             "games": ", ".join(games),
