@@ -140,10 +140,11 @@ own, in one of the layouts
     def _download_and_prepare(
         self, dl_manager: tfds.download.DownloadManager, download_config: Any
     ) -> None:
-        if self.builder_config.is_whole_run:
-            self._write_run(dl_manager, download_config)
-        else:
-            super()._download_and_prepare(dl_manager, download_config)
+        with downloads.deleting_damaged():
+            if self.builder_config.is_whole_run:
+                self._write_run(dl_manager, download_config)
+            else:
+                super()._download_and_prepare(dl_manager, download_config)
 
     def _write_run(self, dl_manager: tfds.download.DownloadManager, download_config: Any) -> None:
         config = self.builder_config
@@ -161,7 +162,6 @@ own, in one of the layouts
             self._get_filename_template("train"),
             self.info.file_format.value,
             version=str(self.version),
-            is_download=located[0].is_download,
             runner=download_config.beam_runner,
             options=download_config.beam_options,
         )
@@ -191,7 +191,7 @@ own, in one of the layouts
         number = located.files.number
         transitions = 0
         episodes = opened.episodes(blocks.BLOCK_LENGTH)
-        found = shards.to_examples(episodes, number, is_download=located.is_download)
+        found = shards.to_examples(episodes, number)
         for episode, example in found:
             transitions += len(episode.action)
             # Updated at every episode, since TFDS may stop early (max_examples_per_split).

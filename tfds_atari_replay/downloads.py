@@ -15,19 +15,17 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_atari_replay import _tfds, locking
-from tfds_atari_replay.logs.errors import ReplayLogError, UnreadableLogError
+from tfds_atari_replay.logs.errors import ReplayLogError
 from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
 from tfds_atari_replay.logs.runs import Run
 from tfds_atari_replay.logs.sources import Located
-
-_Item = TypeVar("_Item")
 
 _NAME = "atari_replay"
 _PACKAGE = epath.Path(__file__).parent
@@ -48,12 +46,11 @@ def open_located(
 
     Raises:
       OSError: a download failed, or a file is missing.
-      ReplayLogError: a file is damaged. If it was a download, it is deleted.
+      ReplayLogError: a file is damaged.
     """
     located = located.fetch(download)
     check_dummy_data(located.files)
-    with deleting_if_damaged(located.is_download):
-        return located, located.files.open()
+    return located, located.files.open()
 
 
 def join_located(
@@ -63,15 +60,13 @@ def join_located(
 
     Raises:
       OSError: a download failed, or a file is missing.
-      ReplayLogError: a file is damaged, or checkpoints are not of one run. If the damaged one was a
-        download, it is deleted.
+      ReplayLogError: a file is damaged, or checkpoints are not of one run.
       ValueError: copies of this layout cannot be joined.
     """
     checkpoints = [one.fetch(download).files for one in located]
     for files in checkpoints:
         check_dummy_data(files)
-    with deleting_if_damaged(located[0].is_download):
-        return checkpoints[0].layout.join(checkpoints)
+    return checkpoints[0].layout.join(checkpoints)
 
 
 def download(manager: tfds.download.DownloadManager, urls: dict[str, str]) -> dict[str, epath.Path]:
@@ -103,31 +98,19 @@ def default_manager() -> tfds.download.DownloadManager:
     )
 
 
-def watched(items: Iterable[_Item], *, is_download: bool) -> Iterator[_Item]:
-    """Yields what is read from checkpoints; see `deleting_if_damaged`."""
-    with deleting_if_damaged(is_download):
-        yield from items
-
-
 @contextlib.contextmanager
-def deleting_if_damaged(is_download: bool) -> Iterator[None]:
-    """Deletes the files of a checkpoint from TFDS's cache if reading them reveals damage.
+def deleting_damaged() -> Iterator[None]:
+    """Deletes downloads from TFDS's cache if reading them inside the block reveals damage.
 
     A server may send half a file and call it whole. Kept in the cache, it would fail forever.
-
-    Args:
-      is_download: whether what is read are downloads. The user's own files are left alone.
     """
     try:
         yield
-    except UnreadableLogError:
-        raise
     except ReplayLogError as error:
-        if is_download and error.files is not None:
-            for path in error.files.paths.values():
-                # TFDS considers a file cached if both of these exist.
-                for part in (_tfds.get_info_path(path), path):
-                    part.unlink(missing_ok=True)
+        for path in error.downloads:
+            # TFDS considers a file cached if both of these exist.
+            for part in (_tfds.get_info_path(path), path):
+                part.unlink(missing_ok=True)
         raise
 
 

@@ -48,13 +48,11 @@ class Job:
       shard: what to read.
       path: the file to write.
       file_format: TFDS's name of the format, such as `tfrecord`.
-      is_download: whether what is read are downloads, so that a damaged one may be deleted.
     """
 
     shard: Shard
     path: epath.Path
     file_format: str
-    is_download: bool
 
     def read_note(self) -> Note | None:
         """Returns what was written; None if it was not, or is no more what it was."""
@@ -84,7 +82,9 @@ class Job:
         )
         try:
             writer = _tfds.ExampleWriter(tfds.core.FileFormat.from_value(self.file_format))
-            writer.encode_and_write(part, schema.features(), self._examples(counts, when_read))
+            with downloads.deleting_damaged():
+                examples = self._examples(counts, when_read)
+                writer.encode_and_write(part, schema.features(), examples)
             note = Note(len(counts), sum(counts), part.stat().length)
             note_part.write_text(json.dumps(dataclasses.asdict(note)))
             part.replace(self.path)
@@ -107,23 +107,18 @@ class Job:
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         found = self.shard.episodes(blocks.BLOCK_LENGTH)
         number = self.shard.files.number
-        for episode, example in to_examples(found, number, is_download=self.is_download):
+        for episode, example in to_examples(found, number):
             counts.append(len(episode.action))
             yield episode.index, example
             when_read(len(episode.action))
 
 
 def to_examples(
-    episodes: Iterable[Episode], checkpoint: int, *, is_download: bool
+    episodes: Iterable[Episode], checkpoint: int
 ) -> Iterator[tuple[Episode, dict[str, Any]]]:
-    """Yields each episode with its example, whose frames are read when it is written.
-
-    A download that turns out to be damaged, then too, is deleted.
-    """
-    for episode in downloads.watched(episodes, is_download=is_download):
-        # Frames are taken outside of this function.
-        frames = downloads.watched(episode.frames, is_download=is_download)
-        yield episode, schema.to_rlds(dataclasses.replace(episode, frames=frames), checkpoint)
+    """Yields each episode with its example, whose frames are read when it is written."""
+    for episode in episodes:
+        yield episode, schema.to_rlds(episode, checkpoint)
 
 
 def write_run(
@@ -132,7 +127,6 @@ def write_run(
     file_format: str,
     *,
     version: str,
-    is_download: bool,
     runner: Any = None,
     options: Any = None,
 ) -> tuple[tfds.core.SplitInfo, int]:
@@ -146,7 +140,6 @@ def write_run(
       template: TFDS's `ShardedFileTemplate` of the split.
       file_format: TFDS's name of the format.
       version: of the dataset.
-      is_download: whether the logs are downloads.
       runner: a runner of Apache Beam.
       options: Beam's `PipelineOptions`. Without these two, shards are written in this process.
 
@@ -158,7 +151,7 @@ def write_run(
         way of Beam it is a RuntimeError.)
       FileNotFoundError: a shard is not there, or not as it was noted, though no worker has failed.
     """
-    jobs = _plan(run, template, file_format, version, is_download)
+    jobs = _plan(run, template, file_format, version)
     if runner is None and options is None:
         _write_here(jobs)
     else:
@@ -172,7 +165,7 @@ def write_run(
     ), sum(note.transitions for note in notes)
 
 
-def _plan(run: Run, template: Any, file_format: str, version: str, is_download: bool) -> list[Job]:
+def _plan(run: Run, template: Any, file_format: str, version: str) -> list[Job]:
     count = len(run.shards)
     names = [template.sharded_filepath(shard_index=n, num_shards=count).name for n in range(count)]
     # All that the shards depend on. Those of another plan are of no use.
@@ -185,8 +178,7 @@ def _plan(run: Run, template: Any, file_format: str, version: str, is_download: 
         if old.name.startswith(prefix) and old != parts:
             old.rmtree()
     return [
-        Job(shard, parts / name, file_format, is_download)
-        for shard, name in zip(run.shards, names, strict=True)
+        Job(shard, parts / name, file_format) for shard, name in zip(run.shards, names, strict=True)
     ]
 
 

@@ -437,7 +437,7 @@ def test_find_says_what_it_found_and_why(
         0
     ]
     assert found.why == f"Breakout run 1 checkpoint 10: read from {LOGS}, dopamine"
-    assert not found.is_download
+    assert not found.files.is_download
     monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
     assert not caplog.messages
     found = sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_10"], 1), manual_dir=tmp_path)[0]
@@ -579,7 +579,7 @@ def test_folders_that_may_not_be_listed(
     closed.chmod(0)
     with unprivileged(closed):
         found = sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir=None)[0]
-        assert found.is_download
+        assert found.files.is_download
         assert f"{closed} (cannot be listed: Permission denied)" in found.why
         with pytest.raises(
             FileNotFoundError,

@@ -32,10 +32,10 @@ def read_dataset(config: Config, *, stack: bool) -> dict[str, Any]:
       OSError: a download failed.
     """
     (found,) = sources.locate(config, manual_dir=None)
-    located, checkpoint = downloads.open_located(
-        found, lambda urls: downloads.download(downloads.default_manager(), urls)
-    )
-    with downloads.deleting_if_damaged(located.is_download):
+    with downloads.deleting_damaged():
+        _, checkpoint = downloads.open_located(
+            found, lambda urls: downloads.download(downloads.default_manager(), urls)
+        )
         rows = checkpoint.rows()
     return {
         "observations": (

@@ -14,7 +14,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay.logs.errors import DamageError, reporting_damage
+from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.files import CheckpointFiles, Stamps
 from tfds_atari_replay.logs.npy import expect_end, open_npy, read_exactly, read_into
 from tfds_atari_replay.logs.records import FRAME_SHAPE
@@ -125,7 +125,7 @@ def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
         arrays differ in length; values are impossible. The message names the file.
     """
     stamps = files.stamps()
-    with reporting_damage(files, "observation"), open_array(files, "observation") as (_, shape):
+    with files.reporting_damage("observation"), open_array(files, "observation") as (_, shape):
         capacity = shape[0]
     arrays = {name: read_array(files, name, capacity) for name in _ARRAYS if name != "observation"}
     add_count, is_full = _read_add_count(files, capacity)
@@ -161,7 +161,7 @@ def read_array(files: CheckpointFiles, name: str, capacity: int) -> npt.NDArray[
     Raises:
       ReplayLogError: the file is damaged or unreadable.
     """
-    with reporting_damage(files, name), open_array(files, name, capacity) as (stream, shape):
+    with files.reporting_damage(name), open_array(files, name, capacity) as (stream, shape):
         array = np.empty(shape, _ARRAYS[name][0])
         read_into(stream, array.data.cast("B"))
         expect_end(stream)
@@ -171,7 +171,7 @@ def read_array(files: CheckpointFiles, name: str, capacity: int) -> npt.NDArray[
 def _read_add_count(files: CheckpointFiles, capacity: int) -> tuple[int | None, bool]:
     if "add_count" not in files.paths:
         return None, files.number > 0
-    with reporting_damage(files, "add_count"):
+    with files.reporting_damage("add_count"):
         with open_npy(files.paths["add_count"]) as (stream, dtype, shape):
             if shape != () or dtype.kind not in "iu":
                 raise DamageError(f"expected one integer, got {dtype} {shape}")
@@ -207,5 +207,5 @@ def _check_values(checkpoint: Checkpoint) -> None:
             bad = np.flatnonzero(~is_good[rows])
             if len(bad):
                 row = rows.start + int(bad[0])
-                with reporting_damage(files, name):
+                with files.reporting_damage(name):
                     raise DamageError(f"expected {expected}, got {array[row]} in row {row:,}")

@@ -1,34 +1,30 @@
-"""Errors of reading logs, each with the file it is about.
+"""Errors of reading logs.
 
 ReplayLogError
   UnreadableLogError
 
-`DamageError` and the errors of NumPy, gzip and the operating system stay inside: `reporting_damage`
-turns them into these.
+`DamageError` and the errors of NumPy, gzip and the operating system stay inside:
+`CheckpointFiles.reporting_damage` turns them into these.
 """
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import zlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from etils import epath
 from isal import isal_zlib
-
-if TYPE_CHECKING:
-    from tfds_atari_replay.logs.files import CheckpointFiles
 
 
 class ReplayLogError(ValueError):
     """A replay log is damaged, or is not what its name says.
 
     Attributes:
-      files: the checkpoint, if the error is about one of its files.
+      downloads: the files of the damaged checkpoint, if they are downloads. They are of no use.
     """
 
-    files: CheckpointFiles | None = None
+    downloads: tuple[epath.Path, ...] = ()
 
 
 class UnreadableLogError(ReplayLogError):
@@ -36,35 +32,9 @@ class UnreadableLogError(ReplayLogError):
 
 
 class DamageError(Exception):
-    """What is wrong with a file. Always raised inside `reporting_damage`, which names the file."""
+    """What is wrong with a file; `CheckpointFiles.reporting_damage` adds which file it is."""
 
 
-# IsalError is an exception, though its type stub does not say so.
-_DAMAGE: Any = (DamageError, EOFError, gzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
-
-
-@contextlib.contextmanager
-def reporting_damage(files: CheckpointFiles, name: str) -> Iterator[None]:
-    """Turns whatever goes wrong with a file into an error that names it.
-
-    Args:
-      files: the checkpoint being read.
-      name: the file's name among `files.paths`.
-
-    Raises:
-      ReplayLogError: the block found the file damaged.
-      UnreadableLogError: the operating system could not read it.
-    """
-    try:
-        yield
-    except _DAMAGE as error:
-        damage = ReplayLogError(
-            f"{files}: {files.paths[name]} is damaged or not a log: {error}. {files.if_damaged}"
-        )
-        damage.files = files
-        raise damage from error
-    except OSError as error:
-        raise UnreadableLogError(
-            f"{files}: {files.paths[name]} cannot be read: {error.strerror or error}. Expected a "
-            "file that this user may read."
-        ) from error
+# What reading a damaged file raises. IsalError is an exception, though its type stub does not say
+# so.
+DAMAGE: Any = (DamageError, EOFError, gzip.BadGzipFile, isal_zlib.IsalError, zlib.error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from etils import epath
 
 from tfds_atari_replay.configs import Split
 from tfds_atari_replay.games import Game
-from tfds_atari_replay.logs.errors import UnreadableLogError, reporting_damage
+from tfds_atari_replay.logs.errors import DAMAGE, ReplayLogError, UnreadableLogError
 from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.logs.records import Episode, Outline, Rows
 
@@ -43,6 +44,7 @@ class CheckpointFiles:
       paths: file by name: `observation`, `action`, `reward`, `terminal` and `add_count` as far as
         the layout has them; in RL Unplugged `episodes`.
       if_damaged: what to do about a damaged file, for the error's message.
+      is_download: whether they are downloads, so that damaged ones may be deleted.
     """
 
     game: Game
@@ -52,6 +54,7 @@ class CheckpointFiles:
     folder: epath.PathLike
     paths: Mapping[str, epath.Path]
     if_damaged: str = "Delete it and copy it again from where it came."
+    is_download: bool = False
 
     @property
     def missing(self) -> list[str]:
@@ -81,6 +84,32 @@ class CheckpointFiles:
                 f"{', '.join(self.layout.needed)}; copy the missing file there."
             )
 
+    @contextlib.contextmanager
+    def reporting_damage(self, name: str) -> Iterator[None]:
+        """Turns whatever goes wrong with a file into an error that names it.
+
+        Args:
+          name: the file's name among `paths`.
+
+        Raises:
+          ReplayLogError: the block found the file damaged.
+          UnreadableLogError: the operating system could not read it.
+        """
+        try:
+            yield
+        except DAMAGE as error:
+            damage = ReplayLogError(
+                f"{self}: {self.paths[name]} is damaged or not a log: {error}. {self.if_damaged}"
+            )
+            if self.is_download:
+                damage.downloads = tuple(self.paths.values())
+            raise damage from error
+        except OSError as error:
+            raise UnreadableLogError(
+                f"{self}: {self.paths[name]} cannot be read: {error.strerror or error}. Expected a "
+                "file that this user may read."
+            ) from error
+
     def stamps(self) -> Stamps:
         """Returns stamps of all files; take them before reading.
 
@@ -107,7 +136,7 @@ class CheckpointFiles:
 
     def _stamp(self, name: str) -> tuple[int, ...]:
         path = self.paths[name]
-        with reporting_damage(self, name):
+        with self.reporting_damage(name):
             if is_remote(path):
                 remote = path.stat()
                 return remote.length, remote.mtime

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay.logs.checkpoint import Checkpoint, Piece, open_array, read_array
-from tfds_atari_replay.logs.errors import reporting_damage
 from tfds_atari_replay.logs.npy import expect_end, read_into
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 
@@ -46,7 +45,7 @@ def find_black_frames(checkpoint: Checkpoint, rows: npt.NDArray[np.bool_]) -> np
     black = np.zeros(checkpoint.capacity, np.bool_)
     frames = np.empty((_AT_ONCE, *FRAME_SHAPE), np.uint8)
     files = checkpoint.files
-    with reporting_damage(files, "observation"), open_array(files, "observation") as (stream, _):
+    with files.reporting_damage("observation"), open_array(files, "observation") as (stream, _):
         for start in range(0, checkpoint.capacity, _AT_ONCE):
             piece = frames[: checkpoint.capacity - start]
             read_into(stream, piece.data.cast("B"))
@@ -117,7 +116,7 @@ class FrameReader:
             frames[0], self._peeked, done = self._peeked, None, 1
         while done < count:
             segment = self._segments[0]
-            with reporting_damage(segment.checkpoint.files, "observation"):
+            with segment.checkpoint.files.reporting_damage("observation"):
                 self._go_to(segment)
                 taken = min(count - done, segment.rows.stop - self._row)
                 self._fill(frames[done : done + taken])

@@ -49,11 +49,6 @@ class Located:
     urls: Mapping[str, str]
     why: str
 
-    @property
-    def is_download(self) -> bool:
-        """Whether its files are downloads, so that a damaged one may be deleted."""
-        return bool(self.urls)
-
     def fetch(self, download: Download) -> Located:
         """Downloads the files if they are on a server.
 
@@ -220,7 +215,10 @@ def _look_on_server(place: _Place, url: str, wanted: Config) -> _Hit | _Miss:
                     f"from {base}."
                 )
                 return _Hit(
-                    [CheckpointFiles(game, run, n, layout, base, {}, advice) for n, _ in there],
+                    [
+                        CheckpointFiles(game, run, n, layout, base, {}, advice, is_download=True)
+                        for n, _ in there
+                    ],
                     [of_one for _, of_one in there],
                 )
     if not statuses:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from etils import epy
 
-from tfds_atari_replay.logs.errors import DamageError, reporting_damage
+from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.example import parse_example, read_records
 from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint, Stamps, portable
 from tfds_atari_replay.logs.npy import open_gzip
@@ -58,7 +58,7 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
         """
         files = self.files
         path = files.paths["episodes"]
-        with reporting_damage(files, "episodes"), open_gzip(path) as (stream, size):
+        with files.reporting_damage("episodes"), open_gzip(path) as (stream, size):
             count = 0
             for record in read_records(stream, size):
                 features = parse_example(record)
@@ -204,7 +204,7 @@ def _decode_frames(
     files: CheckpointFiles, where: str, pngs: list[bytes], at_once: int
 ) -> Iterator[Frames]:
     pieces = (pngs[start : start + at_once] for start in range(0, len(pngs), at_once))
-    with reporting_damage(files, "episodes"):
+    with files.reporting_damage("episodes"):
         yield from map_ahead(lambda piece: _decode_pngs(where, piece), pieces)
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath, epy
-from isal import isal_zlib
 
 from tfds_atari_replay import schema
 from tfds_atari_replay.arguments import check_text
-from tfds_atari_replay.logs.errors import DamageError
+from tfds_atari_replay.logs.errors import DAMAGE
 from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.prepared.reading import FORMATS
 from tfds_atari_replay.steps import Steps
@@ -28,10 +26,6 @@ DESCRIPTIONS = (_INFO, "features.json", "metadata.json")
 """The files of a dataset besides its shards."""
 
 _FRAMING = 16  # bytes that a TFRecord file adds to each record
-
-
-# What reading a damaged dataset raises. IsalError is an exception, though its stub hides that.
-_DAMAGE: Any = (DamageError, EOFError, ValueError, zlib.error, isal_zlib.IsalError)
 
 
 class _Number(int):
@@ -147,7 +141,7 @@ def reporting_damage(builder: Any) -> Iterator[None]:
     """
     try:
         yield
-    except _DAMAGE as error:
+    except (*DAMAGE, ValueError) as error:
         raise _refuse(builder, f"damaged: {error}") from error
 
 
