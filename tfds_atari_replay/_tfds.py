@@ -11,6 +11,7 @@ calls `_get_filename_template` and `_log_download_done`, and sets `url_infos`, `
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -175,9 +176,7 @@ def _select(features: Any, specs: Any, nested: Any, extract: Callable[..., Any])
     return tfds.features.FeaturesDict(selected)
 
 
+@functools.lru_cache(maxsize=16)
 def _subset_of(features: Any, decoding: Any) -> Any:
     """Returns the features that a decoding selects, computed once instead of per example."""
-    kept = decoding.__dict__.get("_kept")
-    if kept is None or kept[0] is not features:
-        kept = decoding._kept = (features, decoding.extract_features(features))
-    return kept[1]
+    return decoding.extract_features(features)
