@@ -37,7 +37,7 @@ class Metadata(tfds.core.MetadataDict):
     """TFDS's, into whose values `tfds.show_examples` can look.
 
     It iterates over each, to find out whether a dataset holds graphs, and raises TypeError for
-    numbers.
+    numbers. So it still does for builders that TFDS makes itself, for a pinned version or a folder.
     """
 
     def values(self) -> Any:
