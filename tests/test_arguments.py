@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from helpers.replays import make_replay
-from helpers.steps import make_steps
+from helpers.steps import as_dataset, make_steps
 
 from tfds_atari_replay import (
     evaluate,
@@ -94,8 +95,8 @@ ENTRIES: dict[str, tuple[Any, dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]]
         {"name": ((None, 3, b"x", ["x", 3]), ([], "breakot_expert_v0"))},
     ),
     "load_collection": (
-        lambda **arguments: load_collection("atari_replay_expert5", **arguments),
-        {"missing": choose()},
+        lambda **arguments: load_collection(**{"name": "atari_replay_expert5", **arguments}),
+        {"name": ((None, 3, ["x"]), ("atari_replay_xprt",)), "missing": choose()},
     ),
     "evaluate": (
         _play,
@@ -129,7 +130,7 @@ ENTRIES: dict[str, tuple[Any, dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]]
             "steps": SIZE,
             "capacity": (NO_WHOLE, (0, 4, 10**12)),
             "policy": ((3, "x"), ()),
-            "run": SIZE,
+            "run": (NO_WHOLE, (0, -1, 2**31 + 1)),
             "seed": (SIZE_OR_NONE[0], (-1, 2**31)),
         },
     ),
@@ -164,7 +165,7 @@ def test_bad_arguments(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("split", [None, ["train"], {"train": 1}, ("train",)])
+@pytest.mark.parametrize("split", [None, ["train"], {"train": 1}, ("train",), 3, True])
 def test_a_split_that_is_none(expert: Any, split: Any) -> None:
     with pytest.raises(TypeError, match=r"split must be a single one, such as 'train\[:10%\]'"):
         load_replay("breakout_expert_v0", split=split, data_dir=expert.data_path.parents[2])
@@ -176,9 +177,54 @@ def test_what_is_no_dataset() -> None:
             transform([])
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
-    numbers: Any = {"stack_size": np.int64(2), "n_step": np.uint8(3), "gamma": np.float32(0.5)}
-    source = make_replay([make_steps(9)]).transitions(**numbers, axis=-1)
-    assert source[0]["observation"].shape == (84, 84, 2)
-    assert source[0]["discount"] == 0.125
-    transitions(**numbers, seed=-1)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int64, np.uint64])
+def test_numbers_of_numpy_are_numbers(dtype: Any) -> None:
+    """They give what Python's give, also where a sum or product of them would overflow."""
+    replay = make_replay([make_steps(300)])
+    episodes = as_dataset([make_steps(300)])
+    big, small = 100, 4
+
+    def results(number: Any) -> list[Any]:
+        windows = {"stack_size": number(big), "n_step": number(big)}
+        source = replay.transitions(**windows)
+        batches = episodes.apply(
+            transitions(**windows, batch_size=number(big), shuffle=True, seed=number(big))
+        )
+        stacked = episodes.apply(frame_stack(number(big)))
+        return [
+            source[[0, 150, len(source) - 1]],
+            replay.sequences(number(big), stack_size=number(small))[[0, 298]],
+            next(iter(tfds.as_numpy(batches))),
+            list(next(iter(tfds.as_numpy(stacked)))["steps"])[150],
+            {"video": _video(scale=number(small))},
+        ]
+
+    for got, expected in zip(results(dtype), results(int), strict=True):
+        for name in expected:
+            assert got[name].dtype == expected[name].dtype
+            np.testing.assert_array_equal(got[name], expected[name])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64])
+def test_numbers_of_numpy_record_the_same_logs(tmp_path: pathlib.Path, dtype: Any) -> None:
+    written = []
+    for number in (int, dtype):
+        out = tmp_path / number.__name__
+        numbers: Any = {name: number(100) for name in ("steps", "capacity", "run", "seed")}
+        folder = record("pong", out, **numbers)
+        written.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_gamma_of_numpy_is_a_number(dtype: Any) -> None:
+    gamma = dtype(0.99)
+    replay, episodes = make_replay([make_steps(9)]), as_dataset([make_steps(9)])
+    discounts = [
+        (
+            replay.transitions(n_step=3, gamma=value)[0]["discount"],
+            next(iter(episodes.apply(transitions(n_step=3, gamma=value))))["discount"].numpy(),
+        )
+        for value in (gamma, float(gamma))
+    ]
+    assert discounts[0] == discounts[1]

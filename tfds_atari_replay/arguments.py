@@ -1,4 +1,7 @@
-"""Checks of arguments: TypeError for the wrong type, ValueError for the wrong value."""
+"""Checks of arguments: TypeError for the wrong type, ValueError for the wrong value.
+
+Numbers of NumPy are returned as Python's: theirs overflow, and TensorFlow does not mix them.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from collections.abc import Collection
 from typing import Any
 
 
-def check_whole(name: str, value: Any, *, at_least: int = 1, below: int | None = None) -> None:
-    """Checks a whole number, of Python or NumPy; True is none, and neither is 1.0.
+def check_whole(name: str, value: Any, *, at_least: int = 1, below: int | None = None) -> int:
+    """Returns a whole number, of Python or NumPy, as an int; True is none, and neither is 1.0.
 
     Args:
       name: of the argument, for the message.
@@ -25,18 +28,19 @@ def check_whole(name: str, value: Any, *, at_least: int = 1, below: int | None =
         wanted += f" and below {below:,}"
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be {wanted} (got {value!r})")
-    if int(value) < at_least or (below is not None and int(value) >= below):
+    number = int(value)
+    if number < at_least or (below is not None and number >= below):
         raise ValueError(f"{name} must be {wanted} (got {value!r})")
+    return number
 
 
-def check_sizes(**sizes: Any) -> None:
-    """Checks whole numbers of at least 1, by name; see `check_whole`."""
-    for name, value in sizes.items():
-        check_whole(name, value)
+def check_sizes(**sizes: Any) -> list[int]:
+    """Returns whole numbers of at least 1, given by name, as ints; see `check_whole`."""
+    return [check_whole(name, value) for name, value in sizes.items()]
 
 
-def check_share(name: str, value: Any) -> None:
-    """Checks a number from 0 to 1.
+def check_share(name: str, value: Any) -> float:
+    """Returns a number from 0 to 1, of Python or NumPy, as a float.
 
     Raises:
       TypeError: it is not a number.
@@ -45,12 +49,14 @@ def check_share(name: str, value: Any) -> None:
     message = f"{name} must be from 0 to 1 (got {value!r})"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(message)
-    if not 0 <= float(value) <= 1:
+    number = float(value)
+    if not 0 <= number <= 1:
         raise ValueError(message)
+    return number
 
 
-def check_axis(axis: Any) -> None:
-    """Checks the axis of the frames in a stack.
+def check_axis(axis: Any) -> int:
+    """Returns the axis of the frames in a stack, of Python or NumPy, as an int.
 
     Raises:
       TypeError: it is not a whole number.
@@ -61,6 +67,7 @@ def check_axis(axis: Any) -> None:
         raise TypeError(message)
     if axis not in (0, -1):
         raise ValueError(message)
+    return int(axis)
 
 
 def check_choice(name: str, value: Any, choices: Collection[str | None]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from tfds_atari_replay import _tfds
-from tfds_atari_replay.arguments import check_choice
+from tfds_atari_replay.arguments import check_choice, check_text
 from tfds_atari_replay.configs import SPLITS, Config, Split
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.locking import UNWRITABLE
@@ -94,9 +94,11 @@ def load_collection(
 
     Raises:
       FileNotFoundError: some games are missing, or with `skip`, all of them.
-      TypeError: `missing` is not a string.
-      ValueError: `missing` is neither; a prepared dataset is incomplete or damaged.
+      TypeError: the name or `missing` is not a string.
+      ValueError: there is no such collection; `missing` is neither; a prepared dataset is
+        incomplete or damaged.
     """
+    check_text("name", name)
     check_choice("missing", missing, ("raise", "skip"))
     loaded: dict[str, Any] = {}
     errors: dict[str, OSError] = {}

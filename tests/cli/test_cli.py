@@ -161,12 +161,13 @@ def test_record_with_a_policy_from_the_console(tmp_path: pathlib.Path) -> None:
     [
         ("their_policy", r"--policy must be MODULE:NAME of a callable \(got 'their_policy'\)"),
         (":act", r"--policy must be MODULE:NAME of a callable \(got ':act'\)"),
+        (".their_policy:act", r"--policy must be MODULE:NAME of a callable \(got '.their_policy"),
         ("nowhere:act", r"no module 'nowhere' in /.*, nor installed"),
         (
             "their_policy.sub:act",
             r"No module named 'their_policy.sub'|no module 'their_policy.sub'",
         ),
-        ("their_policy:walk", r"their_policy.walk is None"),
+        ("their_policy:walk", r"their_policy has no 'walk'"),
         ("their_policy:LEFT", r"their_policy.LEFT is 3"),
         ("needs_more:act", r"No module named 'what_it_needs'"),
     ],
@@ -230,7 +231,7 @@ def test_a_dataset_is_named_with_its_builder_or_without(
         ),
         (
             ["record", "pong", "--steps=1", "--out=x", "--run=0"],
-            "error: run must be a whole number, at least 1 (got 0)",
+            "error: run must be a whole number, at least 1 and below 2,147,483,649 (got 0)",
         ),
         (
             ["record", "pong", "--steps=1", "--out=x", "--policy=os:sep"],
@@ -272,7 +273,7 @@ def test_show(expert: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
     sheet: Any = cv2.imread(str(picture))
     assert sheet.shape == (862, 1416, 3)
     assert main([*arguments, "--episode=9"]) == 1
-    assert "error: episode must be one with steps: 0, 1, 2 (got 9)" in capsys.readouterr().err
+    assert "error: episode_id must be one with steps: 0, 1, 2 (got 9)" in capsys.readouterr().err
 
 
 def test_show_a_whole_run(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -313,9 +314,9 @@ def test_show_episodes_without_steps(
     assert "         0      0       0  False\n         1      5" in out
     assert "Drew episode 1 in" in out
     assert main(["show", "breakout_mixed_v0", *arguments, "--episode=0"]) == 1
-    assert "error: episode must be one with steps: 1 (got 0)" in capsys.readouterr().err
+    assert "error: episode_id must be one with steps: 1 (got 0)" in capsys.readouterr().err
     assert main(["show", "breakout_medium_v0", *arguments]) == 1
-    assert "error: episode must be one with steps: none (got None)" in capsys.readouterr().err
+    assert "error: episode_id must be one with steps: none (got None)" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_no_traceback(

@@ -76,6 +76,12 @@ def test_an_unknown_episode(summary: figures.Summary) -> None:
         summary.read(3)
 
 
+@pytest.mark.parametrize("episode_id", ["a", 1.0, True, [1]])
+def test_an_episode_id_that_is_none(summary: figures.Summary, episode_id: Any) -> None:
+    with pytest.raises(TypeError, match=r"episode_id must be a whole number, at least 0 \(got "):
+        summary.read(episode_id)
+
+
 def ranked(summary: figures.Summary, complete: list[bool]) -> list[int]:
     episodes = np.zeros(len(complete), summary.episodes.dtype)
     episodes["episode_id"] = np.arange(len(complete))

@@ -133,7 +133,10 @@ def test_not_prepared(tmp_path: pathlib.Path) -> None:
         ({"name": "breakot_expert_v0"}, r"Did you mean breakout_expert_v0"),
         ({"name": "breakout"}, r"Unknown config 'breakout'"),
         ({"name": MIXED, "split": "train[:50%]+train[25%:]"}, r"split must have each episode once"),
-        ({"name": MIXED, "split": "train+train"}, r"each episode once \(got 'train\+train', whose"),
+        (
+            {"name": MIXED, "split": "train+train"},
+            r"once \(got 'train\+train'\): .* such as 'train\[",
+        ),
     ],
 )
 def test_bad_arguments(data_dir: pathlib.Path, arguments: Any, message: str) -> None:

@@ -60,9 +60,10 @@ def _run(args: argparse.Namespace) -> int:
 
 def _load_policy(path: str) -> Any:
     """Imports a policy; as for `python -m`, its module may be in the current folder."""
+    wanted = f"--policy must be MODULE:NAME of a callable (got {path!r})"
     module, _, name = path.partition(":")
-    if not module or not name:
-        raise ValueError(f"--policy must be MODULE:NAME of a callable (got {path!r})")
+    if not module or not name or module.startswith("."):
+        raise ValueError(wanted)
     folder = os.getcwd()
     sys.path.insert(0, folder)
     try:
@@ -71,15 +72,13 @@ def _load_policy(path: str) -> Any:
         if not f"{module}.".startswith(f"{error.name}."):
             raise  # the module is there, but not what it imports
         raise ValueError(
-            f"--policy must be MODULE:NAME of a callable (got {path!r}): no module {error.name!r} "
-            f"in {folder}, nor installed"
+            f"{wanted}: no module {error.name!r} in {folder}, nor installed"
         ) from error
     finally:
         sys.path.remove(folder)
-    policy = getattr(found, name, None)
+    if not hasattr(found, name):
+        raise ValueError(f"{wanted}: {module} has no {name!r}")
+    policy = getattr(found, name)
     if not callable(policy):
-        raise ValueError(
-            f"--policy must be MODULE:NAME of a callable (got {path!r}): {module}.{name} is "
-            f"{policy!r}"
-        )
+        raise ValueError(f"{wanted}: {module}.{name} is {policy!r}")
     return policy

@@ -116,10 +116,12 @@ def evaluate(
         from tfds_atari_replay.envs import vector
 
     found = games.find_game(game)
-    check_sizes(episodes=episodes, num_envs=num_envs, stack_size=stack_size, max_steps=max_steps)
-    check_share("epsilon", epsilon)
-    check_whole("seed", seed, at_least=0)
-    check_axis(axis)
+    episodes, num_envs, stack_size, max_steps = check_sizes(
+        episodes=episodes, num_envs=num_envs, stack_size=stack_size, max_steps=max_steps
+    )
+    epsilon = check_share("epsilon", epsilon)
+    seed = check_whole("seed", seed, at_least=0)
+    axis = check_axis(axis)
     check_policy(policy)
     emulator_lib.check(emulator)
     num_envs = min(num_envs, episodes)

@@ -16,7 +16,7 @@ import tqdm
 
 from tfds_atari_replay import games
 from tfds_atari_replay._extras import required_for
-from tfds_atari_replay.arguments import check_sizes, check_whole
+from tfds_atari_replay.arguments import check_whole
 from tfds_atari_replay.envs.policies import Policy, RandomPolicy, actions_of, check_policy
 from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE
 from tfds_atari_replay.logs.records import FRAME_SHAPE
@@ -24,6 +24,8 @@ from tfds_atari_replay.logs.writer import ReplayLogger, check_capacity
 
 with required_for("Recording", "envs"):
     from tfds_atari_replay.envs.emulator import Emulator
+
+_SEEDS = 2**31  # the emulator takes 0 to 2**31 - 1
 
 _logger = logging.getLogger(__name__)
 
@@ -64,11 +66,10 @@ def record(
       FileExistsError: the folder already holds something.
     """
     found = games.find_game(game)
-    check_sizes(run=run)
-    seed = run - 1 if seed is None else seed
-    check_capacity(capacity)
-    check_sizes(steps=steps)
-    check_whole("seed", seed, at_least=0, below=2**31)  # the emulator's limit
+    run = check_whole("run", run, below=_SEEDS + 1)
+    seed = check_whole("seed", run - 1 if seed is None else seed, at_least=0, below=_SEEDS)
+    capacity = check_capacity(capacity)
+    steps = check_whole("steps", steps)
     policy = RandomPolicy(found, seed) if policy is None else policy
     check_policy(policy)
     folder = pathlib.Path(out) / found.name / str(run) / "replay_logs"

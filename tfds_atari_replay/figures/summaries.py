@@ -14,6 +14,7 @@ import tqdm
 from etils import epath
 
 from tfds_atari_replay import blocks
+from tfds_atari_replay.arguments import check_whole
 from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.figures.episodes import Episode
 from tfds_atari_replay.games import GAMES
@@ -87,15 +88,18 @@ class Summary:
           episode_id: which one; default: the one with the best return, complete or not.
 
         Raises:
+          TypeError: the id is not a whole number.
           ValueError: there is no such episode, it has no steps, or the dataset is damaged.
         """
+        if episode_id is not None:
+            episode_id = check_whole("episode_id", episode_id, at_least=0)
         with_steps = self.episodes[self.episodes["length"] > 0]
         if episode_id is None and len(with_steps):
             episode_id = with_steps["episode_id"][with_steps["episode_return"].argmax()]
         ids = with_steps["episode_id"].tolist()
         if episode_id not in ids:
             shown = f"{ids[0]} to {ids[-1]}" if len(ids) > 9 else ", ".join(map(str, ids)) or "none"
-            raise ValueError(f"episode must be one with steps: {shown} (got {episode_id})")
+            raise ValueError(f"episode_id must be one with steps: {shown} (got {episode_id})")
         (place,) = np.flatnonzero(self.episodes["episode_id"] == episode_id)
         shard, record = self._places[place].tolist()
         with reporting_damage(self.builder):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay import _extras
-from tfds_atari_replay.arguments import check_sizes
+from tfds_atari_replay.arguments import check_whole
 from tfds_atari_replay.logs.records import FRAME_SHAPE
 
 Picture = npt.NDArray[np.uint8]
@@ -61,7 +61,7 @@ def draw(
       steps: increasing, from 0; the rewards between two of them are marked at the former.
       scale: pixels in a row and column for each pixel of a frame.
     """
-    check_sizes(scale=scale)
+    scale = check_whole("scale", scale)
     height, width = (scale * size for size in FRAME_SHAPE)
     gained = np.add.reduceat(reward, steps)
     total, color, since = 0.0, _PAPER, 0

@@ -48,7 +48,7 @@ class ReplayLogger:
           TypeError: capacity is not a whole number.
           ValueError: capacity is too small, or does not fit in this machine's memory.
         """
-        check_capacity(capacity)
+        capacity = check_capacity(capacity)
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._store: dict[str, npt.NDArray[Any]] = {
@@ -119,14 +119,14 @@ class ReplayLogger:
         self.num_dumps += 1
 
 
-def check_capacity(capacity: int) -> None:
-    """Checks that a ring of so many rows can be had.
+def check_capacity(capacity: int) -> int:
+    """Returns a number of rows, of Python or NumPy, as an int, if a ring of so many can be had.
 
     Raises:
       TypeError: it is not a whole number.
       ValueError: it is too small for Dopamine, or too large for this machine.
     """
-    check_whole("capacity", capacity, at_least=_STACK_SIZE + 1)
+    capacity = check_whole("capacity", capacity, at_least=_STACK_SIZE + 1)
     if hasattr(os, "sysconf"):  # Windows has none.
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if capacity * _ROW_BYTES > memory:
@@ -134,3 +134,4 @@ def check_capacity(capacity: int) -> None:
                 f"capacity must fit into memory: {capacity:,} rows of {_ROW_BYTES:,} bytes are "
                 f"{capacity * _ROW_BYTES / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f} GB"
             )
+    return capacity

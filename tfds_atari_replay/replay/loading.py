@@ -7,7 +7,7 @@ import importlib.util
 import itertools
 import os
 import pathlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -150,18 +150,19 @@ def _find_split(split: Any, builder: Any) -> Any:
     """Finds a split, such as train[:10%], by the name that the user gave.
 
     Raises:
-      TypeError: it is no name, but several, for example.
+      TypeError: it is none of the kinds that TFDS has, or several.
       ValueError: it does not exist, or has an episode twice.
     """
-    # TFDS's classes of splits are not public, but none of these is one.
-    if split is None or (isinstance(split, Collection) and not isinstance(split, str)):
+    # The base class of TFDS's splits is not public, but all of them have this method.
+    if not isinstance(split, str) and not hasattr(split, "to_absolute"):
         raise TypeError(f"split must be a single one, such as 'train[:10%]' (got {split!r})")
     found = builder.info.splits[split]
     parts = sorted((part.filename, part.skip, part.take) for part in found.file_instructions)
     for (name, skip, take), (next_name, next_skip, _) in itertools.pairwise(parts):
         if name == next_name and (take < 0 or skip + take > next_skip):
             raise ValueError(
-                f"split must have each episode once (got {split!r}, whose parts overlap)"
+                f"split must have each episode once (got {split!r}): its parts overlap, so write "
+                "them so that one starts where the last ends, such as 'train[:50%]+train[50%:]'"
             )
     return found
 

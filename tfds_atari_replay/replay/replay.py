@@ -129,9 +129,9 @@ class Replay:
           TypeError: an argument is not a number of the right kind.
           ValueError: an argument is out of range.
         """
-        check_sizes(stack_size=stack_size, n_step=n_step)
-        check_share("gamma", gamma)
-        check_axis(axis)
+        stack_size, n_step = check_sizes(stack_size=stack_size, n_step=n_step)
+        gamma = check_share("gamma", gamma)
+        axis = check_axis(axis)
         return make_transitions(
             self.packed, self.chosen, stack_size=stack_size, n_step=n_step, gamma=gamma, axis=axis
         )
@@ -148,8 +148,8 @@ class Replay:
           TypeError: an argument is not a number of the right kind.
           ValueError: an argument is out of range.
         """
-        check_sizes(length=length, stack_size=stack_size)
-        check_axis(axis)
+        length, stack_size = check_sizes(length=length, stack_size=stack_size)
+        axis = check_axis(axis)
         return make_sequences(
             self.packed, self.chosen, length=length, stack_size=stack_size, axis=axis
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tfds_atari_replay._extras import tensorflow as tf
-from tfds_atari_replay.arguments import check_axis, check_sizes
+from tfds_atari_replay.arguments import check_axis, check_whole
 from tfds_atari_replay.transforms import checks
 from tfds_atari_replay.transforms.chunks import (
     STEPS_PER_CHUNK,
@@ -44,8 +44,8 @@ def frame_stack(
       TypeError: stack_size or axis is not a whole number.
       ValueError: stack_size or axis is out of range.
     """
-    check_sizes(stack_size=stack_size)
-    check_axis(axis)
+    stack_size = check_whole("stack_size", stack_size)
+    axis = check_axis(axis)
 
     def apply(dataset: tf.data.Dataset) -> tf.data.Dataset:
         spec = checks.element_spec(dataset)

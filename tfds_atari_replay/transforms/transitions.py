@@ -71,13 +71,13 @@ def transitions(
       TypeError: an argument is not a number of the right kind.
       ValueError: an argument is out of range.
     """
-    check_sizes(stack_size=stack_size, n_step=n_step)
+    stack_size, n_step = check_sizes(stack_size=stack_size, n_step=n_step)
     if batch_size is not None:
-        check_sizes(batch_size=batch_size)
-    check_share("gamma", gamma)
+        batch_size = check_whole("batch_size", batch_size)
+    gamma = check_share("gamma", gamma)
     if seed is not None:
-        check_whole("seed", seed, at_least=-(2**63), below=2**63)
-    check_axis(axis)
+        seed = check_whole("seed", seed, at_least=-(2**63), below=2**63)
+    axis = check_axis(axis)
     window = Window(stack_size, n_step, gamma)
 
     def apply(dataset: tf.data.Dataset) -> tf.data.Dataset:
