@@ -79,12 +79,12 @@ class Steps(tfds.features.Dataset):
             return tf.data.Dataset.from_tensor_slices(scalars)
 
         def unpack(number: tf.Tensor, stored: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            # A block knows its place, so it finds its scalars whatever was unpacked before it.
-            steps, place = {}, tf.constant(0)
+            # A block knows its position, so it finds its scalars whatever was unpacked before it.
+            steps, index = {}, tf.constant(0)
             for name, block in stored.items():
                 steps[name], geometry = blocks.unpack_frames(block, fields[name])
-                place = number * geometry.block_length + tf.range(tf.shape(steps[name])[0])
-            return {**steps, **{name: tf.gather(column, place) for name, column in scalars.items()}}
+                index = number * geometry.block_length + tf.range(tf.shape(steps[name])[0])
+            return {**steps, **{name: tf.gather(column, index) for name, column in scalars.items()}}
 
         name, some = next(iter(stored.items()))
         length = (

@@ -70,10 +70,16 @@ class _Suite(_tfds.DatasetCollection, skip_registration=True):  # type: ignore[c
         }
 
 
-for _split in ("mixed", "medium", "expert", "full"):
-    for _size, _games in SUITES.items():
-        _name = f"AtariReplay{_split.title()}{_size if _size < len(GAMES) else ''}"
-        type(_name, (_Suite,), {"split": SPLITS[_split], "games": _games, "__module__": __name__})
+def _register(split: Split, games: tuple[str, ...]) -> None:
+    """Registers a collection with TFDS, which defining a subclass does."""
+    size = len(games) if len(games) < len(GAMES) else ""
+    name = f"AtariReplay{split.name.title()}{size}"
+    type(name, (_Suite,), {"split": split, "games": games, "__module__": __name__})
+
+
+for split_name in ("mixed", "medium", "expert", "full"):
+    for suite in SUITES.values():
+        _register(SPLITS[split_name], suite)
 
 
 def load_collection(

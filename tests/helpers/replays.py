@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import tempfile
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from helpers.steps import FEATURES, Steps
+from helpers.transitions import count_transitions, in_batches
 from tfds_atari_replay import Replay
 from tfds_atari_replay.prepared.reading import read_shard
 from tfds_atari_replay.replay.packed import Packed, map_folder
@@ -44,3 +46,10 @@ def make_replay(episodes: list[Steps]) -> Replay:
         packed = dataclasses.replace(pack_steps(episodes, pathlib.Path(folder)), folders=())
     count = len(episodes)
     return Replay(("made",), packed, np.zeros(count, np.int64), np.arange(count))
+
+
+def transitions_of(packed: Packed) -> Any:
+    """All transitions, counted."""
+    count = len(packed.episodes)
+    replay = Replay(("made",), packed, np.zeros(count, np.int64), np.arange(count))
+    return count_transitions(in_batches(replay.transitions()))

@@ -16,14 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.replays import pack_steps, write_shard
+from helpers.replays import transitions_of, write_shard
 from helpers.steps import make_all
-from helpers.transitions import count_transitions, in_batches
 
-from tfds_atari_replay import Replay
 from tfds_atari_replay.prepared.reading import read_shard
-from tfds_atari_replay.replay import cache, packed, packing, table
-from tfds_atari_replay.replay.packed import STORED, Packed, join
+from tfds_atari_replay.replay import cache, packed
+from tfds_atari_replay.replay.packed import STORED, Packed
 
 EPISODES = make_all([(70, True, True), (3, True, True), (200, True, False)])
 ARRAYS = [f"{name}.npy" for name in STORED]
@@ -53,13 +51,6 @@ class Dataset:
 def dataset(tmp_path: pathlib.Path) -> Dataset:
     """Packed once."""
     return Dataset(tmp_path)
-
-
-def transitions_of(packed: Packed) -> Any:
-    """All transitions, counted."""
-    count = len(packed.episodes)
-    replay = Replay(("made",), packed, np.zeros(count, np.int64), np.arange(count))
-    return count_transitions(in_batches(replay.transitions()))
 
 
 def test_the_next_process_maps_what_is_there(dataset: Dataset) -> None:
@@ -187,7 +178,7 @@ def test_a_failed_packing_leaves_nothing(dataset: Dataset) -> None:
 
 PACK = """
 import pathlib, sys
-from tfds_atari_replay.replay import cache
+from tfds_atari_replay.replay import cache, packed
 from tfds_atari_replay.prepared.reading import read_shard
 shard = pathlib.Path(sys.argv[1])
 print("ready", flush=True)
@@ -235,81 +226,3 @@ def test_several_processes_pack_once(dataset: Dataset) -> None:
     shutil.rmtree(dataset.folder)
     outputs = [process.communicate()[0] for process in [start_packing(dataset) for _ in range(3)]]
     assert sorted(outputs) == ["", "", "packing\n"]
-
-
-class _WeakHash:
-    """Like the real one, but units with the same first byte collide."""
-
-    def __call__(self, units: Any) -> Any:
-        return units[:, 0].astype(np.uint64)
-
-
-def test_collisions_do_not_pass(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every unit is compared; with a different hash it goes on."""
-    shard = tmp_path / "shard"
-    write_shard(shard, EPISODES)
-
-    def read() -> Any:
-        return read_shard(shard, 0, "tfrecord")
-
-    with pytest.raises(table.HashCollisionError):
-        packing.pack_with(_WeakHash(), read(), tmp_path)  # type: ignore[arg-type]
-    real, seeds = packed.UnitHash, []
-
-    def hash_of(seed: int) -> Any:
-        seeds.append(seed)
-        return _WeakHash() if seed == 0 else real(seed)
-
-    monkeypatch.setattr(packing, "UnitHash", hash_of)
-    packing.pack(read, tmp_path)
-    assert seeds == [0, 1]
-
-
-def test_units_are_numbered_as_they_appear(tmp_path: pathlib.Path) -> None:
-    """Those that are new in a frame lie side by side, which is quicker to read."""
-    index = pack_steps(EPISODES, tmp_path).index.reshape(-1)
-    numbers, first = np.unique(index, return_index=True)
-    np.testing.assert_array_equal(index[np.sort(first)], numbers)
-
-
-def test_joined_parts_are_their_sum(tmp_path: pathlib.Path) -> None:
-    parts = []
-    for number, episodes in enumerate((EPISODES[:1], EPISODES[1:])):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        parts.append(pack_steps(episodes, folder))
-    assert transitions_of(join(parts)) == transitions_of(parts[0]) + transitions_of(parts[1])
-
-
-def test_joined_parts_share_their_units(tmp_path: pathlib.Path) -> None:
-    part = pack_steps(EPISODES, tmp_path)
-    joined = join([part, part])
-    np.testing.assert_array_equal(joined.units, part.units)
-    np.testing.assert_array_equal(joined.index, np.concatenate([part.index, part.index]))
-
-
-def test_uniting_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a weak hash different units collide at first; a different hash mends that."""
-    monkeypatch.setattr(packed, "_UNITS_AT_ONCE", 256)
-    rng = np.random.default_rng(0)
-    distinct = rng.integers(256, size=(1000, packed.BYTES_PER_UNIT), dtype=np.uint8)
-    seeds = []
-
-    def make_hash(seed: int) -> Any:
-        seeds.append(seed)
-        return _WeakHash() if seed == 0 else packed.UnitHash(seed)
-
-    pieces = [slice(0, 600), slice(300, 800), slice(0, 1000)]
-    united, numbers = packed.unite([distinct[piece] for piece in pieces], make_hash)
-    np.testing.assert_array_equal(united, distinct)
-    for piece, found in zip(pieces, numbers, strict=True):
-        np.testing.assert_array_equal(found, np.arange(1000)[piece])
-    assert seeds == [0, 1]
-
-
-def test_play_that_brings_nothing_new(tmp_path: pathlib.Path) -> None:
-    """Hundreds of blocks of which all units are known already."""
-    (once,) = make_all([(66, True, True)])
-    expected = transitions_of(pack_steps([once], tmp_path))
-    many = transitions_of(pack_steps([once] * 30, tmp_path))
-    assert many == {transition: 30 * count for transition, count in expected.items()}

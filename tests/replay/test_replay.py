@@ -114,7 +114,7 @@ def test_no_transition_at_all() -> None:
 def test_a_replay_says_what_it_holds(expert_replay: Any) -> None:
     assert len(expert_replay) == 3
     packed = expert_replay.packed
-    arrays = [packed.units, packed.index, *packed.scalars.values(), packed.episodes, packed.places]
+    arrays = [packed.units, packed.index, *packed.scalars.values(), packed.episodes, packed.spans]
     size = sum(array.size * array.dtype.itemsize for array in arrays) / 1e6
     assert repr(expert_replay) == (
         "Replay(atari_replay/breakout_expert_v0: 3 episodes, 1 complete, 1,493 steps, "

@@ -23,14 +23,14 @@ class StoredEpisode(NamedTuple):
     """An episode as a dataset stores it.
 
     Attributes:
-      episode_id: its place in time.
+      episode_id: its order in time.
       checkpoint_id: number of the checkpoint.
       episode_return: sum of the clipped rewards.
       is_complete: whether it goes from a reset to a terminal.
       columns: the stored scalar fields of its steps.
       frames: the stored blocks.
       shard: number of the shard that it was read from.
-      record: its place there.
+      record: its index there.
     """
 
     episode_id: int
@@ -55,7 +55,7 @@ def read_shard(path: epath.Path, number: int, file_format: str) -> Iterator[Stor
       DamageError: it holds something else. Checksums of all records are compared.
       OSError: it cannot be read.
     """
-    for place, record in enumerate(FORMATS[file_format](path)):
+    for index, record in enumerate(FORMATS[file_format](path)):
         features = parse_example(record)
 
         def values(name: str, kind: str, features: Any = features) -> Any:
@@ -72,7 +72,7 @@ def read_shard(path: epath.Path, number: int, file_format: str) -> Iterator[Stor
             columns={name: values(f"steps/{name}", "bytes_list")[0] for name in fields.NEEDED},
             frames=list(values("steps/observation", "bytes_list")),
             shard=number,
-            record=place,
+            record=index,
         )
 
 

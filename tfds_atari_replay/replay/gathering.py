@@ -8,7 +8,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from tfds_atari_replay.replay.packed import BYTES_PER_UNIT, HEIGHT, WIDTH
+from tfds_atari_replay.replay.table import BYTES_PER_UNIT, HEIGHT, WIDTH
 from tfds_atari_replay.threads import map_slices
 
 Array = Any

@@ -170,11 +170,11 @@ def _find_split(split: Any, builder: Any) -> Any:
 def _episodes_in(split: Any, builder: Any, packed: Packed) -> npt.NDArray[np.int64]:
     """Finds the episodes of a split, such as train[:10%], among those of their dataset."""
     shard_of = {path.name: number for number, path in enumerate(_shards(builder))}
-    places = packed.places
-    is_in_split = np.zeros(len(places), np.bool_)
+    spans = packed.spans
+    is_in_split = np.zeros(len(spans), np.bool_)
     for part in split.file_instructions:
         take = part.examples_in_shard if part.take < 0 else part.take
-        is_in_shard = places["shard"] == shard_of[pathlib.Path(part.filename).name]
-        record = places["record"]
+        is_in_shard = spans["shard"] == shard_of[pathlib.Path(part.filename).name]
+        record = spans["record"]
         is_in_split |= is_in_shard & (record >= part.skip) & (record < part.skip + take)
     return np.flatnonzero(is_in_split)

@@ -14,18 +14,13 @@ import dataclasses
 import json
 import multiprocessing
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay import fields
-
-HEIGHT, WIDTH = 84, 84
-ROWS_PER_UNIT = 2
-UNITS_PER_FRAME = HEIGHT // ROWS_PER_UNIT
-BYTES_PER_UNIT = ROWS_PER_UNIT * WIDTH
+from tfds_atari_replay.replay.table import BYTES_PER_UNIT, UNITS_PER_FRAME, unite
 
 EPISODE = np.dtype(
     [
@@ -38,7 +33,7 @@ EPISODE = np.dtype(
 )
 """An episode as a dataset describes it; `length` counts its logged steps."""
 
-PLACE = np.dtype(
+SPAN = np.dtype(
     [
         ("start", np.int64),
         ("steps", np.int64),
@@ -62,15 +57,12 @@ STORED: dict[str, tuple[Any, tuple[int, ...]]] = {
     "index": (np.int32, (UNITS_PER_FRAME,)),
     **{name: (dtype, ()) for name, dtype in SCALARS.items()},
     "episodes": (EPISODE, ()),
-    "places": (PLACE, ()),
+    "spans": (SPAN, ()),
 }
 """The arrays of `Packed`, each in an .npy file of this name: dtype, and shape of a row."""
 
 META = "meta.json"
 """The file that describes those arrays; see `replay.cache`."""
-
-# Units to which something is done at a time, so that it takes little memory.
-_UNITS_AT_ONCE = 2**16
 
 Array = npt.NDArray[Any]
 
@@ -104,7 +96,7 @@ class Packed:
       index: int32 (F, 42), the numbers of each frame's units.
       scalars: each of `SCALARS` by name, (F,); 0 where there is no step.
       episodes: `EPISODE` (E,), in time order.
-      places: `PLACE` (E,).
+      spans: `SPAN` (E,).
       folders: where all this is stored, each with the text of its `meta.json`; empty if nowhere.
         If it is stored, a copy in another process maps the same files.
     """
@@ -113,33 +105,17 @@ class Packed:
     index: Array
     scalars: dict[str, Array]
     episodes: Array
-    places: Array
+    spans: Array
     folders: tuple[tuple[pathlib.Path, str], ...] = ()
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays; those in files are shared by processes that map them."""
-        arrays = (self.units, self.index, *self.scalars.values(), self.episodes, self.places)
+        arrays = (self.units, self.index, *self.scalars.values(), self.episodes, self.spans)
         return sum(array.nbytes for array in arrays)
 
     def __reduce__(self) -> Any:
         return (_map_again, (self.folders,)) if self.folders else super().__reduce__()
-
-
-class UnitHash:
-    """Hashes units: their 64-bit words, each multiplied by a random odd number, summed up."""
-
-    def __init__(self, seed: int):
-        words = BYTES_PER_UNIT // 8
-        factors = np.random.default_rng(seed).integers(2**63, size=words, dtype=np.uint64)
-        self._factors = factors * np.uint64(2) + np.uint64(1)
-
-    def __call__(self, units: Array) -> Array:
-        """Hashes uint8 (N, 168) to uint64 (N,)."""
-        words = units.view(np.uint64)
-        # Multiplication carries bits upwards only, so bring the upper half down first.
-        hashes: Array = (words ^ (words >> np.uint64(32))) @ self._factors
-        return hashes
 
 
 def join(parts: list[Packed]) -> Packed:
@@ -161,65 +137,25 @@ def join(parts: list[Packed]) -> Packed:
         )
     units, numbers = unite([part.units for part in parts])
     index = np.empty((frames[-1], UNITS_PER_FRAME), np.int32)
-    places = []
+    spans = []
     for part, new, start in zip(parts, numbers, frames, strict=False):
         # mode="clip" since the default, "raise", gathers into a buffer first and copies.
         np.take(new, part.index, out=index[start : start + len(part.index)], mode="clip")
-        moved = part.places.copy()
+        moved = part.spans.copy()
         moved["start"] += start
-        places.append(moved)
+        spans.append(moved)
     return Packed(
         units,
         index,
         {name: np.concatenate([part.scalars[name] for part in parts]) for name in SCALARS},
         np.concatenate([part.episodes for part in parts]),
-        np.concatenate(places),
+        np.concatenate(spans),
         tuple(folder for part in parts for folder in part.folders),
     )
 
 
-def unite(
-    tables: list[Array], make_hash: Callable[[int], Callable[[Array], Array]] = UnitHash
-) -> tuple[Array, list[Array]]:
-    """Makes one table of several.
-
-    Args:
-      tables: uint8 (U, 168), each.
-      make_hash: makes a hash of units from a seed.
-
-    Returns:
-      The distinct units, in the order of their first appearance, and int32 (U,) for each of the
-      tables, the new numbers of its units. Each unit was compared with the one that has its number.
-    """
-    ends = np.cumsum([len(table) for table in tables])
-    seed = 0
-    while True:
-        hash_units = make_hash(seed)
-        hashes = np.concatenate(
-            [hash_units(table[some]) for table in tables for some in _slices(len(table))]
-        )
-        _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
-        rank = np.empty(len(first), np.int32)
-        rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
-        numbers = np.split(rank[inverse], ends[:-1])
-        united = np.empty((len(first), BYTES_PER_UNIT), np.uint8)
-        for table, number in zip(tables, numbers, strict=True):
-            united[number] = table
-        if all(
-            np.array_equal(united[number[some]], table[some])
-            for table, number in zip(tables, numbers, strict=True)
-            for some in _slices(len(table))
-        ):
-            return united, numbers
-        seed += 1
-
-
-def _slices(length: int) -> list[slice]:
-    return [slice(n, n + _UNITS_AT_ONCE) for n in range(0, length, _UNITS_AT_ONCE)]
-
-
 def number_steps(lengths: Array) -> tuple[Array, Array]:
-    """Returns, for each step of episodes of these lengths, its episode and its place in it.
+    """Returns, for each step of episodes of these lengths, its episode, and its index there.
 
     lengths 2, 3  ->  0 0 1 1 1 and 0 1 0 1 2
     """

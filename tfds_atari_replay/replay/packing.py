@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from tfds_atari_replay import blocks, fields, schema
 from tfds_atari_replay.prepared.reading import StoredEpisode
-from tfds_atari_replay.replay.packed import (
+from tfds_atari_replay.replay.packed import EPISODE, SCALARS, SPAN
+from tfds_atari_replay.replay.table import (
     BYTES_PER_UNIT,
-    EPISODE,
-    PLACE,
     ROWS_PER_UNIT,
-    SCALARS,
     UNITS_PER_FRAME,
+    ArrayFile,
+    Table,
     UnitHash,
+    without_collisions,
 )
-from tfds_atari_replay.replay.table import ArrayFile, HashCollisionError, Table
 from tfds_atari_replay.threads import map_ahead
 
 # More blocks take less time and more memory. The threads that find changes have to be able to run
@@ -63,10 +63,7 @@ def pack(episodes: Callable[[], Iterable[StoredEpisode]], folder: pathlib.Path) 
       ValueError: an episode is damaged.
       OSError: the files cannot be written.
     """
-    for seed in itertools.count():
-        with contextlib.suppress(HashCollisionError):
-            pack_with(UnitHash(seed), episodes(), folder)
-            return
+    without_collisions(lambda hash_units: pack_with(hash_units, episodes(), folder))
 
 
 def pack_with(
@@ -78,7 +75,7 @@ def pack_with(
       HashCollisionError: the hash gives two different units the same number.
     """
     rows: list[tuple[Any, ...]] = []
-    places: list[tuple[Any, ...]] = []
+    spans: list[tuple[Any, ...]] = []
     with contextlib.ExitStack() as stack:
 
         def array_file(name: str, row_shape: tuple[int, ...], dtype: Any) -> ArrayFile:
@@ -95,7 +92,7 @@ def pack_with(
             for episode in episodes:
                 columns = unpack_columns(episode)
                 rows.append(describe(episode, columns))
-                places.append(_locate(episode, columns, start=len(some_scalar) + 1))
+                spans.append(_locate(episode, columns, start=len(some_scalar) + 1))
                 for name, file in scalars.items():
                     file.append(np.pad(columns[name], (1, 0)))
                 yield None
@@ -113,11 +110,11 @@ def pack_with(
                 if not len(changes.units):
                     starts.append(count)
             index.append(_number_units(table, group))
-        if starts != [place[0] for place in places] or count != len(some_scalar):
+        if starts != [span[0] for span in spans] or count != len(some_scalar):
             raise ValueError("expected as many frames as actions in each episode")
     order = np.argsort(np.array([row[0] for row in rows], np.int64), kind="stable")
     np.save(folder / "episodes.npy", np.array(rows, EPISODE)[order])
-    np.save(folder / "places.npy", np.array(places, PLACE)[order])
+    np.save(folder / "spans.npy", np.array(spans, SPAN)[order])
 
 
 def unpack_columns(episode: StoredEpisode) -> dict[str, Array]:
@@ -150,7 +147,7 @@ def describe(episode: StoredEpisode, columns: dict[str, Array]) -> tuple[Any, ..
 
 
 def _locate(episode: StoredEpisode, columns: dict[str, Array], start: int) -> tuple[Any, ...]:
-    """A row of `PLACE`."""
+    """A row of `SPAN`."""
     return (
         start,
         len(columns["action"]),
@@ -194,12 +191,20 @@ def _number_units(table: Table, group: list[_Changes]) -> Array:
     found, start = [], 0
     for changes in group:
         stop = start + len(changes.units)
-        if start == stop:  # a frame of zeros
-            found.append(np.zeros(changes.is_new.shape, np.int32))
-            continue
-        # All are new in the first frame; one that is not is the last that was in its place.
-        count = np.cumsum(changes.is_new, dtype=np.int32).reshape(changes.is_new.shape)
-        last = np.maximum.accumulate(count * changes.is_new, axis=0) - 1
-        found.append(numbers[start:stop][last])
+        found.append(_fill_forward(numbers[start:stop], changes.is_new))
         start = stop
     return np.concatenate(found)
+
+
+def _fill_forward(numbers: Array, is_new: Array) -> Array:
+    """Lays numbers out where they are new; elsewhere a unit keeps the number it had before.
+
+    Args:
+      numbers: int32 (C,), frame by frame.
+      is_new: bool (frames, 42), of which C are True. A unit that was never new has number 0.
+    """
+    laid_out = np.zeros(is_new.shape, np.int32)
+    laid_out[is_new] = numbers
+    frame = np.arange(len(is_new))[:, np.newaxis]
+    changed = np.maximum.accumulate(frame * is_new, axis=0)
+    return np.take_along_axis(laid_out, changed, axis=0)

@@ -73,7 +73,7 @@ class Replay:
 
         Its fields:
 
-            episode_id: int64, place in time within its dataset.
+            episode_id: int64, order in time within its dataset.
             checkpoint_id: int64, number of the checkpoint.
             length: int64, logged steps, without the terminal state.
             episode_return: float32, sum of clipped rewards, of those in the dataset.

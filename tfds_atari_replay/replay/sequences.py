@@ -19,6 +19,7 @@ from tfds_atari_replay.replay.source import (
     default_integer,
     take_scalars,
 )
+from tfds_atari_replay.windows.stacking import Stacking, reach
 
 UNKNOWN_TIME = np.int32(-1)
 """The timestep where a checkpoint cut off the episode's beginning."""
@@ -35,7 +36,7 @@ class SequenceColumns(NamedTuple):
       timestep: int32 (N,), of the first step; -1 if unknown.
       scalars: `SCALARS` of the packed episodes, by name, (F,).
       return_to_go: float32 (F,), NaN where it is unknown.
-      place: int32 (length,), 0, 1, 2 ...
+      position: int32 (length,), 0, 1, 2 ...
       offset: int32 (stack_size,), ... -2, -1, 0.
     """
 
@@ -45,12 +46,12 @@ class SequenceColumns(NamedTuple):
     timestep: Array
     scalars: dict[str, Array]
     return_to_go: Array
-    place: Array
+    position: Array
     offset: Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class SequenceSource(Source):
+class SequenceSource(Source[SequenceColumns]):
     """Sequences of a replay: item i starts at the i-th step whose stack is fully known.
 
     Every step starts a sequence, as in Decision Transformer (Chen et al., 2021), whose padding this
@@ -87,23 +88,22 @@ class SequenceSource(Source):
             return xp.take(column, indices, axis=0)[:, None]
 
         # Steps since the sequence's first; negative in the padding.
-        step = columns.place - (columns.place.shape[0] - take(columns.size))
+        step = columns.position - (columns.position.shape[0] - take(columns.size))
         mask = step >= 0
         # Frame 0 is a frame of zeros, without action and reward.
         frame = xp.where(mask, take(columns.frame) + step, 0)
-        reach = xp.where(mask, take(columns.back) + step, 0)
-        frames = frame[..., None] + xp.maximum(columns.offset, -reach[..., None])
+        back = xp.where(mask, take(columns.back) + step, 0)
+        frames = frame[..., None] + reach(columns.offset, back, xp.maximum)
         observation = gather_frames(
             arrays.units, arrays.index, xp.where(mask[..., None], frames, 0)
         )
-        if self.axis == -1:
-            observation = xp.permute_dims(observation, (0, 1, 3, 4, 2))
+        stacking = Stacking(self.stack_size, self.axis)
         first = take(columns.timestep)
         timestep = xp.where(first == UNKNOWN_TIME, UNKNOWN_TIME, first + step)
         scalars = {**columns.scalars, "return_to_go": columns.return_to_go}
         taken = take_scalars(xp, scalars, xp.reshape(frame, (-1,)))
         return {
-            "observation": observation,
+            "observation": stacking.to_axis(observation, xp.permute_dims),
             **{name: xp.reshape(column, frame.shape) for name, column in taken.items()},
             "timestep": xp.astype(xp.where(mask, timestep, 0), default_integer(xp)),
             "mask": mask,
@@ -122,22 +122,22 @@ def make_sequences(
       stack_size: frames per observation.
       axis: of the frames in an observation.
     """
-    places = packed.places[chosen]
+    spans = packed.spans[chosen]
     # Without the terminal state.
-    steps = places["steps"] - places["ends_in_terminal"]
+    steps = spans["steps"] - spans["ends_in_terminal"]
     owner, within = number_steps(steps)
-    starts_at_reset = places["starts_at_reset"][owner]
+    starts_at_reset = spans["starts_at_reset"][owner]
     is_start = starts_at_reset | (within >= stack_size - 1)
     owner, within, starts_at_reset = owner[is_start], within[is_start], starts_at_reset[is_start]
     columns = SequenceColumns(
-        frame=(places["start"][owner] + within).astype(np.int32),
+        frame=(spans["start"][owner] + within).astype(np.int32),
         size=np.minimum(steps[owner] - within, np.int64(length)).astype(np.int32),
         back=np.minimum(within + 1, np.int64(stack_size)).astype(np.int32),
         timestep=np.where(starts_at_reset, within.astype(np.int32), UNKNOWN_TIME),
         scalars={field.name: packed.scalars[field.name] for field in fields.CARRIED},
         return_to_go=_returns_to_go(packed),
-        place=np.arange(length, dtype=np.int32),
-        offset=np.arange(1 - stack_size, 1, dtype=np.int32),
+        position=np.arange(length, dtype=np.int32),
+        offset=Stacking(stack_size).offsets,
     )
     return SequenceSource(packed, columns, len(owner), length, stack_size, axis)
 
@@ -146,9 +146,9 @@ def _returns_to_go(packed: Packed) -> Array:
     """Sums up the rewards from each frame on to its episode's end, float32 (F,)."""
     reward = packed.scalars["reward"]
     return_to_go = np.zeros(len(reward), np.float32)
-    for place in packed.places:
-        steps = slice(place["start"], place["start"] + place["steps"])
-        if place["ends_in_terminal"]:
+    for span in packed.spans:
+        steps = slice(span["start"], span["start"] + span["steps"])
+        if span["ends_in_terminal"]:
             return_to_go[steps] = reward[steps][::-1].cumsum(dtype=np.float64)[::-1]
         else:
             return_to_go[steps] = np.nan

@@ -5,10 +5,11 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import array_api_compat
 import numpy as np
+import numpy.typing as npt
 
 from tfds_atari_replay import fields
 from tfds_atari_replay.replay.packed import Packed
@@ -17,6 +18,11 @@ Array = Any
 """An array of NumPy, PyTorch or JAX."""
 
 Batch = dict[str, Array]
+
+ColumnsT = TypeVar("ColumnsT", bound=tuple[Any, ...])
+"""A named tuple of arrays, or of dicts of arrays."""
+
+_SourceT = TypeVar("_SourceT", bound="Source[Any]")
 
 
 class Arrays(NamedTuple):
@@ -34,7 +40,7 @@ class Arrays(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Source(abc.ABC):
+class Source(abc.ABC, Generic[ColumnsT]):
     """A sequence of items, which gives one of them or a batch.
 
     An index means the same on every device and in every library:
@@ -63,7 +69,7 @@ class Source(abc.ABC):
     """
 
     packed: Packed
-    columns: Any
+    columns: ColumnsT
     length: int
 
     def __len__(self) -> int:
@@ -96,7 +102,7 @@ class Source(abc.ABC):
         """Everything that a batch is gathered from."""
         return Arrays(self.packed.units, self.packed.index, self.columns)
 
-    def put(self, convert: Callable[[Any], Array]) -> Any:
+    def put(self: _SourceT, convert: Callable[[npt.NDArray[Any]], Array]) -> _SourceT:
         """Returns this source with its arrays converted, for example put on an accelerator.
 
         Batches are then gathered where the arrays are:

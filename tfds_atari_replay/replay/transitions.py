@@ -13,6 +13,7 @@ from tfds_atari_replay.replay.gathering import gather_frames
 from tfds_atari_replay.replay.packed import Packed, number_steps
 from tfds_atari_replay.replay.source import Array, Arrays, Batch, Source, take_scalars
 from tfds_atari_replay.windows.rule import NUMPY_OPS, Columns, Window
+from tfds_atari_replay.windows.stacking import Stacking, reach
 
 # Steps to which the rule is applied at a time, so that memory does not grow with their number.
 _STEPS_AT_ONCE = 2**20
@@ -34,7 +35,7 @@ class TransitionColumns(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class TransitionSource(Source):
+class TransitionSource(Source[TransitionColumns]):
     """Transitions of a replay, in the order of their datasets, of `episode_id` and of time.
 
     An item is a dict; in a batch (N,) comes first:
@@ -68,8 +69,7 @@ class TransitionSource(Source):
             return xp.take(column, indices, axis=0)
 
         windows = gather_frames(arrays.units, arrays.index, take(columns.frames))
-        if self.axis == -1:
-            windows = xp.permute_dims(windows, (0, 2, 3, 1))
+        windows = Stacking(self.stack_size, self.axis).to_axis(windows, xp.permute_dims)
         first = (slice(None),) * (1 if self.axis == 0 else 3)
         return {
             "observation": windows[(*first, slice(None, self.stack_size))],
@@ -93,26 +93,28 @@ def make_transitions(
       axis: of the frames in an observation.
     """
     window = Window(stack_size, n_step, gamma)
-    places = packed.places[chosen]
-    group = places["steps"].cumsum() // _STEPS_AT_ONCE
+    spans = packed.spans[chosen]
+    group = spans["steps"].cumsum() // _STEPS_AT_ONCE
     cuts = np.flatnonzero(np.diff(group)) + 1
-    parts = [_list_transitions(packed, part, window) for part in np.split(places, cuts)]
-    frame, back, ahead, discount = (
-        np.concatenate(column) for column in zip(*(part[:-1] for part in parts), strict=True)
-    )
+    parts = [_list_transitions(packed, part, window) for part in np.split(spans, cuts)]
     scalars = {
         field.name: np.concatenate([part.scalars[field.name] for part in parts])
         for field in fields.CARRIED
     }
+    frame, back, ahead, discount = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("frame", "back", "ahead", "discount")
+    )
     # The next state of one step ahead shares all frames but one with the state. Further ahead they
     # share fewer, or none next to a terminal state, so both have all of their own.
-    own = np.arange(1 - stack_size, 1, dtype=np.int32)
+    own = Stacking(stack_size).offsets
     others = own[-1:] if n_step == 1 else own
     frames = np.empty((len(frame), len(own) + len(others)), np.int32)
-    for number, offset in enumerate(own):
-        frames[:, number] = frame + np.maximum(-back, offset)
-    for number, offset in enumerate(others, start=stack_size):
-        frames[:, number] = frame + np.maximum(-back, ahead + offset)
+    # A column at a time: temporary arrays of all columns would take twice the memory.
+    for column, offset in enumerate(own):
+        frames[:, column] = frame + reach(offset, back)[:, 0]
+    for column, offset in enumerate(others, start=stack_size):
+        frames[:, column] = frame + reach((ahead + offset)[:, None], back)[:, 0]
     columns = TransitionColumns(frames, scalars, discount)
     return TransitionSource(packed, columns, len(frames), stack_size, n_step, gamma, axis)
 
@@ -135,46 +137,45 @@ class _Found(NamedTuple):
     scalars: dict[str, Array]
 
 
-def _list_transitions(packed: Packed, places: Array, window: Window) -> _Found:
+def _list_transitions(packed: Packed, spans: Array, window: Window) -> _Found:
     """Applies the rule to episodes in a row, with gaps between that no window can cross."""
     gap = window.length - 1
-    steps = places["steps"]
-    # Each step's episode and frame, and its place among all steps and gaps.
+    steps = spans["steps"]
+    # Of each step: its episode, its index there, its frame, and its slot among all steps and gaps.
     owner, within = number_steps(steps)
-    frame = places["start"][owner] + within
-    place = np.arange(len(owner)) + (owner + 1) * gap
-    room = len(owner) + (len(places) + 1) * gap
+    frame = spans["start"][owner] + within
+    slot = np.arange(len(owner)) + (owner + 1) * gap
+    num_slots = len(owner) + (len(spans) + 1) * gap
 
-    def spread(column: Array) -> Array:
-        spread = np.zeros(room, column.dtype)
-        spread[place] = column
-        return spread
+    def lay_out(column: Array) -> Array:
+        laid_out = np.zeros(num_slots, column.dtype)
+        laid_out[slot] = column
+        return laid_out
 
-    last = within == steps[owner] - 1
-    is_known = spread(np.ones(len(owner), np.bool_))
+    is_real = lay_out(np.ones(len(owner), np.bool_))
+    is_last = within == steps[owner] - 1
     # What is before an episode is known if that begins with a reset.
-    before = place[within == 0][:, np.newaxis] - np.arange(1, gap + 1)
-    is_known[before] = places["starts_at_reset"][:, np.newaxis]
+    before = slot[within == 0][:, np.newaxis] - np.arange(1, gap + 1)
+    is_known = is_real.copy()
+    is_known[before] = spans["starts_at_reset"][:, np.newaxis]
     starts = window.starts(
         Columns(
-            scalars={
-                field.name: spread(packed.scalars[field.name][frame]) for field in fields.CARRIED
-            },
-            is_terminal=spread(last & places["ends_in_terminal"][owner]),
-            is_real=spread(np.ones(len(owner), np.bool_)),
+            {field.name: lay_out(packed.scalars[field.name][frame]) for field in fields.CARRIED},
+            is_terminal=lay_out(is_last & spans["ends_in_terminal"][owner]),
+            is_real=is_real,
             is_known=is_known,
         ),
-        room - gap,
+        num_slots - gap,
         NUMPY_OPS,
     )
-    # The rule begins with the step at which the first stack can end.
-    place -= window.stack_size - 1
-    valid = starts.is_valid[place]
-    place, frame, within, owner = place[valid], frame[valid], within[valid], owner[valid]
+    # The first of them is for the slot at which the first stack can end.
+    start = slot - (window.stack_size - 1)
+    is_valid = starts.is_valid[start]
+    start, frame, within, owner = (of[is_valid] for of in (start, frame, within, owner))
     return _Found(
-        frame.astype(np.int32),
-        (within + 1).clip(max=window.length).astype(np.int32),
-        (steps[owner] - 1 - within).clip(max=window.n_step).astype(np.int32),
-        starts.discount[place],
-        {name: column[place] for name, column in starts.scalars.items()},
+        frame=frame.astype(np.int32),
+        back=(within + 1).clip(max=window.length).astype(np.int32),
+        ahead=(steps[owner] - 1 - within).clip(max=window.n_step).astype(np.int32),
+        discount=starts.discount[start],
+        scalars={name: column[start] for name, column in starts.scalars.items()},
     )

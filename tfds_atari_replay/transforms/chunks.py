@@ -35,7 +35,7 @@ class StoredChunk(NamedTuple):
 
     Attributes:
       stored: bytes (context + 1,), its block, after the blocks that long windows reach back to.
-      number: int32 (), its place in the episode.
+      number: int32 (), its index in the episode.
       starts: each (slots,).
     """
 
@@ -109,28 +109,32 @@ def cut_stored_episode(stored: Tensors, window: Window) -> StoredChunk:
     columns = {name: blocks.unpack_column(stored[name], info[name]) for name in fields.NEEDED}
     frames = stored["observation"]
     num_chunks, num_steps = tf.size(frames), tf.size(columns["is_first"])
-    steps, lead = blocks.read_geometry(frames[0])
+    geometry = blocks.read_geometry(frames[0])
+    num_padded = num_chunks * geometry.block_length
     starts = window.starts(
         window.pad(
             scalars=_carried(columns),
             is_terminal=columns["is_terminal"],
             is_first=columns["is_first"],
             before=window.length - 1,
-            after=num_chunks * steps - num_steps + window.n_step - 1,
+            after=num_padded - num_steps + window.n_step - 1,
             ops=tensorflow_ops(),
         ),
-        num_chunks * steps + window.n_step - 1,
+        num_padded + window.n_step - 1,
         tensorflow_ops(),
     )
     number = tf.range(num_chunks)[:, tf.newaxis]
-    slot = tf.range(steps + window.n_step - 1)
-    in_chunks = tf.nest.map_structure(lambda c: tf.gather(c, number * steps + slot), starts)
+    slot = tf.range(geometry.block_length + window.n_step - 1)
+    step = number * geometry.block_length + slot
+    in_chunks = tf.nest.map_structure(lambda column: tf.gather(column, step), starts)
     # A window that ends in the next chunk belongs to that one.
-    is_own = (slot < steps) | (number == num_chunks - 1)
-    context = tf.maximum(-((lead - window.length + 1) // steps), 0)
-    places = tf.maximum(number + tf.range(-context, 1), 0)
+    is_own = (slot < geometry.block_length) | (number == num_chunks - 1)
+    # Blocks before it that a chunk needs: as many as hold what its own lead lacks.
+    lacking = tf.maximum(window.length - 1 - geometry.lead, 0)
+    num_before = (lacking + geometry.block_length - 1) // geometry.block_length
+    needed = tf.maximum(number + tf.range(-num_before, 1), 0)
     return StoredChunk(
-        tf.gather(frames, places),
+        tf.gather(frames, needed),
         number[:, 0],
         in_chunks._replace(is_valid=in_chunks.is_valid & is_own),
     )
@@ -140,19 +144,20 @@ def unpack_chunks(chunks: StoredChunk, window: Window) -> PackedChunks:
     """Unpacks a batch of chunks at once: one call per chunk is half overhead."""
     info = STEP_FIELDS.get_tensor_info()["observation"]
     count, num_blocks = tf.unstack(tf.shape(chunks.stored))
-    rows, index, length, (steps, lead) = blocks.unpack_blocks(tf.reshape(chunks.stored, [-1]), info)
+    rows, index, length, geometry = blocks.unpack_blocks(tf.reshape(chunks.stored, [-1]), info)
     height = index.shape[-1]
     # The rows of all blocks lie one after the other.
     index += (tf.range(tf.shape(index)[0]) * tf.shape(rows)[1])[:, None, None]
     rows = tf.reshape(rows, (-1, rows.shape[-1]))
     index = tf.reshape(index, (count, num_blocks, -1, height))
     # Before an episode's first block there are zeros, like the first frame of its lead.
-    place = chunks.number[:, tf.newaxis] - num_blocks + 1 + tf.range(num_blocks)
-    index = tf.where((place >= 0)[..., None, None], index, index[:, :1, :1])
+    block = chunks.number[:, tf.newaxis] - num_blocks + 1 + tf.range(num_blocks)
+    index = tf.where((block >= 0)[..., None, None], index, index[:, :1, :1])
     # The blocks in a row: the first one's lead, then the frames of each.
+    lead = geometry.lead
     joined = tf.concat([index[:, 0, :lead], tf.reshape(index[:, :, lead:], (count, -1, height))], 1)
     before = window.length - 1
-    index = joined[:, lead + (num_blocks - 1) * steps - before :]
+    index = joined[:, lead + (num_blocks - 1) * geometry.block_length - before :]
     length = tf.reshape(length, (count, num_blocks))[:, -1]
     return PackedChunks(rows, index, length, chunks.starts)
 

@@ -14,6 +14,7 @@ from tfds_atari_replay.transforms.chunks import (
     decode,
     without_autograph,
 )
+from tfds_atari_replay.windows.stacking import Stacking
 
 _NEEDED = ("observation", "is_first", "is_last")
 
@@ -44,31 +45,30 @@ def frame_stack(
       TypeError: stack_size or axis is not a whole number.
       ValueError: stack_size or axis is out of range.
     """
-    stack_size = check_whole("stack_size", stack_size)
-    axis = check_axis(axis)
+    stacking = Stacking(check_whole("stack_size", stack_size), check_axis(axis))
 
     def apply(dataset: tf.data.Dataset) -> tf.data.Dataset:
         spec = checks.element_spec(dataset)
         if not checks.has_episodes(spec):
             checks.check_steps(spec, _NEEDED, spec)
-            return _stack_steps(dataset, stack_size, axis)
+            return _stack_steps(dataset, stacking)
         is_stored = checks.check_episodes(spec, _NEEDED)
 
         @without_autograph
         def stack(episode: Tensors) -> Tensors:
             steps = decode(episode["steps"]) if is_stored else episode["steps"]
-            return {**episode, "steps": _stack_steps(steps, stack_size, axis)}
+            return {**episode, "steps": _stack_steps(steps, stacking)}
 
         return dataset.map(stack)
 
     return apply
 
 
-def _stack_steps(steps: tf.data.Dataset, stack_size: int, axis: int) -> tf.data.Dataset:
+def _stack_steps(steps: tf.data.Dataset, stacking: Stacking) -> tf.data.Dataset:
     """Stacks the frames of steps, of one episode or of several one after the other."""
     spec = steps.element_spec
     height, width, _ = spec["observation"].shape
-    before = stack_size - 1
+    before = stacking.size - 1
 
     @without_autograph
     def stack(state: Any, batch: Tensors) -> Any:
@@ -76,19 +76,17 @@ def _stack_steps(steps: tf.data.Dataset, stack_size: int, axis: int) -> tf.data.
         follows_last = tf.concat([was_last, batch["is_last"][:-1]], 0)
         frames = tf.concat([frames_before, tf.squeeze(batch["observation"], -1)], 0)
         starts = tf.concat([starts_before, batch["is_first"] | follows_last], 0)
-        place = tf.range(tf.size(batch["is_last"])) + before
-        index, reaches = [place], tf.ones_like(place, tf.bool)
-        for number in range(1, stack_size):
+        newest = tf.range(tf.size(batch["is_last"])) + before
+        index, reaches = [newest], tf.ones_like(newest, tf.bool)
+        for offset in reversed(stacking.offsets[:-1].tolist()):
             # One frame further back, unless an episode starts between.
-            reaches &= ~tf.gather(starts, place - number + 1)
-            index.insert(0, tf.where(reaches, place - number, -1))
+            reaches &= ~tf.gather(starts, newest + offset + 1)
+            index.insert(0, tf.where(reaches, newest + offset, -1))
         zero = tf.zeros_like(frames[:1])
         stacked = tf.gather(tf.concat([zero, frames], 0), tf.stack(index, 1) + 1)
-        if axis == -1:
-            stacked = tf.transpose(stacked, (0, 2, 3, 1))
         kept = slice(tf.size(starts) - before, None)
         state = frames[kept], starts[kept], batch["is_last"][-1:]
-        return state, {**batch, "observation": stacked}
+        return state, {**batch, "observation": stacking.to_axis(stacked, tf.transpose)}
 
     start = (
         tf.zeros((before, height, width), spec["observation"].dtype),

@@ -18,6 +18,7 @@ from tfds_atari_replay.transforms.chunks import (
 )
 from tfds_atari_replay.transforms.stacks import Frames, StackedRows, gather_stacks, stack_rows
 from tfds_atari_replay.windows.rule import Starts, Window
+from tfds_atari_replay.windows.stacking import Stacking
 
 Tensors = dict[str, Any]
 
@@ -115,15 +116,14 @@ def pools_of_decoded_steps(
 
 
 def cut_into_batches(
-    pools: tf.data.Dataset, stack_size: int, batch_size: int, axis: int
+    pools: tf.data.Dataset, stacking: Stacking, batch_size: int
 ) -> tf.data.Dataset:
     """Cuts pools into batches of transitions. What is left of a pool begins the next batch.
 
     Args:
       pools: each with whether it is the end.
-      stack_size: frames per observation.
+      stacking: of observations.
       batch_size: transitions per batch; the very last may have fewer.
-      axis: of the frames in an observation, 0 or -1.
 
     Returns:
       A dataset of dicts: observation, action, reward, discount, next_observation.
@@ -131,7 +131,7 @@ def cut_into_batches(
 
     def gather(pool: Pool, start: tf.Tensor, stop: tf.Tensor) -> Tensors:
         def stacks(first: tf.Tensor) -> tf.Tensor:
-            return gather_stacks(pool.frames, first[start:stop], stack_size, axis)
+            return gather_stacks(pool.frames, first[start:stop], stacking)
 
         return {
             "observation": stacks(pool.observation),

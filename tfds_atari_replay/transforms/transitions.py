@@ -14,6 +14,7 @@ from tfds_atari_replay.transforms.pools import (
     pools_of_stored_steps,
 )
 from tfds_atari_replay.windows.rule import Window
+from tfds_atari_replay.windows.stacking import Stacking
 
 
 def transitions(
@@ -86,7 +87,8 @@ def transitions(
             pools = pools_of_stored_steps(dataset, window, shuffle, seed, axis)
         else:
             pools = pools_of_decoded_steps(dataset, window, shuffle, seed)
-        batches = cut_into_batches(pools, stack_size, batch_size or STEPS_PER_CHUNK, axis)
+        stacking = Stacking(stack_size, axis)
+        batches = cut_into_batches(pools, stacking, batch_size or STEPS_PER_CHUNK)
         return batches.unbatch() if batch_size is None else batches.prefetch(2)
 
     return apply
