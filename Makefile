@@ -106,11 +106,9 @@ examples: $(VENV)/installed-for-tests $(TORCH)/installed
 
 faults: $(VENV)/installed-for-tests
 	PYTHONPATH=tests $(BIN)/python -m faults.fuzz
-	PYTHONPATH=tests $(BIN)/python -m faults.swap
 	PYTHONPATH=tests $(BIN)/python -m faults.disk
 	PYTHONPATH=tests $(BIN)/python -m faults.disk --limits
 	PYTHONPATH=tests $(BIN)/python -m faults.kill
-	PYTHONPATH=tests $(BIN)/python -m faults.soak
 
 check: $(VENV)/installed-for-tests
 	$(BIN)/ruff format --check .

@@ -24,25 +24,6 @@ hypothesis.settings.register_profile("long", max_examples=40)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks all but the quick cases of a test as slow, and all but its slow ones as exhaustive."""
-    named: dict[tuple[str, str], set[str]] = {}
-    for item in items:
-        chosen: set[str] = set()
-        for tier, rest in (("quick_cases", "slow"), ("slow_cases", "exhaustive")):
-            if marker := item.get_closest_marker(tier):
-                case = item.callspec.id  # type: ignore[attr-defined]
-                test = item.nodeid.partition("[")[0]
-                named.setdefault((test, tier), set(marker.args)).discard(case)
-                chosen.update(marker.args)
-                if case not in chosen:
-                    item.add_marker(rest)
-    unknown = {test: cases for test, cases in named.items() if cases}
-    if unknown and not any("::" in argument for argument in config.args):
-        raise pytest.UsageError(f"Cases that do not exist: {unknown}")
-
-
 @pytest.fixture(autouse=True)
 def no_source_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs come from where a test says, not from the machine's settings or the network."""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, assert_no_dataset, build, columns, rows
 from helpers.logs import copy_to_cache, make_episodes, open_log, write_gz, write_log
 from helpers.processes import run_python
@@ -330,16 +331,13 @@ def test_partial_decoding(expert: Any) -> None:
 
 @pytest.mark.parametrize(
     ("config", "checkpoint"),
-    [
+    cases(
         ("breakout_expert_v0", 50),
         ("breakout_expert_v4", 49),
-        ("breakout_mixed_v0", 1),
         ("breakout_medium_v0", 10),
-        ("breakout_epoch_49_v0", 49),
-        ("asterix_epoch_0_v0", 0),
-    ],
+        slow=[("breakout_mixed_v0", 1), ("breakout_epoch_49_v0", 49), ("asterix_epoch_0_v0", 0)],
+    ),
 )
-@pytest.mark.quick_cases("breakout_medium_v0-10", "breakout_expert_v4-49", "breakout_expert_v0-50")
 def test_splits_are_checkpoints(config: str, checkpoint: int, tmp_path: pathlib.Path) -> None:
     """Expert falls back to 49 where the run has no 50."""
     builder = build(config, DUMMY_DATA, tmp_path)
@@ -397,9 +395,7 @@ def files_of(folder: pathlib.Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
-@pytest.mark.slow
-@pytest.mark.slow_cases("tfrecord")
+@pytest.mark.parametrize("file_format", cases(slow=["tfrecord"], exhaustive=["array_record"]))
 def test_the_same_logs_give_the_same_bytes(tmp_path: pathlib.Path, file_format: str) -> None:
     """Built in two places, by two processes: in each, protobuf has an order of its own."""
     first = build("breakout_expert_v0", DUMMY_DATA, tmp_path / "first", file_format=file_format)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from helpers.cases import cases
 from helpers.datasets import ROOT, rows
 from helpers.logs import make_episodes
 from helpers.steps import (
@@ -71,8 +72,7 @@ def test_numpy_unpacks_blocks_of_the_first_version(tmp_path: pathlib.Path) -> No
             )
 
 
-@pytest.mark.parametrize("n_step", [1, 7])
-@pytest.mark.quick_cases("1")
+@pytest.mark.parametrize("n_step", cases(1, slow=[7]))
 def test_transitions_of_the_first_versions_dataset(tmp_path: pathlib.Path, n_step: int) -> None:
     """Packed blocks give what single steps give."""
     shutil.copytree(STORED, tmp_path / "data")
@@ -85,8 +85,7 @@ def test_transitions_of_the_first_versions_dataset(tmp_path: pathlib.Path, n_ste
     assert_equal(packed, decoded)
 
 
-@pytest.mark.parametrize(("block_length", "lead"), [(1, 8), (10, 3), (100, 20)])
-@pytest.mark.quick_cases("10-3")
+@pytest.mark.parametrize(("block_length", "lead"), cases((10, 3), slow=[(1, 8), (100, 20)]))
 def test_the_geometry_is_read_from_the_block(
     monkeypatch: pytest.MonkeyPatch, block_length: int, lead: int
 ) -> None:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from helpers.cases import cases
 from helpers.docs import PAGES, ROOT, blocks, parse, run
 
 import tfds_atari_replay
@@ -21,9 +22,7 @@ def test_the_readme_runs(expert: Any) -> None:
     run([README], expert.data_path.parents[2], "python")
 
 
-@pytest.mark.slow
-@pytest.mark.slow_cases("others")
-@pytest.mark.parametrize("is_long", [False, True], ids=["others", "long"])
+@pytest.mark.parametrize("is_long", cases(slow=[False], exhaustive=[True]))
 def test_the_docs_run(expert: Any, is_long: bool) -> None:
     """Pages one after the other, since importing TensorFlow takes seconds."""
     pages = [page for page in PAGES if page != README and (page.name in LONG) == is_long]

@@ -9,6 +9,7 @@ import subprocess
 from typing import Any
 
 import pytest
+from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, assert_no_dataset
 from helpers.processes import run_python
 
@@ -89,8 +90,7 @@ def test_reading_with_tf_data_names_the_extra(tmp_path: pathlib.Path, reading: s
     assert "pip install 'tfds-atari-replay[tensorflow]'\nOr read with NumPy: " in error
 
 
-@pytest.mark.parametrize("package", ["jinja2", "matplotlib", "PIL"])
-@pytest.mark.quick_cases("matplotlib")
+@pytest.mark.parametrize("package", cases("matplotlib", slow=["jinja2", "PIL"]))
 def test_preview_names_the_extra(expert: Any, tmp_path: pathlib.Path, package: str) -> None:
     """Before it makes a folder."""
     data_dir = expert.data_path.parents[2]

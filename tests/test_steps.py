@@ -1,6 +1,7 @@
 """Steps are read as tfds.features.Dataset reads them, however they are stored."""
 
 import dataclasses
+import itertools
 import pickle
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from helpers.cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -214,9 +216,20 @@ def test_a_decoder_for_one_field_is_refused_with_the_ways_out() -> None:
         features().deserialize_example(data, decoders=decoders)
 
 
-@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 130])
-@pytest.mark.parametrize("fields", [None, {"observation"}, {"action"}, {"observation", "reward"}])
-@pytest.mark.quick_cases("None-0", "None-65", "fields1-130", "fields2-1", "fields3-64")
+@pytest.mark.parametrize(
+    ("fields", "length"),
+    cases(
+        (None, 0),
+        (None, 65),
+        ({"observation"}, 130),
+        ({"action"}, 1),
+        ({"observation", "reward"}, 64),
+        slow=itertools.product(
+            (None, {"observation"}, {"action"}, {"observation", "reward"}),
+            (0, 1, 63, 64, 65, 130),
+        ),
+    ),
+)
 def test_the_number_of_steps_is_known(length: int, fields: Any) -> None:
     """As it is of TFDS's own nested datasets, whichever fields are read."""
     data = features().serialize_example({"steps": make_columns(length), "episode_id": 0})

@@ -17,6 +17,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
+from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, build
 from helpers.processes import run_python
 from helpers.server import Server
@@ -72,8 +73,7 @@ def test_partial_decoding_selects_steps_fields_in_data_sources(
     assert vars(decoders) == before
 
 
-@pytest.mark.parametrize("kind", ["ours", "pinned", "from folder", "from folders"])
-@pytest.mark.quick_cases("pinned")
+@pytest.mark.parametrize("kind", cases("pinned", slow=["ours", "from folder", "from folders"]))
 def test_partial_decoding_selects_steps_fields_in_tf_data(expert: Any, kind: str) -> None:
     """`let_partial_decoding_select_from`: every builder, not only ours."""
     builder = builders(expert.data_path.parents[2])[kind]

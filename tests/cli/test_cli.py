@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, ROOT, TFDS, build
 from helpers.logs import Truth, make_episodes, read_gz
 from helpers.unplugged import write_unplugged
@@ -32,9 +33,7 @@ def commands() -> dict[str, argparse.ArgumentParser]:
     return dict(found.choices)
 
 
-@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
-@pytest.mark.slow
-@pytest.mark.slow_cases("tfrecord")
+@pytest.mark.parametrize("file_format", cases(slow=["tfrecord"], exhaustive=["array_record"]))
 def test_tfds_build_by_name(tmp_path: pathlib.Path, file_format: str) -> None:
     """From anywhere, with --imports."""
     result = run_tfds(

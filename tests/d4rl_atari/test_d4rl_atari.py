@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA
 from helpers.logs import make_episodes, read_gz, write_log
 from helpers.processes import run_python
@@ -137,16 +138,17 @@ def test_every_id_is_registered() -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [
-        "import gymnasium, tfds_atari_replay.d4rl_atari",
+    cases(
         "import tfds_atari_replay.d4rl_atari, gymnasium",
         "import importlib.util; importlib.util.find_spec('gymnasium')\n"
         "import tfds_atari_replay.d4rl_atari, gymnasium",
-        "import gym as gymnasium, tfds_atari_replay.d4rl_atari",
-        "import tfds_atari_replay.d4rl_atari, gym as gymnasium",
-    ],
+        slow=[
+            "import gymnasium, tfds_atari_replay.d4rl_atari",
+            "import gym as gymnasium, tfds_atari_replay.d4rl_atari",
+            "import tfds_atari_replay.d4rl_atari, gym as gymnasium",
+        ],
+    ),
 )
-@pytest.mark.quick_cases("import tfds_atari_replay.d4rl_atari, gymnasium", "make2")
 def test_ids_in_whatever_order_the_imports_come(make: str) -> None:
     """In gymnasium and gym, each with an environment of its own kind."""
     code = f"""

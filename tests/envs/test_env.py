@@ -21,6 +21,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils import env_checker
+from helpers.cases import cases
 from helpers.datasets import ROOT
 
 import tfds_atari_replay
@@ -84,8 +85,7 @@ def dopamine_env(monkeypatch: pytest.MonkeyPatch, game: str, seed: int) -> tuple
     return atari_lib.AtariPreprocessing(game_env), int(np.int32(info["seeds"][1]))
 
 
-@pytest.mark.parametrize("game", ["Breakout", "Seaquest", "Freeway"])
-@pytest.mark.quick_cases("Seaquest")
+@pytest.mark.parametrize("game", cases("Seaquest", slow=["Breakout", "Freeway"]))
 def test_plays_as_dopamines_own_class(monkeypatch: pytest.MonkeyPatch, game: str) -> None:
     """Over gymnasium, with sticky actions, from the same seed of the emulator."""
     theirs, seed = dopamine_env(monkeypatch, game, seed=4)
@@ -120,8 +120,7 @@ def test_plays_as_gymnasiums_wrapper() -> None:
         assert got[1:3] == expected[1:3]
 
 
-@pytest.mark.parametrize("game", ["Breakout", "Amidar", "SpaceInvaders"])
-@pytest.mark.quick_cases("Amidar")
+@pytest.mark.parametrize("game", cases("Amidar", slow=["Breakout", "SpaceInvaders"]))
 def test_atari_py_plays_the_same(game: str) -> None:
     """The emulator that recorded the logs, on the ROM they were recorded on."""
     envs = [
@@ -167,9 +166,8 @@ def test_sticky_actions_stick() -> None:
     assert steps[True] != steps[False]
 
 
-@pytest.mark.parametrize("arguments", [{}, {"stack": True}, {"emulator": "atari_py"}])
+@pytest.mark.parametrize("arguments", cases({"emulator": "atari_py"}, slow=[{}, {"stack": True}]))
 @pytest.mark.filterwarnings("ignore:.*Not able to test alternative render modes")
-@pytest.mark.quick_cases("arguments2")
 def test_gymnasium_finds_nothing_to_complain(arguments: Any) -> None:
     """Its checker passes, rendering included."""
     env_checker.check_env(make_env("breakout", render_mode="rgb_array", **arguments))
@@ -377,10 +375,10 @@ def play_on(env: Any, steps: int) -> list[Any]:
 
 
 @pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
-@pytest.mark.parametrize("game", ["breakout", "pong", "seaquest"])
-@pytest.mark.quick_cases("breakout-deepcopy-ale_py", "breakout-<lambda>-atari_py")
-@pytest.mark.slow_cases("seaquest-deepcopy-atari_py", "seaquest-<lambda>-ale_py")
+@pytest.mark.parametrize(
+    "copied", cases(copy.deepcopy, slow=[lambda env: pickle.loads(pickle.dumps(env))])
+)
+@pytest.mark.parametrize("game", cases("breakout", slow=["seaquest"], exhaustive=["pong"]))
 def test_copies_play_on_alike(game: str, emulator: str, copied: Any) -> None:
     """From wherever the game stands, sticky actions and all, and apart from each other."""
     env = make_env(game, stack=True, emulator=emulator, render_mode="rgb_array")

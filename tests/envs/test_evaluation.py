@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.cases import cases
 
 import tfds_atari_replay
 from tfds_atari_replay import GAMES, Evaluation, evaluate, make_env
@@ -47,9 +48,8 @@ def play_alone(seed: int, count: int, max_steps: int) -> list[tuple[float, int]]
     return results
 
 
-@pytest.mark.parametrize("max_steps", [27_000, 60])
-@pytest.mark.parametrize("num_envs", [pytest.param(1, marks=pytest.mark.slow), 2, 5])
-@pytest.mark.quick_cases("2-60")
+@pytest.mark.parametrize("max_steps", cases(60, slow=[27_000]))
+@pytest.mark.parametrize("num_envs", cases(2, slow=[1, 5]))
 def test_plays_what_the_environment_plays(max_steps: int, num_envs: int) -> None:
     """Each game is one of make_env's, bit for bit, whatever plays beside it, cut ones too."""
     result = evaluate(
@@ -87,7 +87,6 @@ def test_seeds_are_independent() -> None:
 
 
 @pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
-@pytest.mark.quick_cases("ale_py")
 @pytest.mark.slow
 def test_more_episodes_begin_with_the_same(emulator: str) -> None:
     """With random actions too; the number of games at a time changes nothing."""
@@ -109,10 +108,14 @@ def test_more_episodes_begin_with_the_same(emulator: str) -> None:
     assert many.lengths[:3] == few.lengths
 
 
-@pytest.mark.parametrize("game", ["Breakout", "Freeway", "Amidar"])
-@pytest.mark.parametrize("sticky", [0.0, 0.25])
-@pytest.mark.quick_cases("0.25-Freeway")
-@pytest.mark.slow_cases("0.25-Breakout", "0.0-Amidar")
+@pytest.mark.parametrize(
+    ("game", "sticky"),
+    cases(
+        ("Freeway", 0.25),
+        slow=[("Breakout", 0.25), ("Amidar", 0.0)],
+        exhaustive=[("Breakout", 0.0), ("Freeway", 0.0), ("Amidar", 0.25)],
+    ),
+)
 def test_ale_pys_vector_environment_is_bit_exact(game: str, sticky: float) -> None:
     """Frames, rewards and ends of the fast way are those of the plain way, resets included."""
     found = GAMES[game]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from dopamine.tf.replay_memory import circular_replay_buffer
+from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, build
 from helpers.logs import log_folder, make_episodes, open_log, read_gz, write_log
 
@@ -103,14 +104,11 @@ def test_dopamine_samples_from_dummy_data() -> None:
 
 @pytest.mark.parametrize(
     ("game", "capacity", "steps"),
-    [
-        ("Pong", 500, 1400),
-        ("Asterix", 337, 1300),
-        pytest.param("SpaceInvaders", 250, 1100, marks=pytest.mark.slow),
+    cases(
         ("Freeway", 99, 420),
-    ],
+        slow=[("Pong", 500, 1400), ("Asterix", 337, 1300), ("SpaceInvaders", 250, 1100)],
+    ),
 )
-@pytest.mark.quick_cases("Freeway-99-420")
 def test_recorded_play_comes_back_from_the_dataset(
     tmp_path: pathlib.Path, game: str, capacity: int, steps: int
 ) -> None:

@@ -29,7 +29,6 @@ NAMES = (
     "tfds build, array_record",
     "tfds build of a run",
     "download",
-    "--register_checksums",
     "record",
 )
 

@@ -13,14 +13,13 @@ import multiprocessing
 import os
 import pathlib
 import resource
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from helpers.datasets import DUMMY_DATA, ROOT
+from helpers.datasets import DUMMY_DATA
 from helpers.server import Server
 
 NAME = "atari_replay/breakout_expert_v0"
@@ -155,16 +154,6 @@ def download(folder: pathlib.Path) -> None:
     _tfds_build(folder)
 
 
-def register(folder: pathlib.Path) -> None:
-    """`tfds build --register_checksums`, in a registry in the folder."""
-    from etils import epath
-
-    from tfds_atari_replay import downloads
-
-    downloads.REGISTRY = epath.Path(folder / "registry.tsv")
-    _tfds_build(folder, "--register_checksums")
-
-
 def record(folder: pathlib.Path) -> None:
     """`record`, three dumps and a last one."""
     from tfds_atari_replay.cli.main import main
@@ -219,21 +208,6 @@ def _look_at_run(folder: pathlib.Path) -> tuple[str, str]:
     return _look_at_dataset(folder, RUN)
 
 
-def _look_at_registry(folder: pathlib.Path) -> tuple[str, str]:
-    from etils import epath
-
-    from tfds_atari_replay import downloads
-
-    recorded = downloads._load(epath.Path(folder / "registry.tsv"))
-    original = downloads._load(downloads.REGISTRY)
-    assert original.items() <= recorded.items(), "the registry has lost lines"
-    state, found = _look_at_dataset(folder)
-    added = sorted(url.rpartition("/")[2] for url in set(recorded) - set(original))
-    if state == WHOLE:
-        assert len(added) == 5, f"a dataset of downloads of which {added} are recorded"
-    return state, f"{found}{added}"
-
-
 def _look_at_logs(folder: pathlib.Path) -> tuple[str, str]:
     from tfds_atari_replay.logs import inspection
 
@@ -263,10 +237,6 @@ def logs_for(job: Job) -> Iterator[dict[str, str]]:
         yield {"ATARI_REPLAY_SOURCE": server.url}
 
 
-def _copy_registry(folder: pathlib.Path) -> None:
-    shutil.copy(ROOT / "checksums" / "atari_replay.tsv", folder / "registry.tsv")
-
-
 def _build_first(folder: pathlib.Path) -> None:
     process = start(build, folder)
     process.join()
@@ -283,8 +253,6 @@ JOBS = {
         Job("tfds build of a run", build_run, _look_at_run),
         Job("two builds of a run at once", build_run, _look_at_run, processes=2),
         Job("download", download, _look_at_dataset, needs_server=True),
-        Job("--register_checksums", register, _look_at_registry, _copy_registry, 1, True),
-        Job("two of --register_checksums", register, _look_at_registry, _copy_registry, 2, True),
         Job("record", record, _look_at_logs),
         Job("two of record", record, _look_at_logs, processes=2),
     )

@@ -15,6 +15,7 @@ import pytest
 import tensorflow_datasets as tfds
 from etils import epath
 from etils.epath import backend, gpath
+from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, TFDS, assert_no_dataset, build, rows
 from helpers.logs import Truth, copy_to_cache, log_folder, make_episodes, write_log
 from helpers.processes import unprivileged
@@ -58,23 +59,24 @@ def make_layout(root: pathlib.Path, layout: str) -> None:
         write_unplugged(root / prefix / UNPLUGGED, make_episodes([4, 6]))
 
 
-EVERY_LAYOUT = [
-    "dopamine",
-    "dqn/dopamine",
-    "d4rl_atari",
-    "dqn/d4rl_atari",
-    "rl_unplugged",
-    "atari_episodes_ordered/rl_unplugged",
-]
-
-
-@pytest.mark.parametrize("layout", EVERY_LAYOUT)
-@pytest.mark.parametrize("is_online", [False, True])
-@pytest.mark.quick_cases(
-    "True-dopamine",
-    "False-dqn/d4rl_atari",
-    "True-rl_unplugged",
-    "False-atari_episodes_ordered/rl_unplugged",
+@pytest.mark.parametrize(
+    ("is_online", "layout"),
+    cases(
+        (True, "dopamine"),
+        (False, "dqn/d4rl_atari"),
+        (True, "rl_unplugged"),
+        (False, "atari_episodes_ordered/rl_unplugged"),
+        slow=[
+            (False, "dopamine"),
+            (True, "dqn/dopamine"),
+            (False, "dqn/dopamine"),
+            (True, "d4rl_atari"),
+            (False, "d4rl_atari"),
+            (True, "dqn/d4rl_atari"),
+            (False, "rl_unplugged"),
+            (True, "atari_episodes_ordered/rl_unplugged"),
+        ],
+    ),
 )
 def test_every_layout_is_read_from_folders_and_servers(
     tmp_path: pathlib.Path, layout: str, is_online: bool
@@ -556,8 +558,7 @@ def test_whatever_says_that_a_file_is_not_there(
     assert builder.info.metadata["checkpoints"] == [49]
 
 
-@pytest.mark.parametrize("status", [408, 423, 425, 429, 501, 520])
-@pytest.mark.quick_cases("423", "501")
+@pytest.mark.parametrize("status", cases(423, 501, slow=[408, 425, 429, 520]))
 def test_what_says_nothing_of_a_file_ends_the_search(
     status: int, tmp_path: pathlib.Path, public: Server
 ) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tensorflow_datasets as tfds
+from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, assert_no_dataset, build, columns, rows
 from helpers.logs import Truth, copy_to_cache, find_checkpoint, log_folder, make_episodes, write_log
 from helpers.unplugged import masked_checksum, unplugged_example, write_records, write_unplugged
@@ -61,8 +62,7 @@ def test_the_same_steps_as_tfdss_own_builder(tmp_path: pathlib.Path) -> None:
                     assert step[name] == steps[name][number]
 
 
-@pytest.mark.parametrize("number", [0, 1, 3])
-@pytest.mark.quick_cases("1")
+@pytest.mark.parametrize("number", cases(1, slow=[0, 3]))
 def test_three_copies_of_the_same_play(tmp_path: pathlib.Path, number: int) -> None:
     """Dopamine's logs, d4rl-atari's cache and RL Unplugged give the same steps.
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from helpers.cases import cases
 from helpers.datasets import ROOT
 from helpers.indices import check_bad, check_good, check_iteration
 from helpers.replays import make_replay
@@ -21,8 +22,7 @@ grain = pytest.importorskip("grain")
 jax = pytest.importorskip("jax")
 
 
-@pytest.mark.parametrize("compile_it", [False, True], ids=["op by op", "jit"])
-@pytest.mark.quick_cases("jit")
+@pytest.mark.parametrize("compile_it", cases(True, slow=[False]))
 def test_jax_gathers_the_same(expert_replay: Any, compile_it: bool) -> None:
     """Where the arrays are, for any number of steps, and sequences too."""
     indices = np.random.default_rng(0).integers(1400, size=100)

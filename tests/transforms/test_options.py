@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.cases import cases
 from helpers.steps import UNDECODED, as_dataset, make_all
 
 from tfds_atari_replay import frame_stack, transitions
@@ -58,6 +59,12 @@ def number_of(frames: Any) -> Any:
     return np.ascontiguousarray(frames[..., 0, :4]).view("<u4")[..., 0].astype(np.int64)
 
 
+def in_tiers(quick: str | None, *slow: str) -> list[Any]:
+    """The names of OPTIONS, all but these in `make test-exhaustive`."""
+    others = [name for name in OPTIONS if name not in (quick, *slow)]
+    return cases(*filter(None, [quick]), slow=slow, exhaustive=others)
+
+
 def facts(numbers: Any) -> Any:
     """Action and reward of the steps of these numbers, as `make_steps` gives them."""
     ids = numbers - 1
@@ -77,9 +84,7 @@ def assert_steps_in_order(steps: Any, length: int) -> None:
     np.testing.assert_array_equal(columns["is_last"], np.arange(length) == length - 1)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.quick_cases("deterministic")
-@pytest.mark.slow_cases("many threads", "every optimization")
+@pytest.mark.parametrize("name", in_tiers("deterministic", "many threads", "every optimization"))
 def test_steps_keep_their_frames_and_their_order(name: str) -> None:
     """Frames lie in blocks and scalars in columns: what is joined belongs together."""
     dataset = as_dataset(EPISODES).with_options(options(**OPTIONS[name]))
@@ -87,16 +92,10 @@ def test_steps_keep_their_frames_and_their_order(name: str) -> None:
         assert_steps_in_order(list(episode["steps"].as_numpy_iterator()), 640)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("decoders", [None, UNDECODED], ids=["decoded", "undecoded"])
-@pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
-@pytest.mark.quick_cases("shuffled-undecoded-many threads", "in order-decoded-deterministic")
-@pytest.mark.slow_cases(
-    "shuffled-decoded-deterministic",
-    "in order-undecoded-many threads",
-    "shuffled-undecoded-every optimization",
-    "in order-decoded-symbolic checkpoint",
-    "shuffled-undecoded-slack",
+@pytest.mark.parametrize("name", in_tiers("many threads", "deterministic", "every optimization"))
+@pytest.mark.parametrize(
+    ("decoders", "shuffle"),
+    cases((UNDECODED, True), slow=[(None, False), (UNDECODED, False)], exhaustive=[(None, True)]),
 )
 def test_transitions_keep_their_frames(name: str, decoders: Any, shuffle: bool) -> None:
     """Batches may come in another order, but not a step with another's action."""
@@ -118,9 +117,7 @@ def test_transitions_keep_their_frames(name: str, decoders: Any, shuffle: bool) 
     np.testing.assert_array_equal(np.sort(seen), expected[expected % 640 != 0])
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.slow
-@pytest.mark.slow_cases("deterministic", "every optimization")
+@pytest.mark.parametrize("name", in_tiers(None, "deterministic", "every optimization"))
 def test_stacks_keep_their_frames(name: str) -> None:
     """Of episodes, decoded or not, and of steps one after the other."""
     made = options(**OPTIONS[name])

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from dopamine.tf.replay_memory import circular_replay_buffer
+from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, build
 from helpers.logs import log_folder, make_episodes, open_log, write_log
 from helpers.steps import (
@@ -137,10 +138,12 @@ def with_changing_rows(episodes: list[Any], share: float) -> list[Any]:
 @pytest.mark.parametrize("decoders", [None, UNDECODED], ids=["decoded", "undecoded"])
 @pytest.mark.parametrize(
     ("stack_size", "n_step", "share"),
-    [(1, 1, 0.2), (2, 12, 0.6), (3, 5, 0.0), (4, 1, 0.2), (4, 6, 1.0), (5, 12, 0.2), (4, 70, 0.2)],
+    cases(
+        (3, 5, 0.0),
+        slow=[(1, 1, 0.2), (4, 70, 0.2)],
+        exhaustive=[(2, 12, 0.6), (4, 1, 0.2), (4, 6, 1.0), (5, 12, 0.2)],
+    ),
 )
-@pytest.mark.quick_cases("3-5-0.0-decoded")
-@pytest.mark.slow_cases("1-1-0.2-undecoded", "4-70-0.2-undecoded", "5-12-0.2-decoded")
 def test_channels_last(stack_size: int, n_step: int, share: float, decoders: Any) -> None:
     """axis=-1 gives the frames of the slow loop, last; the shape is known beforehand."""
     lengths = (1, 63, 64, 65, 1, 129, 2, 90, 200)
@@ -246,25 +249,19 @@ def compare_with_dopamine(
 )
 @pytest.mark.parametrize(
     ("game", "run", "split", "number"),
-    [
-        ("Breakout", 1, "epoch_0", 0),
-        ("Breakout", 1, "mixed", 1),
-        ("Breakout", 1, "medium", 10),
-        ("Breakout", 1, "epoch_49", 49),
+    cases(
         ("Breakout", 1, "expert", 50),
-        ("Breakout", 5, "mixed", 1),
-        ("Breakout", 5, "expert", 49),
-        ("Asterix", 1, "epoch_0", 0),
-        ("Asterix", 1, "epoch_1", 1),
-        ("Asterix", 1, "epoch_2", 2),
-    ],
-)
-@pytest.mark.quick_cases("Breakout-1-expert-50-undecoded")
-@pytest.mark.slow_cases(
-    "Breakout-1-mixed-1-decoded",
-    "Breakout-1-medium-10-undecoded",
-    "Breakout-5-expert-49-undecoded",
-    "Asterix-1-epoch_0-0-decoded",
+        slow=[("Breakout", 5, "expert", 49), ("Asterix", 1, "epoch_0", 0)],
+        exhaustive=[
+            ("Breakout", 1, "epoch_0", 0),
+            ("Breakout", 1, "mixed", 1),
+            ("Breakout", 1, "medium", 10),
+            ("Breakout", 1, "epoch_49", 49),
+            ("Breakout", 5, "mixed", 1),
+            ("Asterix", 1, "epoch_1", 1),
+            ("Asterix", 1, "epoch_2", 2),
+        ],
+    ),
 )
 def test_gives_the_transitions_of_dopamine(
     tmp_path: pathlib.Path, game: str, run: int, split: str, number: int, decoders: Any
@@ -282,16 +279,9 @@ def test_gives_the_transitions_of_dopamine(
 
 @pytest.mark.parametrize(
     ("length", "padding_rows", "expected"),
-    [
-        (40, 0, 1),
-        pytest.param(39, 1, 3, marks=SLOW),
-        (38, 2, 2),
-        pytest.param(37, 3, 1, marks=SLOW),
-    ],
+    cases(slow=[(40, 0, 1), (38, 2, 2)], exhaustive=[(39, 1, 3), (37, 3, 1)]),
 )
 @pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "terminal"])
-@pytest.mark.slow
-@pytest.mark.slow_cases("cut-40-0-1", "cut-38-2-2", "terminal-37-3-1")
 def test_what_dopamine_drops_at_the_cursor(
     tmp_path: pathlib.Path, length: int, padding_rows: int, expected: int, is_cut: bool
 ) -> None:
@@ -442,37 +432,6 @@ def test_works_in_functions(decoders: Any) -> None:
     assert tf.function(join)().numpy().tolist() == expected
 
 
-@pytest.mark.slow
-def test_works_in_graphs_of_tensorflow_1(decoders: Any) -> None:
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        batches = as_dataset(make_all(SHAPES), decoders).apply(transitions(batch_size=50))
-        element = tf.compat.v1.data.make_one_shot_iterator(batches).get_next()
-        assert_equal(unbatched([session.run(element)]), expected_of(0, 1, 2)[:50])
-
-
-def test_can_be_repeated_and_cut(decoders: Any) -> None:
-    batches = as_dataset(make_all(SHAPES), decoders).apply(transitions(batch_size=50))
-    expected = expected_of(0, 1, 2)
-    assert_equal(got_from(batches.repeat(2)), expected + expected)
-    assert_equal(got_from(batches.take(1)), expected[:50])
-
-
-@pytest.mark.quick_cases("undecoded")
-@pytest.mark.slow
-def test_episodes_can_be_sharded(decoders: Any) -> None:
-    dataset = as_dataset(make_all(SHAPES), decoders)
-    for index in range(3):
-        shard = dataset.shard(3, index).apply(transitions(batch_size=50))
-        assert_equal(got_from(shard), expected_of(index))
-
-
-def test_batches_can_be_cached(decoders: Any) -> None:
-    batches = as_dataset(make_all(SHAPES), decoders).apply(transitions(batch_size=50))
-    cached = batches.cache().prefetch(1)
-    for _ in range(2):
-        assert_equal(got_from(cached), expected_of(0, 1, 2))
-
-
 def test_episodes_can_be_cached_and_shuffled(decoders: Any) -> None:
     shuffled = as_dataset(make_all(SHAPES), decoders).cache().repeat(2).shuffle(10)
     got = got_from(shuffled.apply(transitions(batch_size=50)))
@@ -487,14 +446,6 @@ def test_stacked_episodes_can_be_filtered(decoders: Any) -> None:
         np.testing.assert_array_equal(step["observation"], stack_at(steps, number, 4))
         assert step["action"] == steps["action"][number]
     assert number == 49
-
-
-def test_batches_can_be_distributed(decoders: Any) -> None:
-    batches = as_dataset(make_all(SHAPES), decoders).apply(transitions(batch_size=50))
-    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
-    distributed = strategy.experimental_distribute_dataset(batches)
-    got = [int(action) for batch in distributed for action in batch["action"]]
-    assert got == [row[1] for row in expected_of(0, 1, 2)]
 
 
 @pytest.mark.slow

@@ -1,0 +1,153 @@
+"""Readings and clipped rewards become true rewards, or NaN; never wrong ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from tfds_atari_replay.scores.facts import FACTS, Facts
+from tfds_atari_replay.scores.rewards import Rewards, true_rewards
+
+NAN = np.nan
+PLAIN = Facts(("00l",), largest=200, modulus=1000)
+
+
+def find(
+    readings: list[float],
+    clipped: list[float],
+    facts: Facts = PLAIN,
+    *,
+    starts_at_reset: bool = True,
+) -> Rewards:
+    return true_rewards(
+        np.array(readings, np.float64),
+        np.array(clipped, np.float32),
+        facts,
+        starts_at_reset=starts_at_reset,
+    )
+
+
+def check(found: Rewards, reward: list[float], total: float) -> None:
+    np.testing.assert_array_equal(found.reward, np.array(reward, np.float32))
+    np.testing.assert_equal(found.total, total)
+
+
+def test_the_example_of_the_docstring() -> None:
+    found = find([0, 0, NAN, 30, 30, NAN, 110, 110], [0, 1, 0, 0, 1, 1, 0, 0])
+    check(found, [0, 30, 0, 0, NAN, NAN, 0, 0], 110)
+    assert found[2:] == (1, 2, 0, 0)
+
+
+def test_the_frame_after_a_change_is_not_used() -> None:
+    """It shows a mixture here, which looks like 8."""
+    check(find([0, 8, 5, 5], [1, 0, 0, 0]), [5, 0, 0, 0], 5)
+
+
+def test_the_last_reward_is_unknown() -> None:
+    check(find([0, 0, 0], [0, 0, 1]), [0, 0, NAN], NAN)
+    check(find([0, 0, 0], [0, 0, 0]), [0, 0, 0], 0)
+
+
+def test_what_came_before_a_piece_is_no_part_of_it() -> None:
+    check(find([70, 70, 70, 95, 95], [0, 1, 0, 0, 0], starts_at_reset=False), [0, 25, 0, 0, 0], 25)
+    check(find([NAN, NAN, NAN, 95], [0, 1, 0, 0], starts_at_reset=False), [0, NAN, 0, 0], NAN)
+
+
+def test_scores_start_again() -> None:
+    """At 1,000, which looks like 0."""
+    check(find([980, 980, 980, 10], [0, 1, 0, 0], starts_at_reset=False), [0, 30, 0, 0], 30)
+
+
+def test_the_sign_excludes_a_reading() -> None:
+    """Read as 80, the score would rise without a reward, and then fall."""
+    found = find([0, 0, 80, 80, 80, 30, 30], [1, 0, 0, -1, 0, 0, 0])
+    assert found.num_contradictions == 0  # +80 and -50 are possible
+    found = find([0, 0, 80, 80, 80, 30, 30], [1, 0, 0, 1, 0, 0, 0])
+    assert found.num_contradictions == 2
+    assert np.isnan(found.reward[[0, 3]]).all()
+
+
+def test_readings_without_a_reward_between_must_agree() -> None:
+    found = find([0, 0, 20, 30, 30], [1, 0, 0, 0, 0])
+    assert found.num_contradictions == 1
+    check(found, [NAN, 0, 0, 0, 0], NAN)
+
+
+def test_a_score_that_should_be_that_of_a_reset() -> None:
+    found = find([50, 50, 60, 60], [0, 1, 0, 0])
+    assert found.num_contradictions == 1
+
+
+def test_several_of_the_smallest() -> None:
+    """Two rewards that make 20 in a game of tens are 10 and 10; those that make 30 may be 20."""
+    tens = Facts(("00l",), divisor=10, largest=200, modulus=1000)
+    check(find([0, 0, 0, 20], [1, 1, 0, 0], tens), [10, 10, 0, 0], 20)
+    check(find([0, 0, 0, 30], [1, 1, 0, 0], tens), [NAN, NAN, 0, 0], 30)
+
+
+def test_sums_that_no_picture_can_show() -> None:
+    """Six rewards of at most 200 may be 1,020 or 20, which look the same."""
+    found = find([0, 0, NAN, NAN, NAN, NAN, NAN, 20, 20], [1] * 6 + [0] * 3)
+    check(found, [NAN] * 6 + [0] * 3, NAN)
+    assert found[2:] == (0, 0, 6, 0)
+
+
+def test_a_reward_that_is_too_large() -> None:
+    assert find([0, 0, 300, 300], [1, 0, 0, 0]).num_contradictions == 2
+
+
+def test_a_score_that_no_rewards_make() -> None:
+    tens = Facts(("00l",), divisor=10, largest=200, modulus=1000)
+    assert find([0, 0, 15, 15], [1, 0, 0, 0], tens).num_contradictions == 2
+
+
+def test_clipped_rewards_that_are_the_true_ones() -> None:
+    check(find([NAN] * 3, [0, -1, 1], FACTS["pong"]), [0, -1, 1], 0)
+
+
+def test_a_day_ends_in_enduro() -> None:
+    """Cars to pass: 2, then 0, and 300 of the next day."""
+    found = find([-2, -2, -2, -300, -300, -299, -299], [0, 1, 0, 0, 1, 0, 0], FACTS["enduro"],
+                 starts_at_reset=False)  # fmt: skip
+    check(found, [0, 2, 0, 0, 1, 0, 0], 3)
+
+
+@st.composite
+def plays(draw: Any) -> tuple[list[float], list[float], Facts]:
+    """True rewards, readings of which some are missing, and facts."""
+    length = draw(st.integers(1, 60))
+    sizes = st.sampled_from([0, 0, 0, 10, 20, 50, 400, -10, -300])
+    rewards = draw(st.lists(sizes, min_size=length, max_size=length))
+    modulus = draw(st.sampled_from([None, 1000, 10_000]))
+    facts = Facts(("00l",), divisor=10, largest=400, modulus=modulus)
+    shown = np.concatenate([[0], np.cumsum(rewards)[:-1]]).astype(float)
+    if modulus:
+        shown %= modulus
+    readings = shown.copy()
+    after_change = np.append(False, np.array(rewards[:-1]) != 0)
+    for frame in range(length):
+        if draw(st.integers(0, 3)) == 0:
+            readings[frame] = NAN
+        elif after_change[frame]:  # the old one, or anything
+            readings[frame] = draw(st.sampled_from([readings[frame], 7, 990]))
+    return readings.tolist(), rewards, facts
+
+
+@pytest.mark.parametrize("starts_at_reset", [True, False])
+@given(play=plays())
+def test_never_wrong(play: tuple[list[float], list[float], Facts], starts_at_reset: bool) -> None:
+    readings, rewards, facts = play
+    clipped = np.clip(rewards, -1, 1)
+    found = find(readings, clipped.tolist(), facts, starts_at_reset=starts_at_reset)
+    is_known = ~np.isnan(found.reward)
+    np.testing.assert_array_equal(found.reward[is_known], np.array(rewards)[is_known])
+    assert is_known[clipped == 0].all()
+    assert np.isnan(found.total) or found.total == sum(rewards)
+    assert found.num_contradictions == 0
+    counts = found.num_known, found.num_summed, found.num_unknown
+    assert sum(counts) == np.count_nonzero(clipped)
+    assert found.num_known == is_known[clipped != 0].sum()

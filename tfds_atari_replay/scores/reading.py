@@ -1,0 +1,236 @@
+"""Reads the score off frames of 84x84 pixels, exactly or not at all.
+
+Each digit has a cell: pixels that depend on this digit alone. A cell's bytes are looked up among
+those seen of known digits. Where the colours are new, the digit is found by its shape: a pixel
+is `ground + coverage * contrast`, rounded. The coverage of each pixel by each digit is known, and
+ground and contrast must be those of the neighbouring digits.
+"""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay.games import Game, find_game
+from tfds_atari_replay.scores.facts import FACTS, Facts
+
+BLANK = 10
+"""The symbol of a cell without a digit, above the highest digit."""
+
+_DATA = pathlib.Path(__file__).with_name("digits.npz")
+
+Array = npt.NDArray[Any]
+
+
+class Cell(NamedTuple):
+    """A digit's place on the screen.
+
+    Attributes:
+      weight: what one counts there.
+      pixels: int64 (P,), which of the frame's 7,056 pixels depend on this digit alone.
+      symbols: int by the bytes of the pixels: 0 to 9, or BLANK.
+      coverage: float64 (10, P), how far each digit covers each pixel; of no rows if shapes are not
+        to be used.
+    """
+
+    weight: int
+    pixels: Array
+    symbols: dict[bytes, int]
+    coverage: Array
+
+
+def read_scores(frames: npt.NDArray[np.uint8], game: str) -> npt.NDArray[np.float64]:
+    """Reads the score that frames show.
+
+    The first frame after a change may show the old score, or a mixture of the two: each frame is
+    the maximum of two screens. Such a mixture can look like another score. From the second frame
+    on, no false reading was seen (docs/scores.md).
+
+    Args:
+      frames: uint8 (N, 84, 84), as Dopamine's preprocessing makes them from the ROMs on which the
+        logs were recorded (docs/environments.md).
+      game: in any spelling.
+
+    Returns:
+      float64 (N,), NaN where the score is hidden or cannot be read for certain. In Enduro it is
+      minus the number of cars to pass; in Boxing, the difference of both scores.
+
+    Raises:
+      TypeError: `game` is not a string, or `frames` no array.
+      ValueError: there is no such game, its score cannot be read, or the frames are of a different
+        shape or dtype.
+    """
+    found = find_game(game)
+    if not isinstance(frames, np.ndarray):
+        raise TypeError(f"frames must be a NumPy array, got {type(frames).__name__}.")
+    if frames.dtype != np.uint8 or frames.ndim != 3 or frames.shape[1:] != (84, 84):
+        raise ValueError(
+            f"frames must be uint8 (N, 84, 84), got {frames.dtype} {frames.shape}. For stacks, give "
+            "their newest frames."
+        )
+    facts = FACTS[found.rom]
+    if facts.clipped_is_true:
+        raise ValueError(
+            f"Scores of {found.name} are not read: its true rewards are the clipped ones."
+        )
+    if facts.why_not:
+        raise ValueError(f"Scores of {found.name} cannot be read: {facts.why_not}.")
+    return ScoreReader.of(found).read(frames)
+
+
+class ScoreReader:
+    """Reads the scores of one game. It looks at each distinct picture once."""
+
+    @classmethod
+    def of(cls, game: Game) -> ScoreReader:
+        """A reader of a game whose score can be read."""
+        return cls(FACTS[game.rom], load_cells(game.rom))
+
+    def __init__(self, facts: Facts, cells: Sequence[Cell]):
+        self._facts = facts
+        self._cells = cells
+        self._pixels = np.concatenate([cell.pixels for cell in self._cells])
+        self._seen: dict[bytes, float] = {}
+
+    def read(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+        """Reads uint8 (N, 84, 84) to float64 (N,), NaN where unknown."""
+        pictures = np.take(frames.reshape(-1, 84 * 84), self._pixels, axis=1)
+        is_new = np.ones(len(pictures), np.bool_)
+        is_new[1:] = (pictures[1:] != pictures[:-1]).any(axis=1)
+        changed = pictures[is_new]
+        keys = [picture.tobytes() for picture in changed]
+        unseen = {key: row for row, key in enumerate(keys) if key not in self._seen}
+        if unseen:
+            read = self._read_pictures(changed[list(unseen.values())])
+            self._seen.update(zip(unseen, read.tolist(), strict=True))
+        readings = np.array([self._seen[key] for key in keys], np.float64)
+        return readings[is_new.cumsum() - 1] if len(readings) else readings
+
+    def _read_pictures(self, pictures: Array) -> Array:
+        """Reads distinct pictures, uint8 (N, pixels of all cells)."""
+        cuts = np.cumsum([len(cell.pixels) for cell in self._cells])[:-1]
+        parts = np.split(pictures, cuts, axis=1)
+        symbols = np.stack(
+            [
+                [cell.symbols.get(row.tobytes(), -1) for row in np.ascontiguousarray(part)]
+                for cell, part in zip(self._cells, parts, strict=True)
+            ],
+            axis=1,
+        )
+        scores = self._to_scores(symbols)
+        unread = np.flatnonzero(np.isnan(scores))
+        if len(unread) and all(len(cell.coverage) for cell in self._cells):
+            symbols = self._by_shape([part[unread] for part in parts])
+            scores[unread] = self._to_scores(symbols)
+        return scores
+
+    def _to_scores(self, symbols: Array) -> Array:
+        """Turns symbols (N, cells), -1 where unknown, to scores (N,), NaN where unknown."""
+        weights = np.array([cell.weight for cell in self._cells])
+        is_blank = symbols == BLANK
+        is_known = (symbols >= 0).all(axis=1)
+        # Blanks have only blanks above them in their number, and its ones are not blank.
+        continues = weights[1:] == 10 * weights[:-1]
+        is_known &= ~(is_blank[:, :-1] & ~is_blank[:, 1:])[:, continues].any(axis=1)
+        is_lowest = np.append(True, ~continues) & (abs(weights) == self._facts.unit)
+        is_known &= ~is_blank[:, is_lowest].any(axis=1)
+        scores: Array = np.where(is_blank, 0, symbols) @ weights.astype(np.float64)
+        is_known &= scores % self._facts.divisor == 0
+        return np.where(is_known, scores, np.nan)
+
+    def _by_shape(self, parts: list[Array]) -> Array:
+        """Finds digits by their shapes, whatever their colours: symbols (N, cells)."""
+        matches = [_match(cell, part) for cell, part in zip(self._cells, parts, strict=True)]
+        symbols = np.stack([match.symbol for match in matches], axis=1)
+        ground = np.stack([match.ground for match in matches], axis=1)
+        contrast = np.stack([match.contrast for match in matches], axis=1)
+        # The colours of the first digit that is shown must be those of all.
+        first = np.argmax(symbols >= 0, axis=1)[:, np.newaxis]
+        own_ground = np.take_along_axis(ground, first, axis=1)
+        own_contrast = np.take_along_axis(contrast, first, axis=1)
+        is_ground_same = abs(ground - own_ground) <= 2.5 + 0.03 * abs(own_ground)
+        is_contrast_same = abs(contrast - own_contrast) <= 2 + 0.06 * abs(own_contrast)
+        is_flat = np.stack([np.ptp(part, axis=1) <= 2 for part in parts], axis=1)
+        level = np.stack([part.mean(axis=1) for part in parts], axis=1)
+        is_level_same = abs(level - own_ground) <= 2.5 + 0.03 * abs(own_ground)
+        is_blank = is_flat & is_level_same & (not self._facts.has_leading_zeros)
+        is_digit = (symbols >= 0) & is_ground_same & is_contrast_same
+        return np.where(is_digit, symbols, np.where(is_blank, BLANK, -1))
+
+
+class _Match(NamedTuple):
+    symbol: Array
+    ground: Array
+    contrast: Array
+
+
+def _match(cell: Cell, pixels: Array) -> _Match:
+    """Fits each digit's shape to cells, by least squares.
+
+    Args:
+      cell: whose shapes.
+      pixels: uint8 (N, P).
+
+    Returns:
+      The digit that fits, -1 if none does or two do, and its colours, each (N,).
+    """
+    level = pixels.mean(axis=1, keepdims=True)
+    shape_level = cell.coverage.mean(axis=1)
+    shapes = cell.coverage - shape_level[:, np.newaxis]
+    contrasts = (pixels - level) @ shapes.T / np.maximum((shapes**2).sum(axis=1), 1e-9)
+    residuals = (pixels - level)[:, np.newaxis] - contrasts[..., np.newaxis] * shapes
+    errors = np.sqrt((residuals**2).mean(axis=2))
+    best, second = np.argsort(errors, axis=1)[:, :2].T
+    row = np.arange(len(pixels))
+    contrast = contrasts[row, best]
+    largest = abs(residuals[row, best]).max(axis=1)
+    # Pixels are rounded, and a frame may be the maximum of two screens.
+    fits = (largest <= 1.2 + 0.03 * abs(contrast)) & (abs(contrast) >= 8)
+    fits &= errors[row, second] >= 1.7 * errors[row, best] + 0.3
+    ground = level[:, 0] - contrast * shape_level[best]
+    return _Match(np.where(fits, best, -1), ground, contrast)
+
+
+@functools.cache
+def load_cells(rom: str) -> tuple[Cell, ...]:
+    """Loads a game's cells, ones first."""
+    with np.load(_DATA) as data:
+        return to_cells({name: data[f"{rom}/{name}"] for name in _ARRAYS})
+
+
+_ARRAYS = ("weights", "sizes", "pixels", "counts", "keys", "symbols", "coverage")
+
+
+def to_cells(arrays: Mapping[str, Array]) -> tuple[Cell, ...]:
+    """Cuts arrays into cells.
+
+    Args:
+      arrays: weights int64 (C,); sizes int64 (C,), pixels of each cell; pixels uint16 (sizes,);
+        counts int64 (C,), known bytes of each cell; keys uint8, these bytes one after the other;
+        symbols int8 (counts,), what they show; coverage uint8 (10 or 0, sizes), 255 for whole.
+    """
+    weights, sizes, pixels, counts, keys, symbols, coverage = (arrays[name] for name in _ARRAYS)
+    cells = []
+    for weight, size, count in zip(weights, sizes, counts, strict=True):
+        own_keys, keys = np.split(keys, [size * count])
+        own_pixels, pixels = np.split(pixels, [size])
+        own_symbols, symbols = np.split(symbols, [count])
+        own_coverage, coverage = np.split(coverage, [size], axis=1)
+        cells.append(
+            Cell(
+                int(weight),
+                own_pixels.astype(np.int64),
+                dict(
+                    zip(
+                        map(bytes, own_keys.reshape(count, size)), own_symbols.tolist(), strict=True
+                    )
+                ),
+                own_coverage / 255,
+            )
+        )
+    return tuple(cells)
