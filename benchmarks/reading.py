@@ -248,7 +248,7 @@ def prepare(data: pathlib.Path, rows: int) -> None:
     """Makes the logs and the two datasets, as far as they are not there."""
     import tensorflow_datasets as tfds
     from make_checkpoint import make_checkpoint
-    from nested_steps import PngSteps
+    from png_steps import PngSteps
 
     import tfds_atari_replay
 
@@ -259,7 +259,7 @@ def prepare(data: pathlib.Path, rows: int) -> None:
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(manual_dir=str(data / "logs"))
     )
-    PngSteps([builder], split=_PNG_PART, data_dir=str(data)).download_and_prepare()
+    PngSteps(builder, split=_PNG_PART, data_dir=str(data)).download_and_prepare()
 
 
 def draw(

@@ -25,7 +25,7 @@ import numpy.typing as npt
 import tqdm
 
 from tfds_atari_replay.envs import roms
-from tfds_atari_replay.envs.emulator import Emulator
+from tfds_atari_replay.envs.emulators import Emulator, find_emulator
 from tfds_atari_replay.games import GAMES, Game
 from tfds_atari_replay.scores.facts import FACTS, Facts
 from tfds_atari_replay.scores.reading import BLANK, ScoreReader, to_cells
@@ -101,7 +101,7 @@ def play_randomly(game: Game, seed: int, steps: int, emulator: str = "ale_py") -
     """Plays with uniformly random actions."""
     digits = [Digit(spec) for spec in FACTS[game.rom].ram]
     rng = np.random.default_rng(seed)
-    played = Emulator(game, seed=seed, rom=roms.find_rom(game, "legacy"), emulator=emulator)
+    played = find_emulator(emulator)(game, seed=seed, rom=roms.find_rom(game, "legacy"))
     frames = np.empty((steps, 84 * 84), np.uint8)
     shown = np.empty((steps, len(digits)), np.int64)
     reward, is_first = np.zeros(steps), np.zeros(steps, np.bool_)
@@ -168,7 +168,8 @@ def poke(game: Game, seed: int) -> Iterator[Poked]:
     rng = np.random.default_rng(seed)
     for state in range(STATES):
         if state % 4 == 0:
-            played = Emulator(game, seed=seed * 100 + state, rom=roms.find_rom(game, "legacy"))
+            rom = roms.find_rom(game, "legacy")
+            played = find_emulator("ale_py")(game, seed=seed * 100 + state, rom=rom)
             played.reset()
         for _ in range(int(rng.integers(30, 150))):
             if played.step(int(rng.integers(len(game.actions))))[2]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import importlib.util
 import json
 import pathlib
-import pickle
 import shutil
 import subprocess
 import sys
@@ -309,7 +307,7 @@ def test_without_atari_py(monkeypatch: pytest.MonkeyPatch) -> None:
     """'auto' warns once where the ROM differs, and says by how much; the rest says what to do."""
     hide_atari_py(monkeypatch)
     with pytest.warns(
-        UserWarning, match=r"Amidar .* 250 rows, here 210; .* by 12\.1 of 255"
+        UserWarning, match=r"Amidar .* \(observations differ by 12\.1 of 255"
     ) as all_:
         make_env("amidar")
     assert len(all_) == 1
@@ -347,50 +345,17 @@ def test_roms_from_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.P
 @pytest.mark.slow
 @pytest.mark.exhaustive
 def test_all_legacy_roms_play() -> None:
-    """All 60 load in ale-py; screens are as high as the table says."""
+    """All 60 load in ale-py."""
     for game in GAMES.values():
-        for roms, height in (("legacy", game.legacy_height), ("ale", game.ale_height)):
+        for roms in ("legacy", "ale"):
             env = make_env(game.name, roms=roms, render_mode="rgb_array")
             env.reset(seed=1)
             screen = env.render()
             assert screen is not None
-            assert screen.shape == (height, 160, 3), (game.name, roms)
+            assert screen.shape[1:] == (160, 3), (game.name, roms)
 
 
 def test_any_spelling() -> None:
     """As find_game takes it."""
     assert make_env("space-invaders").game is find_game("SpaceInvaders")
     assert tfds_atari_replay.make_env is make_env
-
-
-def play_on(env: Any, steps: int) -> list[Any]:
-    """What an environment shows of the next steps, and of a new episode after them."""
-    seen = []
-    for step in range(steps):
-        frame, *rest = env.step(step % 3)
-        seen.append((frame.tobytes(), *rest))
-        if rest[1]:
-            seen.append(env.reset()[0].tobytes())
-    return [*seen, env.reset()[0].tobytes()]
-
-
-@pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
-@pytest.mark.parametrize(
-    "copied", cases(copy.deepcopy, slow=[lambda env: pickle.loads(pickle.dumps(env))])
-)
-@pytest.mark.parametrize("game", cases("breakout", slow=["seaquest"], exhaustive=["pong"]))
-def test_copies_play_on_alike(game: str, emulator: str, copied: Any) -> None:
-    """From wherever the game stands, sticky actions and all, and apart from each other."""
-    env = make_env(game, stack=True, emulator=emulator, render_mode="rgb_array")
-    assert copied(env).reset(seed=2)[0].shape == (4, 84, 84)
-    for seed, played in enumerate((0, 1, 20, 121)):
-        env.reset(seed=seed)
-        for step in range(played):
-            env.step(step % 3 + 1)
-        other, apart = copied(env), copied(env)
-        apart.step(0)
-        np.testing.assert_array_equal(other.render(), env.render())
-        again = copied(other)
-        expected = play_on(env, 60)
-        assert play_on(other, 60) == expected
-        assert play_on(again, 60) == expected

@@ -14,7 +14,9 @@ from helpers.cases import cases
 
 import tfds_atari_replay
 from tfds_atari_replay import GAMES, Evaluation, evaluate, make_env
-from tfds_atari_replay.envs import roms, vector
+from tfds_atari_replay.envs import roms
+from tfds_atari_replay.envs.emulators import find_emulator
+from tfds_atari_replay.envs.emulators.atari_py import ThreadedGames
 
 
 class CountingPolicy:
@@ -123,8 +125,9 @@ def test_ale_pys_vector_environment_is_bit_exact(game: str, sticky: float) -> No
         "rom": roms.find_rom(found),
         "sticky_probability": sticky,
     }
-    fast = vector.make_games(found, 3, emulator="ale_py", **arguments)
-    plain = vector.ThreadedGames(found, 3, emulator="ale_py", **arguments)
+    emulator = find_emulator("ale_py")
+    fast = emulator.play_several(found, 3, **arguments)
+    plain = ThreadedGames(lambda seed: emulator(found, seed=seed, **arguments), 3)
 
     def reset(chosen: list[int], seed: int) -> None:
         numbers, seeds = np.array(chosen), seed + np.array(chosen)

@@ -12,9 +12,10 @@ from helpers.datasets import DUMMY_DATA, build
 from helpers.logs import log_folder, make_episodes, open_log, read_gz, write_log
 
 import tfds_atari_replay
-from tfds_atari_replay.envs import emulator as emulator_lib
 from tfds_atari_replay.envs import recording
+from tfds_atari_replay.envs.emulators import find_emulator
 from tfds_atari_replay.envs.policies import RandomPolicy
+from tfds_atari_replay.envs.roms import find_rom
 from tfds_atari_replay.logs import inspection
 from tfds_atari_replay.logs.episodes import read_episodes
 
@@ -116,7 +117,7 @@ def test_recorded_play_comes_back_from_the_dataset(
     recording.record(game, tmp_path, steps=steps, capacity=capacity, run=2, seed=5)
     # The same play once more, written down the plainest way.
     found = tfds_atari_replay.GAMES[game]
-    emulator = emulator_lib.Emulator(found, seed=5)
+    emulator = find_emulator("ale_py")(found, seed=5, rom=find_rom(found, "ale"))
     policy = RandomPolicy(found, 5)
     rows: list[Any] = []  # by add: None in padding, else (frame, action, reward, terminal, first)
     dumps = []

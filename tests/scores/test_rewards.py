@@ -91,7 +91,7 @@ def test_several_of_the_smallest() -> None:
 
 def test_sums_that_no_picture_can_show() -> None:
     """Six rewards of at most 200 may be 1,020 or 20, which look the same."""
-    found = find([0, 0, NAN, NAN, NAN, NAN, NAN, 20, 20], [1] * 6 + [0] * 3)
+    found = find([0, 0, NAN, NAN, NAN, NAN, NAN, 20, 20], [1.0] * 6 + [0.0] * 3)
     check(found, [NAN] * 6 + [0] * 3, NAN)
     assert found[2:] == (0, 0, 6, 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import gymnasium
@@ -9,10 +10,11 @@ import numpy as np
 
 from tfds_atari_replay import games
 from tfds_atari_replay.arguments import check_choice
-from tfds_atari_replay.envs import emulator as emulator_lib
 from tfds_atari_replay.envs import roms as roms_lib
+from tfds_atari_replay.envs.emulators import Emulator, find_emulator
 from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE, STICKY_PROBABILITY
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
+from tfds_atari_replay.windows.stacking import LiveStacks, Stacking
 
 
 class AtariEnv(gymnasium.Env[Frames, np.int64]):
@@ -35,20 +37,23 @@ class AtariEnv(gymnasium.Env[Frames, np.int64]):
         self.game = games.find_game(game)
         check_choice("render_mode", render_mode, (None, *self.metadata["render_modes"]))
         self.render_mode = render_mode
-        self._emulator_arguments: dict[str, Any] = {
-            "rom": roms_lib.find_rom(self.game, roms),
-            "emulator": emulator,
-            "sticky_probability": STICKY_PROBABILITY if sticky_actions else 0.0,
-            "display": render_mode == "human",
-        }
-        emulator_lib.check(emulator, display=render_mode == "human")
+        display = render_mode == "human"
+        rom = roms_lib.find_rom(self.game, roms)
+        self._make_emulator = functools.partial(
+            find_emulator(emulator, display=display),
+            self.game,
+            rom=rom,
+            sticky_probability=STICKY_PROBABILITY if sticky_actions else 0.0,
+            display=display,
+        )
         self._terminal_on_life_loss = terminal_on_life_loss
         self._clip_rewards = clip_rewards
-        shape = (STACK_SIZE, *FRAME_SHAPE) if stack else FRAME_SHAPE
-        self._stack = np.zeros(shape, np.uint8) if stack else None
+        stacking = Stacking(STACK_SIZE)
+        self._stack = LiveStacks(1, stacking, FRAME_SHAPE) if stack else None
+        shape = stacking.shape(FRAME_SHAPE) if stack else FRAME_SHAPE
         self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
         self.action_space = gymnasium.spaces.Discrete(len(self.game.actions))
-        self._emulator: emulator_lib.Emulator | None = None
+        self._emulator: Emulator | None = None
         self._steps: int | None = None  # None until the next reset
         self._lives = 0
         self._is_closed = False
@@ -62,13 +67,11 @@ class AtariEnv(gymnasium.Env[Frames, np.int64]):
             seed = int(self.np_random.integers(2**31))
         if seed is not None:
             # An emulator takes its seed when it loads the ROM.
-            self._emulator = emulator_lib.Emulator(
-                self.game, seed=seed % 2**31, **self._emulator_arguments
-            )
+            self._emulator = self._make_emulator(seed=seed % 2**31)
         assert self._emulator
         frame = self._emulator.reset()
-        if self._stack is not None:
-            self._stack[:] = 0
+        if self._stack:
+            self._stack.start(0, frame)
         self._steps = 0
         self._lives = self._emulator.lives
         return self._observation(frame), self._info(0.0)
@@ -84,6 +87,8 @@ class AtariEnv(gymnasium.Env[Frames, np.int64]):
                 f"action must be an integer, 0 to {len(self.game.actions) - 1} (got {action!r})"
             )
         frame, reward, game_over = self._emulator.step(int(action))
+        if self._stack:
+            self._stack.push(frame[np.newaxis])
         self._steps += 1
         terminated = game_over
         lives, self._lives = self._lives, self._emulator.lives
@@ -113,11 +118,7 @@ class AtariEnv(gymnasium.Env[Frames, np.int64]):
         self._emulator = None
 
     def _observation(self, frame: Frames) -> Frames:
-        if self._stack is None:
-            return frame
-        self._stack[:-1] = self._stack[1:]
-        self._stack[-1] = frame
-        return self._stack.copy()
+        return self._stack.stacks[0].copy() if self._stack else frame
 
     def _info(self, reward: float) -> dict[str, Any]:
         assert self._emulator

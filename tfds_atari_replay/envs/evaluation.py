@@ -17,9 +17,10 @@ from tfds_atari_replay.arguments import check_axis, check_share, check_sizes, ch
 from tfds_atari_replay.envs.policies import Policy, actions_of, check_policy
 from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE, STICKY_PROBABILITY, Integers
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
+from tfds_atari_replay.windows.stacking import LiveStacks, Stacking
 
 if TYPE_CHECKING:
-    from tfds_atari_replay.envs.vector import Games
+    from tfds_atari_replay.envs.emulators import Games
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,9 +112,8 @@ def evaluate(
         # Without it, ale-py leaves out its vector environment, and says nothing.
         import gymnasium  # noqa: F401
 
-        from tfds_atari_replay.envs import emulator as emulator_lib
         from tfds_atari_replay.envs import roms as roms_lib
-        from tfds_atari_replay.envs import vector
+        from tfds_atari_replay.envs.emulators import find_emulator
 
     found = games.find_game(game)
     episodes, num_envs, stack_size, max_steps = check_sizes(
@@ -123,19 +123,17 @@ def evaluate(
     seed = check_whole("seed", seed, at_least=0)
     axis = check_axis(axis)
     check_policy(policy)
-    emulator_lib.check(emulator)
     num_envs = min(num_envs, episodes)
-    playing = vector.make_games(
+    playing = find_emulator(emulator).play_several(
         found,
         num_envs,
         rom=roms_lib.find_rom(found, roms),
         sticky_probability=STICKY_PROBABILITY if sticky_actions else 0.0,
-        emulator=emulator,
     )
     streams = [_Stream(sequence) for sequence in np.random.SeedSequence(seed).spawn(episodes)]
-    actor = _Actor(policy, found, epsilon, axis)
-    stacks = np.zeros((num_envs, stack_size, *FRAME_SHAPE), np.uint8)
-    returns, lengths = _play(playing, actor, streams, stacks, max_steps)
+    actor = _Actor(policy, found, epsilon)
+    live = LiveStacks(num_envs, Stacking(stack_size, axis), FRAME_SHAPE)
+    returns, lengths = _play(playing, actor, streams, live, num_envs, max_steps)
     return Evaluation(found.name, tuple(returns), tuple(lengths), _normalized(found, returns))
 
 
@@ -155,7 +153,12 @@ class _Stream:
 
 
 def _play(
-    envs: Games, actor: _Actor, streams: Sequence[_Stream], stacks: Frames, max_steps: int
+    envs: Games,
+    actor: _Actor,
+    streams: Sequence[_Stream],
+    live: LiveStacks,
+    num_envs: int,
+    max_steps: int,
 ) -> tuple[list[float], list[int]]:
     """Plays an episode for each stream; a game whose episode has ended starts the next.
 
@@ -172,17 +175,15 @@ def _play(
         playing.update(started)
         if started:
             chosen = np.array(list(started))
-            stacks[chosen] = 0
             seeds = np.array([streams[episode].seed for episode in started.values()])
-            stacks[chosen, -1] = envs.reset(chosen, seeds)
+            live.start(chosen, envs.reset(chosen, seeds))
 
-    start(range(len(stacks)))
+    start(range(num_envs))
     with tqdm.tqdm(total=episodes, desc=f"Evaluating {actor.game.name}", unit=" episodes") as bar:
         while playing:
             rngs = {number: streams[episode].rng for number, episode in playing.items()}
-            frames, rewards, is_over = envs.step(actor.act(stacks, rngs))
-            stacks[:, :-1] = stacks[:, 1:]
-            stacks[:, -1] = frames
+            frames, rewards, is_over = envs.step(actor.act(live.stacks, rngs))
+            live.push(frames)
             ended = []
             for number, episode in playing.items():
                 returns[episode] += float(rewards[number])
@@ -200,14 +201,12 @@ def _play(
 class _Actor:
     """A policy that takes random actions now and then."""
 
-    def __init__(self, policy: Policy, game: games.Game, epsilon: float, axis: int):
-        self._policy, self.game = policy, game
-        self._epsilon, self._axis = epsilon, axis
+    def __init__(self, policy: Policy, game: games.Game, epsilon: float):
+        self._policy, self.game, self._epsilon = policy, game, epsilon
 
     def act(self, stacks: Frames, rngs: Mapping[int, Any]) -> Integers:
         """Returns an action for every game; `rngs` has a generator for each that still counts."""
-        observations = stacks if self._axis == 0 else np.moveaxis(stacks, 1, -1)
-        actions = actions_of(self._policy, observations.copy(), self.game)
+        actions = actions_of(self._policy, stacks.copy(), self.game)
         for number, rng in rngs.items():
             if rng.random() < self._epsilon:
                 actions[number] = rng.integers(len(self.game.actions))

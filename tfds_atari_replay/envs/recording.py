@@ -21,9 +21,11 @@ from tfds_atari_replay.envs.policies import Policy, RandomPolicy, actions_of, ch
 from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE
 from tfds_atari_replay.logs.records import FRAME_SHAPE
 from tfds_atari_replay.logs.writer import ReplayLogger, check_capacity
+from tfds_atari_replay.windows.stacking import LiveStacks, Stacking
 
 with required_for("Recording", "envs"):
-    from tfds_atari_replay.envs.emulator import Emulator
+    from tfds_atari_replay.envs.emulators import Emulator, find_emulator
+    from tfds_atari_replay.envs.roms import find_rom
 
 _SEEDS = 2**31  # the emulator takes 0 to 2**31 - 1
 
@@ -42,7 +44,7 @@ def record(
 ) -> pathlib.Path:
     """Plays a game in ale-py's emulator and writes the run's replay logs.
 
-    Plays as the logs' agents did (see `envs.emulator.Emulator`), on ale-py's ROM: sticky actions,
+    Plays as the logs' agents did (see `envs.emulators.Emulator`), on ale-py's ROM: sticky actions,
     Dopamine's preprocessing, and a cut, with terminal set, after 27,000 steps. Rewards are clipped
     to [-1, 1]. The same arguments give the same files.
 
@@ -80,7 +82,7 @@ def record(
     unfinished = folder.with_name(f"{folder.name}.incomplete-{uuid.uuid4().hex[:8]}")
     logger = ReplayLogger(unfinished, capacity)
     try:
-        emulator = Emulator(found, seed=seed)
+        emulator = find_emulator("ale_py")(found, seed=seed, rom=find_rom(found, "ale"))
         bar = tqdm.trange(steps, desc=f"Recording {found.name} run {run}", unit=" steps")
         _play(emulator, policy, logger, bar)
         logger.close()
@@ -100,18 +102,21 @@ def record(
 
 
 def _play(emulator: Emulator, policy: Policy, logger: ReplayLogger, steps: Iterable[int]) -> None:
-    stack = np.zeros((STACK_SIZE, *FRAME_SHAPE), np.uint8)
-    stack[-1] = emulator.reset()
+    live = LiveStacks(1, Stacking(STACK_SIZE), FRAME_SHAPE)
+    frame = emulator.reset()
+    live.start(0, frame)
     episode_steps = 0
     for _ in steps:
-        action = int(actions_of(policy, stack[np.newaxis], emulator.game)[0])
-        observation, reward, is_game_over = emulator.step(action)
+        # A copy, which the policy may keep.
+        action = int(actions_of(policy, live.stacks.copy(), emulator.game)[0])
+        following, reward, is_game_over = emulator.step(action)
         episode_steps += 1
         terminal = is_game_over or episode_steps == MAX_STEPS
-        logger.add(stack[-1], action, min(max(reward, -1.0), 1.0), terminal)
+        logger.add(frame, action, min(max(reward, -1.0), 1.0), terminal)
         if terminal:
-            stack[:] = 0
-            observation = emulator.reset()
+            following = emulator.reset()
+            live.start(0, following)
             episode_steps = 0
-        # Not in place: the policy may have kept the array it was given.
-        stack = np.concatenate([stack[1:], observation[np.newaxis]])
+        else:
+            live.push(following[np.newaxis])
+        frame = following

@@ -8,8 +8,6 @@ import os
 import pathlib
 import warnings
 
-import ale_py.roms
-
 from tfds_atari_replay.arguments import check_choice
 from tfds_atari_replay.games import Game
 
@@ -65,6 +63,8 @@ def _legacy_places(game: Game) -> list[pathlib.Path]:
 
 
 def _ale_rom(game: Game) -> pathlib.Path:
+    import ale_py.roms  # here, since the legacy ROMs and atari_py need no ale-py
+
     path = ale_py.roms.get_rom_path(game.rom)
     if path is None:
         raise FileNotFoundError(f"ale-py has no ROM of {game.name} ({game.rom}.bin).")
@@ -85,11 +85,9 @@ def _warn(game: Game) -> None:
     if game.legacy_md5 == game.ale_md5 or game.name in _warned:
         return
     _warned.add(game.name)
-    heights = f"{game.legacy_height} rows, here {game.ale_height}"
     warnings.warn(
         f"{game.name} is played on ale-py's ROM, but the logs were recorded on a different one "
-        f"(screen of {heights}; observations differ by {game.grey_difference:.1f} of 255 grey "
-        f"levels on average). To play on theirs, set ${ROMS_VARIABLE} or run: pip install "
-        f"{_ATARI_PY}",
+        f"(observations differ by {game.grey_difference:.1f} of 255 grey levels on average). To "
+        f"play on theirs, set ${ROMS_VARIABLE} or run: pip install {_ATARI_PY}",
         stacklevel=2,
     )

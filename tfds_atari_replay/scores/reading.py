@@ -70,8 +70,8 @@ def read_scores(frames: npt.NDArray[np.uint8], game: str) -> npt.NDArray[np.floa
         raise TypeError(f"frames must be a NumPy array, got {type(frames).__name__}.")
     if frames.dtype != np.uint8 or frames.ndim != 3 or frames.shape[1:] != (84, 84):
         raise ValueError(
-            f"frames must be uint8 (N, 84, 84), got {frames.dtype} {frames.shape}. For stacks, give "
-            "their newest frames."
+            f"frames must be uint8 (N, 84, 84), got {frames.dtype} {frames.shape}. For stacks, "
+            "give their newest frames."
         )
     facts = FACTS[found.rom]
     if facts.clipped_is_true:
