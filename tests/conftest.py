@@ -16,7 +16,9 @@ from helpers.datasets import DUMMY_DATA, build
 from helpers.server import Server
 
 import tfds_atari_replay
-from tfds_atari_replay.logs import sources
+from tfds_atari_replay.logs import locating
+from tfds_atari_replay.logs.layouts.dopamine import DopamineLayout
+from tfds_atari_replay.logs.layouts.rl_unplugged import UnpluggedLayout
 
 # For tests that do not say how many examples they try.
 hypothesis.settings.register_profile("short", max_examples=5)
@@ -27,11 +29,11 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 @pytest.fixture(autouse=True)
 def no_source_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs come from where a test says, not from the machine's settings or the network."""
-    monkeypatch.delenv(sources.SOURCE_VARIABLE, raising=False)
-    monkeypatch.setenv(sources.CACHE_VARIABLE, "/no/cache")
+    monkeypatch.delenv(locating.SOURCE_VARIABLE, raising=False)
+    monkeypatch.setenv(locating.CACHE_VARIABLE, "/no/cache")
     # Nothing listens there. Other processes must be given logs, or a variable that says none.
-    monkeypatch.setattr(sources, "PUBLIC_LOGS", "http://127.0.0.1:9/logs")
-    monkeypatch.setattr(sources, "PUBLIC_UNPLUGGED", "http://127.0.0.1:9/unplugged")
+    monkeypatch.setattr(DopamineLayout, "public_url", "http://127.0.0.1:9/logs")
+    monkeypatch.setattr(UnpluggedLayout, "public_url", "http://127.0.0.1:9/unplugged")
 
 
 @pytest.fixture(scope="session")
@@ -55,8 +57,8 @@ def public(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """
     (tmp_path / "public").mkdir()
     with Server(tmp_path / "public") as server:
-        monkeypatch.setattr(sources, "PUBLIC_LOGS", f"{server.url}/logs/dqn")
+        monkeypatch.setattr(DopamineLayout, "public_url", f"{server.url}/logs/dqn")
         monkeypatch.setattr(
-            sources, "PUBLIC_UNPLUGGED", f"{server.url}/unplugged/atari_episodes_ordered"
+            UnpluggedLayout, "public_url", f"{server.url}/unplugged/atari_episodes_ordered"
         )
         yield server

@@ -19,7 +19,7 @@ from helpers.processes import run_python
 
 import tfds_atari_replay
 from tfds_atari_replay import ReplayLogError
-from tfds_atari_replay.logs import sources
+from tfds_atari_replay.logs import locating
 from tfds_atari_replay.logs.episodes import read_episodes
 
 STEP_FIELDS = {
@@ -489,7 +489,7 @@ def test_no_logs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Non
     empty.mkdir()
     with pytest.raises(FileNotFoundError, match=rf"1\. manual_dir: {empty} \(is empty\)"):
         build("breakout_expert_v0", empty, tmp_path)
-    monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
+    monkeypatch.setenv(locating.SOURCE_VARIABLE, str(DUMMY_DATA))
     builder = build("breakout_expert_v0", empty, tmp_path)
     assert builder.info.metadata["checkpoints"] == [50]
 
@@ -507,7 +507,7 @@ def test_a_folder_that_holds_the_run_decides(
 ) -> None:
     """manual_dir comes first; what it lacks of a run is not taken from elsewhere."""
     write_log(tmp_path / "Breakout" / "1" / "replay_logs", 21, make_episodes([30]))
-    monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
+    monkeypatch.setenv(locating.SOURCE_VARIABLE, str(DUMMY_DATA))
     builder = build("breakout_epoch_1_v0", tmp_path, tmp_path / "data")
     assert builder.info.metadata["capacity"] == 21
     with pytest.raises(FileNotFoundError, match="has no checkpoint 10"):

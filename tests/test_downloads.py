@@ -18,7 +18,7 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 from tfds_atari_replay import GAMES, ReplayLogError, downloads
 from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset
-from tfds_atari_replay.logs import sources
+from tfds_atari_replay.logs import locating
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_the_command_records_and_compares(tmp_path: pathlib.Path, public: Server
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
     environment = {
         **os.environ,
-        sources.SOURCE_VARIABLE: f"{public.url}/logs",
+        locating.SOURCE_VARIABLE: f"{public.url}/logs",
         "PYTHONPATH": str(clone),
     }
 
@@ -150,7 +150,7 @@ def test_dummy_data_is_compared_when_it_is_read(
     with pytest.raises(ReplayLogError, match=r"reward_ckpt\.1\.gz is not the file that .*tsv has"):
         build("breakout_mixed_v0", copy, tmp_path / "data")
     assert_no_dataset(tmp_path / "data" / "atari_replay" / "breakout_mixed_v0", "breakout_mixed_v0")
-    monkeypatch.setenv(sources.SOURCE_VARIABLE, str(copy))
+    monkeypatch.setenv(locating.SOURCE_VARIABLE, str(copy))
     with pytest.raises(ReplayLogError, match=r"reward_ckpt\.1\.gz is not the file that"):
         read_dataset(Config(GAMES["Breakout"], SPLITS["mixed"], 1), stack=False)
     assert rows(build("breakout_medium_v0", copy, tmp_path / "data"))

@@ -23,7 +23,7 @@ from helpers.unplugged import write_unplugged
 
 import tfds_atari_replay
 from tfds_atari_replay import ReplayLogError, _tfds, shards, transforms
-from tfds_atari_replay.logs import sources
+from tfds_atari_replay.logs import locating
 
 CONFIG = "breakout_full_v0"
 LENGTHS = [13, 14, 90, 1, 2, 40, 55, 9, 120, 33, 61, 62, 63, 8]
@@ -158,7 +158,7 @@ def test_gaps_are_named_once(
     assert len(held) == 2
     assert builder.info.metadata["gaps"] == [{"before": 3, "missing": [2], "rows": 100}]
     warnings = [r.getMessage() for r in caplog.records if "episodes stay cut" in r.getMessage()]
-    assert warnings == [f"{CONFIG}: episodes stay cut before checkpoint 3; not there are 2."]
+    assert warnings == [f"{CONFIG}: episodes stay cut before checkpoint 3; missing: 2."]
 
 
 def test_the_same_bytes_whenever_it_is_built(
@@ -327,7 +327,7 @@ def test_d4rl_ataris_cache_is_not_enough(
         copy_to_cache(log_folder(logs), run, number)
     with pytest.raises(ValueError, match=r"run 1 cannot be joined .*/1: it lacks add_count, which"):
         build(CONFIG, tmp_path / "cache", tmp_path / "data")
-    monkeypatch.setenv(sources.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(locating.CACHE_VARIABLE, str(tmp_path / "cache"))
     with pytest.raises(FileNotFoundError, match=r"cache \(lacks add_count, without which"):
         build(CONFIG, tmp_path, tmp_path / "data")
 

@@ -14,7 +14,7 @@ from tfds_atari_replay import _tfds, blocks, configs, downloads, schema, shards
 from tfds_atari_replay.builder_configs import AtariReplayConfig, ConfigsByName, all_configs
 from tfds_atari_replay.building.keeping import KeepingBuilder
 from tfds_atari_replay.games import GAMES
-from tfds_atari_replay.logs import layouts, paths, sources
+from tfds_atari_replay.logs import layouts, locating, paths
 from tfds_atari_replay.logs.files import OpenedCheckpoint
 from tfds_atari_replay.prepared import opening
 
@@ -67,8 +67,8 @@ class AtariReplay(KeepingBuilder):
 Not needed where a public copy can be reached. Otherwise manual_dir is a folder with a copy of your
 own, in one of the layouts
 {layouts.DESCRIPTION}
-(${sources.SOURCE_VARIABLE} may name it instead). To record logs of your own:
-  {sources.RECORD_COMMAND} breakout --out LOGS
+(${locating.SOURCE_VARIABLE} may name it instead). To record logs of your own:
+  {locating.RECORD_COMMAND} breakout --out LOGS
 """
     url_infos: ClassVar[Any] = _OnAccess(downloads.read_registry)
     _checksums_path: ClassVar[epath.Path] = downloads.REGISTRY
@@ -114,7 +114,7 @@ own, in one of the layouts
     def _shares_files(self) -> bool:
         return self.builder_config.is_whole_run  # whose shards are kept for the next attempt
 
-    def _locate(self, manual_dir: epath.PathLike | None) -> list[sources.Located]:
+    def _locate(self, manual_dir: epath.PathLike | None) -> list[locating.Located]:
         """Finds the checkpoint's files, or those of all checkpoints of a run."""
         config = self.builder_config
         wanted = configs.find_config(config.name)
@@ -122,7 +122,7 @@ own, in one of the layouts
             take: Any = "all" if config.is_whole_run else "first"
             split = configs.Split(config.name, config.checkpoints, take)
             wanted = configs.Config(GAMES[config.game], split, config.run)
-        return sources.locate(wanted, manual_dir=manual_dir)
+        return locating.locate(wanted, manual_dir=manual_dir)
 
     def _download(
         self, dl_manager: tfds.download.DownloadManager, urls: dict[str, str]
@@ -186,7 +186,7 @@ own, in one of the layouts
         return {"train": self._generate_examples(located, opened)}
 
     def _generate_examples(
-        self, located: sources.Located, opened: OpenedCheckpoint
+        self, located: locating.Located, opened: OpenedCheckpoint
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         number = located.files.number
         transitions = 0

@@ -24,8 +24,8 @@ from etils import epath
 from tfds_atari_replay import _tfds, locking
 from tfds_atari_replay.logs.errors import ReplayLogError
 from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
+from tfds_atari_replay.logs.locating import Located
 from tfds_atari_replay.logs.runs import Run
-from tfds_atari_replay.logs.sources import Located
 
 _NAME = "atari_replay"
 _PACKAGE = epath.Path(__file__).parent

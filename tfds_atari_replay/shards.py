@@ -106,7 +106,7 @@ class Job:
         self, counts: list[int], when_read: Callable[[int], object]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         found = self.shard.episodes(blocks.BLOCK_LENGTH)
-        number = self.shard.files.number
+        number = self.shard.number
         for episode, example in to_examples(found, number):
             counts.append(len(episode.action))
             yield episode.index, example

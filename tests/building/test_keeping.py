@@ -27,7 +27,7 @@ from tfds_atari_replay.building import folders
 from tfds_atari_replay.cli import main as cli
 from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.games import GAMES
-from tfds_atari_replay.logs import sources
+from tfds_atari_replay.logs import locating
 
 REUSE = tfds.GenerateMode.REUSE_DATASET_IF_EXISTS
 OVERWRITE = tfds.GenerateMode.REUSE_CACHE_IF_EXISTS
@@ -533,7 +533,9 @@ def test_a_relative_folder_may_be_left(
         builder_kwargs={"file_format": "array_record"},
         download_and_prepare_kwargs={"download_config": config_for("logs", REUSE)},
     )
-    located = sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_50"], 1), manual_dir="logs")[0]
+    located = locating.locate(Config(GAMES["Breakout"], SPLITS["epoch_50"], 1), manual_dir="logs")[
+        0
+    ]
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert sorted(int(e["episode_id"]) for e in tfds.as_numpy(dataset)) == [0, 1, 2]
     copy = pickle.loads(pickle.dumps(builder))

@@ -17,7 +17,7 @@ from helpers.logs import Truth, make_episodes, read_gz
 from helpers.unplugged import write_unplugged
 
 from tfds_atari_replay.cli.main import main, make_parser
-from tfds_atari_replay.logs import inspection, sources
+from tfds_atari_replay.logs import inspection, locating
 
 
 def run_tfds(*arguments: Any, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
@@ -88,7 +88,7 @@ def test_tfds_build_says_what_is_wrong(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With our own message at the end, and nothing left behind."""
-    monkeypatch.setenv(sources.SOURCE_VARIABLE, "/no/logs")
+    monkeypatch.setenv(locating.SOURCE_VARIABLE, "/no/logs")
     result = run_tfds(
         "atari_replay/pong_expert_v0",
         "--imports=tfds_atari_replay",

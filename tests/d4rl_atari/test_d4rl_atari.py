@@ -16,7 +16,7 @@ from helpers.processes import run_python
 from tfds_atari_replay import GAMES
 from tfds_atari_replay.d4rl_atari import registration
 from tfds_atari_replay.d4rl_atari.stacked_frames import StackedFrames
-from tfds_atari_replay.logs import sources
+from tfds_atari_replay.logs import locating
 
 # gymnasium takes -v0 to -v4 for versions of one environment; here they are runs.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date")
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date")
 @pytest.fixture
 def logs(monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """Where the environments find logs."""
-    monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
+    monkeypatch.setenv(locating.SOURCE_VARIABLE, str(DUMMY_DATA))
     return DUMMY_DATA
 
 
@@ -188,7 +188,7 @@ print([h for h in sys.meta_path if type(h).__module__.startswith("tfds_atari_rep
 
 def test_without_logs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The builder's message: what was looked for, where, and what to do."""
-    monkeypatch.setenv(sources.SOURCE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(locating.SOURCE_VARIABLE, str(tmp_path))
     env: Any = gymnasium.make("pong-expert-v0")
     with pytest.raises(FileNotFoundError, match=r"No replay logs of Pong run 1, "):
         env.get_dataset()
@@ -200,7 +200,7 @@ def test_memory_is_that_of_the_frames(tmp_path: pathlib.Path) -> None:
     write_log(tmp_path / "Breakout" / "1" / "replay_logs", 20_000, make_episodes([9000, 12_000]))
     code = f"""
 import os, resource
-os.environ["{sources.SOURCE_VARIABLE}"] = {str(tmp_path)!r}
+os.environ["{locating.SOURCE_VARIABLE}"] = {str(tmp_path)!r}
 from tfds_atari_replay import GAMES
 from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset

@@ -45,7 +45,7 @@ def join(root: pathlib.Path, game: str = "Breakout", run: int = 1) -> Run:
 def read_run(run: Run) -> list[tuple[int, int, Truth]]:
     """Checkpoint, index and contents of each episode; each shard as a worker reads it."""
     return [
-        (shard.files.number, episode.index, take(episode))
+        (shard.number, episode.index, take(episode))
         for shard in pickle.loads(pickle.dumps(run.shards))
         for episode in shard.episodes(frames_at_once=7)
     ]

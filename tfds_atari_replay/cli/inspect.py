@@ -100,7 +100,8 @@ def _run_folder(report: Report) -> str:
 
 
 def _layout(report: Report) -> Layout:
-    return next(layout for layout in layouts.LAYOUTS if layout.name == report.layout)
+    assert report.layout  # only folders that cannot be listed have none
+    return layouts.find_layout(report.layout)
 
 
 def _numbers(report: Report) -> Iterable[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from tfds_atari_replay import downloads
 from tfds_atari_replay.configs import Config
 from tfds_atari_replay.d4rl_atari.stacked_frames import StackedFrames
-from tfds_atari_replay.logs import sources
+from tfds_atari_replay.logs import locating
 
 
 def read_dataset(config: Config, *, stack: bool) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def read_dataset(config: Config, *, stack: bool) -> dict[str, Any]:
       ReplayLogError: a file is damaged.
       OSError: a download failed.
     """
-    (found,) = sources.locate(config, manual_dir=None)
+    (found,) = locating.locate(config, manual_dir=None)
     with downloads.deleting_damaged():
         _, checkpoint = downloads.open_located(
             found, lambda urls: downloads.download(downloads.default_manager(), urls)

@@ -14,6 +14,7 @@ from tfds_atari_replay import _extras
 from tfds_atari_replay.figures import plots, videos
 from tfds_atari_replay.figures.episodes import Episode
 from tfds_atari_replay.figures.summaries import Summary, summarize_run
+from tfds_atari_replay.logs import layouts
 
 _COLUMNS = ("episode_id", "checkpoint_id", "length", "episode_return", "is_complete")
 
@@ -179,7 +180,7 @@ def limits(summary: Summary) -> list[str]:
         "A step is four frames of the game. The agents of the public logs explored, and their "
         "actions were sticky: this is how they played while they learned, not their best.",
     ]
-    if metadata["source"] != "rl_unplugged":
+    if not layouts.find_layout(metadata["source"]).has_terminal_frames:
         found.append(
             "The logs lack the frame after an episode's last action; the dataset has zeros there, "
             "and animations end with the last action."

@@ -6,29 +6,57 @@ import abc
 import contextlib
 import dataclasses
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from etils import epath
 
 from tfds_atari_replay.configs import Split
 from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs.errors import DAMAGE, ReplayLogError, UnreadableLogError
-from tfds_atari_replay.logs.paths import is_remote
+from tfds_atari_replay.logs.paths import children, is_remote
 from tfds_atari_replay.logs.records import Episode, Outline, Rows
-
-if TYPE_CHECKING:
-    from tfds_atari_replay.logs.runs import Run
+from tfds_atari_replay.logs.runs import Run
 
 FilesByName: TypeAlias = dict[str, epath.Path]
 
-Stamps: TypeAlias = Mapping[str, tuple[int, ...]]
-"""By name, what distinguishes a file from one that takes its place later."""
+NUMBER = "0|[1-9][0-9]*"
+"""How the programs write numbers: `ckpt.01` is no checkpoint 1 next to `ckpt.1`."""
+
+
+class Stamp(NamedTuple):
+    """What distinguishes a file from one that takes its name later.
+
+    Attributes:
+      size: in bytes.
+      modified: when it was written, in the file system's unit.
+      inode: None if unknown, or not to be compared.
+    """
+
+    size: int
+    modified: int
+    inode: int | None = None
+
+    def matches(self, other: Stamp) -> bool:
+        """Whether two stamps may be of the same file."""
+        is_same_inode = None in (self.inode, other.inode) or self.inode == other.inode
+        return self[:2] == other[:2] and is_same_inode
+
+
+Stamps: TypeAlias = Mapping[str, Stamp]
+"""Stamps of files, by name."""
 
 
 def portable(stamps: Stamps) -> Stamps:
-    """Returns stamps that hold on every machine that sees the files: sizes and times."""
-    return {name: stamp[-2:] for name, stamp in stamps.items()}
+    """Returns stamps that hold on every machine that sees the files, which differ in inodes."""
+    return {name: stamp._replace(inode=None) for name, stamp in stamps.items()}
+
+
+def numbered(folder: epath.Path) -> set[int]:
+    """Lists the numbers that are names in a folder."""
+    names = (child.name for child in children(folder))
+    return {int(name) for name in names if re.fullmatch(NUMBER, name)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,21 +156,20 @@ class CheckpointFiles:
           UnreadableLogError: a file was changed or replaced.
         """
         for name, stamp in stamps.items():
-            if self._stamp(name)[-len(stamp) :] != stamp:
+            if not self._stamp(name).matches(stamp):
                 raise UnreadableLogError(
                     f"{self}: {self.paths[name]} was changed while it was read. Run again once "
                     "nothing writes to it any more."
                 )
 
-    def _stamp(self, name: str) -> tuple[int, ...]:
+    def _stamp(self, name: str) -> Stamp:
         path = self.paths[name]
         with self.reporting_damage(name):
             if is_remote(path):
                 remote = path.stat()
-                return remote.length, remote.mtime
+                return Stamp(remote.length, remote.mtime)
             local = os.stat(path)
-            # The inode first: other machines may see another one; see `portable`.
-            return local.st_ino, local.st_size, local.st_mtime_ns
+            return Stamp(local.st_size, local.st_mtime_ns, local.st_ino)
 
     def __str__(self) -> str:
         return f"{self.game.name} run {self.run} checkpoint {self.number}"
@@ -208,7 +235,11 @@ class Layout(abc.ABC):
       example: a path in this layout, with a note on who uses it.
       needed: the names of the files that every copy has.
       folders: subfolders to search, in order; the first with a run wins.
+      probe: the name of the smallest file, which a server is asked for.
       can_be_joined: whether the checkpoints of a run make up a whole run.
+      has_terminal_frames: whether the frame of a terminal state is there.
+      public_url: the base of a public copy; None if there is none.
+      public_title: what people call that copy.
     """
 
     name: ClassVar[str]
@@ -216,7 +247,11 @@ class Layout(abc.ABC):
     example: ClassVar[str]
     needed: ClassVar[tuple[str, ...]]
     folders: ClassVar[tuple[str, ...]]
+    probe: ClassVar[str]
     can_be_joined: ClassVar[bool] = True
+    has_terminal_frames: ClassVar[bool] = False
+    public_url: ClassVar[str | None] = None
+    public_title: ClassVar[str] = ""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -239,7 +274,7 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def urls(self, base: str, game: Game, run: int, number: int) -> dict[str, str]:
-        """Names the URLs of a checkpoint's files below a base, the smallest file last."""
+        """Returns the URLs of a checkpoint's files below a base, by name."""
 
     @abc.abstractmethod
     def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
@@ -258,6 +293,11 @@ class Layout(abc.ABC):
     def run_folder(self, folder: str) -> str:
         """Returns the folder of a run, given the folder of one of its checkpoints."""
         return folder
+
+    def way_out(self, game: Game, run: int, split: Split) -> str:
+        """Returns a command that gets a checkpoint's files into a folder LOGS; empty if none."""
+        del game, run, split
+        return ""
 
     def numbers(self, game: Game, split: Split) -> Sequence[int]:
         """Returns the numbers that the checkpoints of a split may have in this layout."""

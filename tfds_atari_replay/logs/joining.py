@@ -48,7 +48,7 @@ def join_rings(checkpoints: Iterable[CheckpointFiles]) -> Run:
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """What a checkpoint adds to those before it. Places are in time order.
+    """What a checkpoint adds to those before it. Rows are counted in time order.
 
     Attributes:
       files: the checkpoint.
@@ -59,7 +59,7 @@ class _Part:
       gap: what is lost before it, if anything.
       follows: whether its first new row comes right behind the last one of the part before.
       follows_terminal: whether that one ends an episode.
-      stops: the places behind the first and the last new row that end an episode, if any do.
+      stops: one past the first and one past the last new terminal row; None if there is none.
       num_stops: how many new rows end an episode.
     """
 
@@ -86,7 +86,7 @@ class _Part:
 
     @property
     def head(self) -> tuple[int, int]:
-        """The places of the rows that go on with an episode of a part before."""
+        """First and end of the rows that continue an episode of a part before."""
         if not self.continues:
             return self.repeated, self.repeated
         return self.repeated, self.stops[0] if self.stops else self.num_rows
@@ -164,7 +164,7 @@ def _compare(before: Checkpoint, ring: Checkpoint) -> tuple[int, Gap | None]:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Place:
+class _Stretch:
     """A piece of a checkpoint that is not open."""
 
     files: CheckpointFiles
@@ -180,29 +180,29 @@ class _Place:
 
 @dataclasses.dataclass(frozen=True)
 class _RingShard(Shard):
-    files: CheckpointFiles
+    number: int
     num_rows: int
-    places: Sequence[_Place]
+    stretches: Sequence[_Stretch]
     follows_terminal: bool
     first_index: int
 
     def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
-        if self.places:
-            pieces = [place.open() for place in self.places]
+        if self.stretches:
+            pieces = [stretch.open() for stretch in self.stretches]
             play = episodes.Play(pieces, self.follows_terminal)
             yield from episodes.read_episodes(play, frames_at_once, first_index=self.first_index)
 
 
 def _to_shard(part: _Part, later: Sequence[_Part], first_index: int) -> Shard:
     start = part.head[1]
-    places = []
+    stretches = []
     if start < part.num_rows:
-        places = [_Place(part.files, part.stamps, start, part.num_rows)]
-        places += [_Place(p.files, p.stamps, *p.head) for p in _tail(part, later)]
+        stretches = [_Stretch(part.files, part.stamps, start, part.num_rows)]
+        stretches += [_Stretch(p.files, p.stamps, *p.head) for p in _tail(part, later)]
     return _RingShard(
-        part.files,
+        part.files.number,
         part.num_rows - part.repeated,
-        places,
+        stretches,
         # Where an episode of a part before ended here, the row before ours is its terminal.
         part.follows_terminal or part.head[0] < start,
         first_index,

@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tfds_atari_replay.logs.files import CheckpointFiles
 from tfds_atari_replay.logs.records import Episode
 
 
@@ -17,11 +16,11 @@ class Shard(abc.ABC):
     It knows where to read, and holds nothing of what is there: a few hundred bytes when pickled.
 
     Attributes:
-      files: the checkpoint.
+      number: the checkpoint's.
       num_rows: how many rows it adds to its run, padding included; None if that is not known yet.
     """
 
-    files: CheckpointFiles
+    number: int
     num_rows: int | None
 
     @abc.abstractmethod
@@ -38,7 +37,7 @@ class Shard(abc.ABC):
 
 @dataclasses.dataclass(frozen=True)
 class Gap:
-    """A place in a run where one checkpoint does not go on where the one before it ended.
+    """Where one checkpoint of a run does not go on where the one before it ended.
 
     Attributes:
       before: the number of the checkpoint behind the gap.
@@ -71,7 +70,7 @@ class Run:
     @property
     def checkpoints(self) -> list[int]:
         """The numbers of the checkpoints."""
-        return [shard.files.number for shard in self.shards]
+        return [shard.number for shard in self.shards]
 
     def metadata(self) -> dict[str, Any]:
         """Returns what JSON can hold of it."""
@@ -89,5 +88,5 @@ class Run:
         """Says for people where episodes stay cut, and what is missing."""
         missing = [number for gap in self.gaps for number in gap.missing]
         before = ", ".join(str(gap.before) for gap in self.gaps)
-        absent = f"; not there are {', '.join(map(str, missing))}" if missing else ""
+        absent = f"; missing: {', '.join(map(str, missing))}" if missing else ""
         return f"episodes stay cut before checkpoint {before}{absent}."

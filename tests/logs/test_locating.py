@@ -27,7 +27,8 @@ from tfds_atari_replay import GAMES, ReplayLogError, downloads
 from tfds_atari_replay.cli.main import main
 from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset
-from tfds_atari_replay.logs import sources
+from tfds_atari_replay.logs import locating
+from tfds_atari_replay.logs.layouts.dopamine import DopamineLayout
 
 LOGS = DUMMY_DATA / "Breakout" / "1" / "replay_logs"
 UNPLUGGED = "Breakout/run_1-00049-of-00050"
@@ -36,7 +37,7 @@ UNPLUGGED = "Breakout/run_1-00049-of-00050"
 def build_from(place: Any, data_dir: pathlib.Path, config: str = "breakout_expert_v0") -> Any:
     """Builds without a manual_dir, with the variable set to a place."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(sources.SOURCE_VARIABLE, str(place))
+        patch.setenv(locating.SOURCE_VARIABLE, str(place))
         return build_public(data_dir, config)
 
 
@@ -97,8 +98,8 @@ def test_places_in_order(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
     """manual_dir, the variable, d4rl-atari's cache; each run of the game has another length."""
     for name, length in (("manual", 30), ("variable", 40), ("cache", 50)):
         write_log(log_folder(tmp_path / name), 10 * length, make_episodes([length]))
-    monkeypatch.setenv(sources.SOURCE_VARIABLE, str(tmp_path / "variable"))
-    monkeypatch.setenv(sources.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(locating.SOURCE_VARIABLE, str(tmp_path / "variable"))
+    monkeypatch.setenv(locating.CACHE_VARIABLE, str(tmp_path / "cache"))
     for name, length in (("manual", 30), ("variable", 40), ("cache", 50)):
         builder = build("breakout_epoch_0_v0", tmp_path / "manual", tmp_path / name / "data")
         assert len(rows(builder)[0]["steps"]) == length + 1
@@ -109,7 +110,7 @@ def test_d4rl_ataris_cache_is_where_it_is(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """~/.d4rl/datasets, if the variable does not say otherwise."""
-    monkeypatch.delenv(sources.CACHE_VARIABLE)
+    monkeypatch.delenv(locating.CACHE_VARIABLE)
     monkeypatch.setenv("HOME", str(tmp_path))
     copy_to_cache(LOGS, tmp_path / ".d4rl" / "datasets" / "Breakout" / "1", 10)
     builder = build("breakout_medium_v0", tmp_path / "nothing", tmp_path / "data")
@@ -249,7 +250,7 @@ def test_a_cache_that_lacks_the_checkpoint_does_not_hide_the_public_logs(
     """Unlike a folder that was named: its user did not ask for it."""
     serve_logs(tmp_path)
     copy_to_cache(LOGS, tmp_path / "cache" / "Breakout" / "1", 10)
-    monkeypatch.setenv(sources.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(locating.CACHE_VARIABLE, str(tmp_path / "cache"))
     assert build_public(tmp_path / "data").info.metadata["source"] == "dopamine"
     assert public.asked
     medium = build_public(tmp_path / "data", "breakout_medium_v0")
@@ -274,7 +275,7 @@ def test_an_unreachable_server_is_no_closed_bucket(
     tmp_path: pathlib.Path, public: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A config must not mean other data because a network was down."""
-    monkeypatch.setattr(sources, "PUBLIC_LOGS", "http://127.0.0.1:9/logs")
+    monkeypatch.setattr(DopamineLayout, "public_url", "http://127.0.0.1:9/logs")
     serve_unplugged(tmp_path)
     with pytest.raises(
         FileNotFoundError, match=r"(?s)public logs: .*\(cannot be reached: .*Unplugged.*not asked"
@@ -282,7 +283,7 @@ def test_an_unreachable_server_is_no_closed_bucket(
         build_public(tmp_path / "data")
     assert not public.asked
     public.answers["ckpt.50.gz"] = [500]
-    monkeypatch.setattr(sources, "PUBLIC_LOGS", f"{public.url}/logs")
+    monkeypatch.setattr(DopamineLayout, "public_url", f"{public.url}/logs")
     with pytest.raises(FileNotFoundError, match=r"cannot be reached: .*too many 500"):
         build_public(tmp_path / "data")
     assert_no_dataset(tmp_path / "data", "breakout_expert_v0")
@@ -335,7 +336,7 @@ def test_a_build_that_is_killed_while_it_downloads(tmp_path: pathlib.Path, publi
     command = (str(TFDS), "build", "atari_replay/breakout_expert_v0", "--imports=tfds_atari_replay")
     with subprocess.Popen(
         [*command, f"--data_dir={tmp_path / 'data'}"],
-        env={**os.environ, sources.SOURCE_VARIABLE: f"{public.url}/logs"},
+        env={**os.environ, locating.SOURCE_VARIABLE: f"{public.url}/logs"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
@@ -363,7 +364,7 @@ def test_builds_at_the_same_time_share_downloads(tmp_path: pathlib.Path, public:
     """Two processes, two configs of one checkpoint, one cache."""
     serve_logs(tmp_path)
     public.answers["ckpt.50.gz"] = [SLOW]
-    environment = {**os.environ, sources.SOURCE_VARIABLE: f"{public.url}/logs"}
+    environment = {**os.environ, locating.SOURCE_VARIABLE: f"{public.url}/logs"}
     builds = [
         subprocess.Popen(
             [
@@ -435,14 +436,15 @@ def test_find_says_what_it_found_and_why(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a line for people; a file of a folder is no download."""
-    found = sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_10"], 1), manual_dir=DUMMY_DATA)[
-        0
-    ]
+    found = locating.locate(
+        Config(GAMES["Breakout"], SPLITS["epoch_10"], 1), manual_dir=DUMMY_DATA
+    )[0]
     assert found.why == f"Breakout run 1 checkpoint 10: read from {LOGS}, dopamine"
     assert not found.files.is_download
-    monkeypatch.setenv(sources.SOURCE_VARIABLE, str(DUMMY_DATA))
+    monkeypatch.setenv(locating.SOURCE_VARIABLE, str(DUMMY_DATA))
     assert not caplog.messages
-    found = sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_10"], 1), manual_dir=tmp_path)[0]
+    config = Config(GAMES["Breakout"], SPLITS["epoch_10"], 1)
+    found = locating.locate(config, manual_dir=tmp_path)[0]
     assert found.why.endswith(f", since not in {tmp_path} (is empty)")
     # The user named a folder, and gets data from elsewhere.
     assert caplog.messages == [found.why]
@@ -490,9 +492,9 @@ def test_secrets_are_refused_where_the_search_ended_before(
     monkeypatch: pytest.MonkeyPatch, place: str, message: str
 ) -> None:
     """The message names all places, also those that are not asked."""
-    monkeypatch.setenv(sources.SOURCE_VARIABLE, place)
+    monkeypatch.setenv(locating.SOURCE_VARIABLE, place)
     with pytest.raises(ValueError, match=rf"\$ATARI_REPLAY_SOURCE {message}") as error:
-        sources.locate(
+        locating.locate(
             Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir="http://127.0.0.1:9/logs"
         )[0]
     assert "hush" not in str(error.value)
@@ -514,9 +516,9 @@ def test_secrets_in_an_address_are_refused_and_never_shown(
     assert "hush" not in str(error.value)
     assert "hush" not in "".join(map(str, error.value.args))
     with pytest.raises(ValueError, match=rf"manual_dir {message}"):
-        sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir=place)[0]
+        locating.locate(Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir=place)[0]
     assert main(["inspect", place]) == 1
-    monkeypatch.setenv(sources.SOURCE_VARIABLE, place)
+    monkeypatch.setenv(locating.SOURCE_VARIABLE, place)
     with pytest.raises(ValueError, match=message):
         read_dataset(Config(GAMES["Breakout"], SPLITS["mixed"], 1), stack=False)
     assert "hush" not in caplog.text
@@ -576,17 +578,17 @@ def test_folders_that_may_not_be_listed(
     serve_logs(tmp_path)
     closed = tmp_path / "closed"
     closed.mkdir()
-    monkeypatch.setenv(sources.CACHE_VARIABLE, str(closed))
+    monkeypatch.setenv(locating.CACHE_VARIABLE, str(closed))
     closed.chmod(0)
     with unprivileged(closed):
-        found = sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir=None)[0]
+        found = locating.locate(Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir=None)[0]
         assert found.files.is_download
         assert f"{closed} (cannot be listed: Permission denied)" in found.why
         with pytest.raises(
             FileNotFoundError,
             match=r"(?s)manual_dir: \S*closed \(cannot be listed: Permission.*public.*not asked",
         ):
-            sources.locate(Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir=closed)[0]
+            locating.locate(Config(GAMES["Breakout"], SPLITS["epoch_1"], 1), manual_dir=closed)[0]
     closed.chmod(0o700)
     assert public.asked
 

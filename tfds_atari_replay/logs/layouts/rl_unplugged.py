@@ -9,16 +9,28 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from etils import epy
+from etils import epath, epy
 
+from tfds_atari_replay.configs import Split
+from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.example import parse_example, read_records
-from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint, Stamps, portable
+from tfds_atari_replay.logs.files import (
+    NUMBER,
+    CheckpointFiles,
+    FilesByName,
+    Layout,
+    OpenedCheckpoint,
+    Stamps,
+    portable,
+)
 from tfds_atari_replay.logs.npy import open_gzip
+from tfds_atari_replay.logs.paths import children
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode, Frames, Outline, Rows
 from tfds_atari_replay.logs.runs import Gap, Run, Shard
 from tfds_atari_replay.threads import map_ahead
@@ -33,6 +45,58 @@ _EPISODES_PER_FILE = 1_000_000
 """More than there are, since a checkpoint has a million rows."""
 
 _logger = logging.getLogger(__name__)
+
+
+class UnpluggedLayout(Layout):
+    """RL Unplugged's: a file per checkpoint, numbered from 0, without the last dump."""
+
+    name = "rl_unplugged"
+    title = "RL Unplugged"
+    example = "[atari_episodes_ordered/]Breakout/run_1-00049-of-00050           (RL Unplugged's)"
+    needed = ("episodes",)
+    folders = ("", "atari_episodes_ordered")
+    probe = "episodes"
+    public_title = "RL Unplugged"
+    public_url = "https://storage.googleapis.com/rl_unplugged/atari_episodes_ordered"
+    has_terminal_frames = True
+
+    _file = re.compile(rf"run_({NUMBER})-([0-9]{{5}})-of-[0-9]{{5}}")
+
+    def runs(self, folder: epath.Path) -> set[int]:
+        matches = (self._file.fullmatch(path.name) for path in children(folder))
+        return {int(match[1]) for match in matches if match}
+
+    def urls(self, base: str, game: Game, run: int, number: int) -> dict[str, str]:
+        return {"episodes": f"{base}/{self._file_name(game, run, number)}"}
+
+    def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
+        return UnpluggedCheckpoint(files)
+
+    def join(self, checkpoints: Sequence[CheckpointFiles]) -> Run:
+        return join_files(checkpoints)
+
+    def numbers(self, game: Game, split: Split) -> Sequence[int]:
+        shards = range(game.unplugged_shards)
+        return shards[-1:] if split.take == "last" else [n for n in split.numbers if n in shards]
+
+    def way_out(self, game: Game, run: int, split: Split) -> str:
+        numbers = self.numbers(game, split)
+        if not numbers:
+            return f"# RL Unplugged does not have {game.name}, checkpoint {split}"
+        name = self._file_name(game, run, numbers[0])
+        return f"curl --fail --create-dirs -o LOGS/{name} {self.public_url}/{name}"
+
+    def _file_name(self, game: Game, run: int, number: int) -> str:
+        """Returns the name of a file, with its game's folder."""
+        return f"{game.name}/run_{run}-{number:05}-of-{game.unplugged_shards:05}"
+
+    def _files(self, folder: epath.Path, run: int) -> dict[int, FilesByName]:
+        matches = ((path, self._file.fullmatch(path.name)) for path in children(folder))
+        return {
+            int(match[2]): {"episodes": path}
+            for path, match in matches
+            if match and int(match[1]) == run
+        }
 
 
 class UnpluggedCheckpoint(OpenedCheckpoint):
@@ -127,7 +191,7 @@ def join_files(checkpoints: Iterable[CheckpointFiles]) -> Run:
     for files in checkpoints:
         stamps = files.stamps()
         files.open().outline(deep=False)
-        shards.append(_FileShard(files, portable(stamps)))
+        shards.append(_FileShard(files.number, files, portable(stamps)))
         if files.number:
             gaps.append(Gap(files.number, tuple(range(next_number, files.number)), None))
         next_number = files.number + 1
@@ -136,18 +200,18 @@ def join_files(checkpoints: Iterable[CheckpointFiles]) -> Run:
 
 @dataclasses.dataclass(frozen=True)
 class _FileShard(Shard):
+    number: int
     files: CheckpointFiles
     stamps: Stamps
     num_rows: int | None = None
 
     def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
         self.files.check_unchanged(self.stamps)
-        number = self.files.number
-        for place, episode in enumerate(UnpluggedCheckpoint(self.files).episodes(frames_at_once)):
+        for index, episode in enumerate(UnpluggedCheckpoint(self.files).episodes(frames_at_once)):
             yield dataclasses.replace(
                 episode,
-                index=number * _EPISODES_PER_FILE + place,
-                starts_at_reset=episode.starts_at_reset and (place > 0 or number == 0),
+                index=self.number * _EPISODES_PER_FILE + index,
+                starts_at_reset=episode.starts_at_reset and (index > 0 or self.number == 0),
             )
 
 
@@ -227,12 +291,12 @@ def _png_shape(png: bytes) -> tuple[int, int] | None:
 
     OpenCV allocates as many pixels as the header promises, and as many bytes as each chunk does.
     """
-    place = len(_PNG_SIGNATURE)
-    while png.startswith(_PNG_SIGNATURE) and place < len(png):
-        kind = png[place + 4 : place + 8]
-        if place == len(_PNG_SIGNATURE) and kind != b"IHDR":
+    offset = len(_PNG_SIGNATURE)
+    while png.startswith(_PNG_SIGNATURE) and offset < len(png):
+        kind = png[offset + 4 : offset + 8]
+        if offset == len(_PNG_SIGNATURE) and kind != b"IHDR":
             return None
-        place += 12 + int.from_bytes(png[place : place + 4], "big")
-        if kind == b"IEND" and place <= len(png):
+        offset += 12 + int.from_bytes(png[offset : offset + 4], "big")
+        if kind == b"IEND" and offset <= len(png):
             return int.from_bytes(png[20:24], "big"), int.from_bytes(png[16:20], "big")
     return None

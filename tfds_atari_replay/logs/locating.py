@@ -1,9 +1,9 @@
-"""Where logs come from: one order of places, and one function that looks there.
+"""Where logs come from: one order of origins, and one function that looks there.
 
 The order: the user's folder (`manual_dir`); `$ATARI_REPLAY_SOURCE`, which is a folder, a gs:// or
 other path that epath can list, or an http(s) base; d4rl-atari's cache (`$D4RL_DATASET_DIR`); the
 public logs; RL Unplugged, if the public logs are closed. With `$ATARI_REPLAY_SOURCE` set, the
-public copies are not asked. A checkpoint's files all come from one place, in one layout.
+public copies are not asked. A checkpoint's files all come from one origin, in one layout.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from tfds_atari_replay.threads import map_ahead
 
 SOURCE_VARIABLE = "ATARI_REPLAY_SOURCE"
 CACHE_VARIABLE = "D4RL_DATASET_DIR"
-PUBLIC_LOGS = "https://storage.googleapis.com/atari-replay-datasets/dqn"
-PUBLIC_UNPLUGGED = "https://storage.googleapis.com/rl_unplugged/atari_episodes_ordered"
 
 # Some minutes of play, with the 50 laps that it takes for an `expert`.
 RECORD_COMMAND = "python -m tfds_atari_replay record --steps 500000 --capacity 10000"
@@ -42,7 +40,7 @@ class Located:
     Attributes:
       files: its files; on a server, without paths as yet.
       urls: by name, where to download the files from; empty if they need no download.
-      why: one line for people: where the checkpoint was found, and why not in an earlier place.
+      why: one line for people: where the checkpoint was found, and why not in an earlier origin.
     """
 
     files: CheckpointFiles
@@ -65,12 +63,15 @@ class Located:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Place:
+class _Origin:
     name: str
     root: str | None
     layouts: Sequence[Layout] = layouts.LAYOUTS
     is_users: bool = False
-    """Whether the user named it. What such a place lacks of a run that it has is an error."""
+    """Whether the user configured it. If it has the run but not the checkpoint, that is an error;
+    we do not look further."""
+    is_substitute: bool = False
+    """Whether it is not what a user expects, so that they are told of it."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.root or 'not set'}"
@@ -85,19 +86,19 @@ class _Hit:
 
 @dataclasses.dataclass(frozen=True)
 class _Miss:
-    place: _Place
+    origin: _Origin
     instead: str = ""
-    """What the place holds, or answers."""
+    """What the origin holds, or answers."""
     ends_search: bool = False
 
     @property
     def remark(self) -> str:
-        """`instead` in brackets, to put behind the place."""
+        """`instead` in brackets, to put behind the origin."""
         return f" ({self.instead})" if self.instead else ""
 
 
 def locate(wanted: Config, *, manual_dir: epath.PathLike | None) -> list[Located]:
-    """Finds the checkpoints of a config, by number, all in one place. Nothing is downloaded.
+    """Finds the checkpoints of a config, by number, all in one origin. Nothing is downloaded.
 
     A folder is listed; a server is asked for each number.
 
@@ -109,22 +110,22 @@ def locate(wanted: Config, *, manual_dir: epath.PathLike | None) -> list[Located
       One, or as many as there are of a whole run.
 
     Raises:
-      FileNotFoundError: no place has such logs. The message lists the places in order, what each
+      FileNotFoundError: no origin has such logs. The message lists the origins in order, what each
         holds instead, and what to do.
       ValueError: an address holds a secret, or cannot be listed.
     """
     misses: list[_Miss] = []
-    for place in _places(manual_dir):
-        # Before anything else: places that are not asked are named in messages too.
-        paths.check_address(place.name, place.root or "")
+    for origin in _origins(manual_dir):
+        # Before anything else: origins that are not asked are named in messages too.
+        paths.check_address(origin.name, origin.root or "")
         if misses and misses[-1].ends_search:
-            misses.append(_Miss(place, "not asked", ends_search=True))
+            misses.append(_Miss(origin, "not asked", ends_search=True))
             continue
-        found = _look(place, wanted)
+        found = _look(origin, wanted)
         if isinstance(found, _Hit):
             why = _explain_hit(found, misses)
-            is_surprising = place.root == PUBLIC_UNPLUGGED or any(
-                miss.place.is_users and miss.place.root for miss in misses
+            is_surprising = origin.is_substitute or any(
+                miss.origin.is_users and miss.origin.root for miss in misses
             )
             _logger.log(logging.WARNING if is_surprising else logging.INFO, "%s", why)
             return [
@@ -135,81 +136,74 @@ def locate(wanted: Config, *, manual_dir: epath.PathLike | None) -> list[Located
     raise FileNotFoundError(_explain_misses(wanted, misses))
 
 
-def _places(manual_dir: epath.PathLike | None) -> Iterator[_Place]:
+def _origins(manual_dir: epath.PathLike | None) -> Iterator[_Origin]:
     source = os.environ.get(SOURCE_VARIABLE)
-    yield _Place("manual_dir", manual_dir and os.fspath(manual_dir), is_users=True)
-    yield _Place(f"${SOURCE_VARIABLE}", source or None, is_users=True)
-    yield _Place(
+    yield _Origin("manual_dir", manual_dir and os.fspath(manual_dir), is_users=True)
+    yield _Origin(f"${SOURCE_VARIABLE}", source or None, is_users=True)
+    yield _Origin(
         f"d4rl-atari's cache (${CACHE_VARIABLE})",
         os.environ.get(CACHE_VARIABLE) or os.path.expanduser("~/.d4rl/datasets"),
     )
     if not source:
-        yield _Place("the public logs", PUBLIC_LOGS, [layouts.DOPAMINE])
-        yield _Place("RL Unplugged", PUBLIC_UNPLUGGED, [layouts.UNPLUGGED])
+        public = [layout for layout in layouts.LAYOUTS if layout.public_url]
+        for layout in public:
+            is_substitute = layout is not public[0]
+            yield _Origin(
+                layout.public_title, layout.public_url, [layout], is_substitute=is_substitute
+            )
 
 
-def _look(place: _Place, wanted: Config) -> _Hit | _Miss:
-    if place.root is None:
-        return _Miss(place)
-    if not place.root.lower().startswith(("http://", "https://")):
-        return _look_in_folder(place, place.root, wanted)
+def _look(origin: _Origin, wanted: Config) -> _Hit | _Miss:
+    if origin.root is None:
+        return _Miss(origin)
+    if not origin.root.lower().startswith(("http://", "https://")):
+        return _look_in_folder(origin, origin.root, wanted)
     try:
-        return _look_on_server(place, place.root, wanted)
+        return _look_on_server(origin, origin.root, wanted)
     except servers.UnreachableError as error:
         # Do not fall through: a network outage must not change which data a config means.
-        return _Miss(place, f"cannot be reached: {error}", ends_search=True)
+        return _Miss(origin, f"cannot be reached: {error}", ends_search=True)
 
 
-def _look_in_folder(place: _Place, folder: str, wanted: Config) -> _Hit | _Miss:
+def _look_in_folder(origin: _Origin, folder: str, wanted: Config) -> _Hit | _Miss:
     root = paths.absolute(paths.open_path(folder))
     try:
         found = {files.number: files for files in layouts.find_run(root, wanted.game, wanted.run)}
         if not found:
-            return _Miss(place, paths.describe(root))
+            return _Miss(origin, paths.describe(root))
     except OSError as error:
-        # Whoever named the folder may mean other data than the next place has.
+        # Whoever named the folder may mean other data than the next origin has.
         reason = f"cannot be listed: {error.strerror or error}"
-        return _Miss(place, reason, ends_search=place.is_users)
+        return _Miss(origin, reason, ends_search=origin.is_users)
     some = next(iter(found.values()))
     # An interrupted download of d4rl-atari's leaves files out. Nobody asked for that cache.
-    usable = [files for files in found.values() if place.is_users or not files.missing]
+    usable = [files for files in found.values() if origin.is_users or not files.missing]
     if wanted.split.is_whole_run:
-        if usable and (place.is_users or some.layout.can_be_joined):
+        if usable and (origin.is_users or some.layout.can_be_joined):
             return _Hit(usable, [{}] * len(usable))
-        return _Miss(place, "lacks add_count, without which checkpoints cannot be joined")
+        return _Miss(origin, "lacks add_count, without which checkpoints cannot be joined")
     for number in some.layout.numbers(wanted.game, wanted.split):
         if number in found and found[number] in usable:
             return _Hit([found[number]], [{}])
     numbers = ", ".join(map(str, found))
     game, run = wanted.game.name, wanted.run
-    if place.is_users:
+    if origin.is_users:
         raise FileNotFoundError(
             f"{game} run {run} has no checkpoint {wanted.split} in {some.folder}. "
             f"It has: {numbers}."
         )
-    return _Miss(place, f"has of {game} run {run} only checkpoint {numbers}, or not all its files")
+    return _Miss(origin, f"has only checkpoint {numbers} of {game} run {run}, or lacks some files")
 
 
-def _look_on_server(place: _Place, url: str, wanted: Config) -> _Hit | _Miss:
+def _look_on_server(origin: _Origin, url: str, wanted: Config) -> _Hit | _Miss:
     game, run = wanted.game, wanted.run
     statuses: set[int] = set()
-    for layout in place.layouts:
-        for folder in layout.folders if place.is_users else [""]:
+    for layout in origin.layouts:
+        for folder in layout.folders if origin.is_users else [""]:
             base = "/".join(part for part in (url.rstrip("/"), folder) if part)
-            numbers = layout.numbers(game, wanted.split)
-            urls = [layout.urls(base, game, run, number) for number in numbers]
-            # In threads only if every answer counts.
-            ask = map_ahead if wanted.split.is_whole_run else map
-            statuses_of = ask(lambda of_one: servers.ask(list(of_one.values())[-1]), urls)
-            there = []
-            for number, of_one, status in zip(numbers, urls, statuses_of, strict=True):
-                if status >= 400:
-                    statuses.add(status)
-                    continue
-                there.append((number, of_one))
-                if not wanted.split.is_whole_run:
-                    break
-            if there:
+            find = _all_there if wanted.split.is_whole_run else _first_there
+            numbers = find(layout, base, wanted, statuses)
+            if numbers:
                 advice = (
                     "It was a download and is deleted now; run again to download it again "
                     f"from {base}."
@@ -217,13 +211,36 @@ def _look_on_server(place: _Place, url: str, wanted: Config) -> _Hit | _Miss:
                 return _Hit(
                     [
                         CheckpointFiles(game, run, n, layout, base, {}, advice, is_download=True)
-                        for n, _ in there
+                        for n in numbers
                     ],
-                    [of_one for _, of_one in there],
+                    [layout.urls(base, game, run, n) for n in numbers],
                 )
     if not statuses:
-        return _Miss(place, f"does not have {game.name} checkpoint {wanted.split}")
-    return _Miss(place, f"answers {' and '.join(map(str, sorted(statuses)))}")
+        return _Miss(origin, f"does not have {game.name} checkpoint {wanted.split}")
+    return _Miss(origin, f"answers {' and '.join(map(str, sorted(statuses)))}")
+
+
+def _first_there(layout: Layout, base: str, wanted: Config, statuses: set[int]) -> list[int]:
+    """Returns the number of the first checkpoint that a server has, if any."""
+    for number in layout.numbers(wanted.game, wanted.split):
+        if _is_there(layout, base, wanted, number, statuses):
+            return [number]
+    return []
+
+
+def _all_there(layout: Layout, base: str, wanted: Config, statuses: set[int]) -> list[int]:
+    """Returns the numbers of all checkpoints that a server has; it is asked in threads."""
+    numbers = layout.numbers(wanted.game, wanted.split)
+    answers = map_ahead(lambda n: _is_there(layout, base, wanted, n, statuses), numbers)
+    return [number for number, is_there in zip(numbers, answers, strict=True) if is_there]
+
+
+def _is_there(layout: Layout, base: str, wanted: Config, number: int, statuses: set[int]) -> bool:
+    """Asks a server for a checkpoint's smallest file; a refusal's status is added to the others."""
+    status = servers.ask(layout.urls(base, wanted.game, wanted.run, number)[layout.probe])
+    if status >= 400:
+        statuses.add(status)
+    return status < 400
 
 
 def _explain_hit(hit: _Hit, misses: Sequence[_Miss]) -> str:
@@ -231,31 +248,30 @@ def _explain_hit(hit: _Hit, misses: Sequence[_Miss]) -> str:
     what = f"{files}" if files is last else f"{files} to {last.number}"
     folder = files.layout.run_folder(os.fspath(files.folder)) if files is not last else files.folder
     why = f"{what}: read from {folder}, {files.layout.name}"
-    lacking = [f"{miss.place.root}{miss.remark}" for miss in misses if miss.place.root]
+    lacking = [f"{miss.origin.root}{miss.remark}" for miss in misses if miss.origin.root]
     return f"{why}, since not in {'; '.join(lacking)}" if lacking else why
 
 
 def _explain_misses(wanted: Config, misses: Sequence[_Miss]) -> str:
     game = wanted.game
-    places = "".join(
-        f"\n  {number}. {miss.place}{miss.remark}" for number, miss in enumerate(misses, 1)
+    origins = "".join(
+        f"\n  {number}. {miss.origin}{miss.remark}" for number, miss in enumerate(misses, 1)
     )
     if os.environ.get(SOURCE_VARIABLE):
-        places += f"\n  (not in the public copies, since ${SOURCE_VARIABLE} is set)"
-    if numbers := layouts.UNPLUGGED.numbers(game, wanted.split):
-        name = layouts.UNPLUGGED.file_name(game, wanted.run, numbers[0])
-        curl = f"curl --fail --create-dirs -o LOGS/{name} {PUBLIC_UNPLUGGED}/{name}"
-    else:
-        curl = f"# RL Unplugged does not have {game.name}, checkpoint {wanted.split}"
+        origins += f"\n  (not in the public copies, since ${SOURCE_VARIABLE} is set)"
+    commands = "".join(
+        f"Or take {layout.public_title}'s copy of the same play, and point to it:\n  {command}\n"
+        for layout in layouts.LAYOUTS
+        if (command := layout.way_out(game, wanted.run, wanted.split))
+    )
     return (
         f"No replay logs of {game.name} run {wanted.run}, checkpoint {wanted.split}. "
-        f"Looked in, in this order:{places}\n"
+        f"Looked in, in this order:{origins}\n"
         "There are three ways out.\n"
         "Point to a copy of the logs, a folder, gs://... or https://...:\n"
         f"  export {SOURCE_VARIABLE}=LOGS\n"
         f"where LOGS holds one of\n{layouts.DESCRIPTION}\n"
-        "Or take RL Unplugged's copy of the same play, and point to it:\n"
-        f"  {curl}\n"
+        f"{commands}"
         "Or record logs of your own, and point to them:\n"
         f"  {RECORD_COMMAND} {game.rom} --run {wanted.run} --out LOGS"
     )

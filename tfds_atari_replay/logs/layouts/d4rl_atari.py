@@ -1,0 +1,66 @@
+"""d4rl-atari's cache, which copied four of Dopamine's files under other names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from etils import epath
+
+from tfds_atari_replay.games import Game
+from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES, open_checkpoint
+from tfds_atari_replay.logs.files import (
+    CheckpointFiles,
+    FilesByName,
+    Layout,
+    OpenedCheckpoint,
+    numbered,
+)
+from tfds_atari_replay.logs.layouts.dopamine import RingCheckpoint
+from tfds_atari_replay.logs.paths import children
+from tfds_atari_replay.logs.runs import Run
+
+
+class D4rlAtariLayout(Layout):
+    """The cache of d4rl-atari, which copied four of the files under other names."""
+
+    name = "d4rl_atari"
+    title = "d4rl-atari's cache"
+    example = (
+        "[dqn/]Breakout/1/50/observation.gz ...                           (d4rl-atari's cache)"
+    )
+    needed = ARRAY_NAMES
+    folders = ("", "dqn")
+    probe = "terminal"
+    can_be_joined = False
+
+    def runs(self, folder: epath.Path) -> set[int]:
+        return numbered(folder)
+
+    def urls(self, base: str, game: Game, run: int, number: int) -> dict[str, str]:
+        return {name: f"{base}/{game.name}/{run}/{number}/{name}.gz" for name in ARRAY_NAMES}
+
+    def run_folder(self, folder: str) -> str:
+        return os.path.dirname(folder)
+
+    def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
+        return RingCheckpoint(open_checkpoint(files))
+
+    def join(self, checkpoints: Sequence[CheckpointFiles]) -> Run:
+        some = checkpoints[0]
+        raise ValueError(
+            f"{some.game.name} run {some.run} cannot be joined from {self.title} in "
+            f"{self.run_folder(os.fspath(some.folder))}: it lacks add_count, which says whether a "
+            "lap is lost between two checkpoints, and which rows of the last dump are repeated. "
+            "Build single checkpoints (epoch_0 to epoch_50), or take a copy with the "
+            "add_count_ckpt.*.gz files, of 100 bytes each, in Dopamine's layout."
+        )
+
+    def _files(self, folder: epath.Path, run: int) -> dict[int, FilesByName]:
+        found: dict[int, FilesByName] = {}
+        for number in numbered(folder / str(run)):
+            paths = {path.name: path for path in children(folder / str(run) / str(number))}
+            files = {name: paths[f"{name}.gz"] for name in ARRAY_NAMES if f"{name}.gz" in paths}
+            if files:
+                found[number] = files
+        return found
