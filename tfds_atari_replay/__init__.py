@@ -6,12 +6,13 @@ Importing registers `atari_replay` and its collections. Random access is importe
 import typing
 
 from tfds_atari_replay.atari_replay import AtariReplay
-from tfds_atari_replay.builder_configs import AtariReplayConfig
+from tfds_atari_replay.building.collections import load_collection
+from tfds_atari_replay.building.configs import AtariReplayConfig
 from tfds_atari_replay.envs import make_env
 from tfds_atari_replay.envs.evaluation import Evaluation, evaluate
 from tfds_atari_replay.games import GAMES, find_game
 from tfds_atari_replay.logs.errors import ReplayLogError
-from tfds_atari_replay.suites import load_collection
+from tfds_atari_replay.scores import read_scores
 from tfds_atari_replay.transforms import frame_stack, transitions
 
 if typing.TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "load_collection",
     "load_replay",
     "make_env",
+    "read_scores",
     "transitions",
 ]
 

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_atari_replay import _tfds, blocks, configs, downloads, schema, shards
-from tfds_atari_replay.builder_configs import AtariReplayConfig, ConfigsByName, all_configs
+from tfds_atari_replay import _tfds, blocks, configs, schema
+from tfds_atari_replay.building import downloads, shards
+from tfds_atari_replay.building.configs import AtariReplayConfig, ConfigsByName, all_configs
 from tfds_atari_replay.building.keeping import KeepingBuilder
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs import layouts, locating, paths

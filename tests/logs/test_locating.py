@@ -23,7 +23,8 @@ from helpers.public import LOG_FILES, build_public, serve_logs
 from helpers.server import CUT, OK, SHORT, SLOW, STALL, Server
 from helpers.unplugged import write_unplugged
 
-from tfds_atari_replay import GAMES, ReplayLogError, downloads
+from tfds_atari_replay import GAMES, ReplayLogError
+from tfds_atari_replay.building import downloads
 from tfds_atari_replay.cli.main import main
 from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset

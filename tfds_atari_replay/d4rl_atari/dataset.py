@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfds_atari_replay import downloads
+from tfds_atari_replay.building import downloads
 from tfds_atari_replay.configs import Config
 from tfds_atari_replay.d4rl_atari.stacked_frames import StackedFrames
 from tfds_atari_replay.logs import locating

@@ -22,6 +22,7 @@ class Facts(NamedTuple):
       divisor: all rewards and scores are multiples of it.
       largest: no step's reward is larger, as far as anyone knows.
       start: the score after a reset.
+      lag: steps after a reward in which a frame may show an older score, or a mixture.
       modulus: scores that differ by multiples of it look the same; None if there is none.
       clipped_is_true: whether every reward is -1, 0 or 1, so that there is nothing to read.
       why_not: why the score cannot be read; empty if it can.
@@ -33,6 +34,7 @@ class Facts(NamedTuple):
     divisor: int = 1
     largest: int = 50_000
     start: int = 0
+    lag: int = 1
     modulus: int | None = None
     clipped_is_true: bool = False
     why_not: str = ""
@@ -95,6 +97,9 @@ zaxxon            100 100 zeros 0     1000000 E9l E9h E8l E8h
 # A twentieth of the modulus for all others, so that sums of up to 19 rewards are known.
 _LARGEST = {"bowling": 30, "breakout": 40, "enduro": 10}
 
+# Measured (docs/scores.md); 1 for all others.
+_LAGS = {"qbert": 2}
+
 _CLIPPED_IS_TRUE = (
     "double_dunk",
     "fishing_derby",
@@ -124,6 +129,7 @@ def _read_table() -> dict[str, Facts]:
             divisor=int(divisor),
             largest=_LARGEST.get(game, limit // 20 if limit else Facts._field_defaults["largest"]),
             start=int(start),
+            lag=_LAGS.get(game, 1),
             modulus=limit,
         )
     facts |= {game: Facts((), clipped_is_true=True) for game in _CLIPPED_IS_TRUE}

@@ -47,9 +47,9 @@ class Cell(NamedTuple):
 def read_scores(frames: npt.NDArray[np.uint8], game: str) -> npt.NDArray[np.float64]:
     """Reads the score that frames show.
 
-    The first frame after a change may show the old score, or a mixture of the two: each frame is
-    the maximum of two screens. Such a mixture can look like another score. From the second frame
-    on, no false reading was seen (docs/scores.md).
+    The first frame after a change may show the old score, or a mixture of the two, since a frame is
+    the maximum of two screens; a mixture can look like a third score. Do not rely on it, nor on the
+    second one in Qbert. On later frames no false reading was seen (docs/scores.md).
 
     Args:
       frames: uint8 (N, 84, 84), as Dopamine's preprocessing makes them from the ROMs on which the

@@ -11,7 +11,8 @@ two stretches is the sum of the true rewards between them:
   its score       0       30          -   110
   true reward     0   30  0   0   (80 together) 0
 
-The first frame of a stretch may still show the old score, or a mixture of both, so it is not used.
+The first frame of a stretch (of Qbert, the first two) may still show the old score, or a mixture of
+both, so it is not used.
 """
 
 from __future__ import annotations
@@ -107,10 +108,12 @@ def _read_stretches(readings: Array, changes: Array, facts: Facts) -> tuple[Arra
       changes: (C,), the steps whose reward is not 0; there are C + 1 stretches.
       facts: of the game.
     """
-    stretch = np.zeros(len(readings), np.int64)
-    stretch[changes[changes + 1 < len(readings)] + 1] = 1
-    is_settled = stretch == 0
-    stretch = stretch.cumsum()
+    is_first = np.zeros(len(readings), np.bool_)
+    is_first[changes[changes + 1 < len(readings)] + 1] = True
+    stretch = is_first.cumsum()
+    is_settled = ~is_first
+    for steps in range(1, facts.lag):
+        is_settled[steps:] &= ~is_first[:-steps]
     chosen = is_settled & ~np.isnan(readings)
     scores = np.full(len(changes) + 1, np.nan)
     scores[stretch[chosen]] = readings[chosen]  # the last one wins

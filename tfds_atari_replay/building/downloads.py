@@ -28,7 +28,7 @@ from tfds_atari_replay.logs.locating import Located
 from tfds_atari_replay.logs.runs import Run
 
 _NAME = "atari_replay"
-_PACKAGE = epath.Path(__file__).parent
+_PACKAGE = epath.Path(__file__).parent.parent
 
 # In an installed package these folders are inside it, in a clone next to it.
 _BESIDE = next(folder for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "checksums").is_dir())

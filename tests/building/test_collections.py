@@ -11,7 +11,8 @@ from helpers.datasets import DUMMY_DATA, rows
 from helpers.logs import make_episodes, write_log
 
 import tfds_atari_replay
-from tfds_atari_replay import GAMES, suites
+from tfds_atari_replay import GAMES
+from tfds_atari_replay.building import collections
 
 NAMES = [
     f"atari_replay_{split}{size}"
@@ -58,12 +59,12 @@ def test_each_is_a_split_of_its_games(name: str) -> None:
 
 def test_selections_are_those_of_the_papers() -> None:
     """Their sizes are theirs, and the games are in the table."""
-    assert [len(games) for games in suites.SUITES.values()] == [5, 26, 41, 60]
-    for games in suites.SUITES.values():
+    assert [len(games) for games in collections.SUITES.values()] == [5, 26, 41, 60]
+    for games in collections.SUITES.values():
         assert set(games) <= set(GAMES)
     held_out = {"Alien", "MsPacman", "Pong", "SpaceInvaders", "StarGunner"}
     unplugged = {name for name, game in GAMES.items() if game.unplugged_shards}
-    assert set(suites.SUITES[41]) | held_out == unplugged
+    assert set(collections.SUITES[41]) | held_out == unplugged
 
 
 def test_tfds_loads_one_of_a_collection(tmp_path: pathlib.Path) -> None:

@@ -20,7 +20,8 @@ import tensorflow_datasets as tfds
 import tqdm
 from etils import epath
 
-from tfds_atari_replay import _tfds, blocks, downloads, schema
+from tfds_atari_replay import _tfds, blocks, schema
+from tfds_atari_replay.building import downloads
 from tfds_atari_replay.logs.records import Episode
 from tfds_atari_replay.logs.runs import Run, Shard
 

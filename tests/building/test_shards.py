@@ -22,7 +22,8 @@ from helpers.transitions import count_transitions, in_batches
 from helpers.unplugged import write_unplugged
 
 import tfds_atari_replay
-from tfds_atari_replay import ReplayLogError, _tfds, shards, transforms
+from tfds_atari_replay import ReplayLogError, _tfds, transforms
+from tfds_atari_replay.building import shards
 from tfds_atari_replay.logs import locating
 
 CONFIG = "breakout_full_v0"
@@ -174,7 +175,7 @@ def kill_after(shards_done: int, logs: pathlib.Path, data_dir: pathlib.Path) -> 
 import os, signal
 import tensorflow_datasets as tfds
 import tfds_atari_replay
-from tfds_atari_replay import shards
+from tfds_atari_replay.building import shards
 write, done = shards.Job.write, []
 def write_some(job, *args):
     if len(done) == {shards_done}:

@@ -15,7 +15,8 @@ from helpers.server import Server
 from tensorflow_datasets.core.download import checksums
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
-from tfds_atari_replay import GAMES, ReplayLogError, downloads
+from tfds_atari_replay import GAMES, ReplayLogError
+from tfds_atari_replay.building import downloads
 from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset
 from tfds_atari_replay.logs import locating
@@ -181,7 +182,7 @@ def test_processes_record_in_turn(registry: pathlib.Path) -> None:
 import sys
 from etils import epath
 from tensorflow_datasets.core.download import checksums
-from tfds_atari_replay import downloads
+from tfds_atari_replay.building import downloads
 for number in range(40):
     notes = downloads.new_notes()
     info = checksums.UrlInfo(number, "0" * 64, "file")

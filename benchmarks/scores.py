@@ -1,0 +1,136 @@
+"""True rewards read off frames, against those of the emulators, for all games.
+
+  python benchmarks/scores.py [--steps 3000] [--games breakout pong ...]
+
+Plays with uniformly random actions on the logs' ROMs, in ale-py and in atari-py, with a seed from
+which nothing was learnt. Frames and clipped rewards go through `tfds_atari_replay.scores`. Every
+reading that is older than the game's lag, every reward and every return must be NaN or right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import multiprocessing
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay.envs.emulators import EMULATORS, find_emulator
+from tfds_atari_replay.envs.roms import find_rom
+from tfds_atari_replay.games import GAMES
+from tfds_atari_replay.scores.facts import FACTS, Facts
+from tfds_atari_replay.scores.reading import ScoreReader
+from tfds_atari_replay.scores.rewards import true_rewards
+
+
+class Episode(NamedTuple):
+    """What was played: frames (T, 84, 84), true rewards (T,), whether it came to its end."""
+
+    frames: npt.NDArray[np.uint8]
+    rewards: npt.NDArray[np.float64]
+    is_complete: bool
+
+
+def play(game: str, emulator: str, seed: int, steps: int) -> list[Episode]:
+    """Plays a game, given by its name in GAMES, with random actions."""
+    found = GAMES[game]
+    rng = np.random.default_rng(seed)
+    played = find_emulator(emulator)(found, seed=seed, rom=find_rom(found, "legacy"))
+    episodes = []
+    while steps:
+        frames, rewards, frame, is_over = [], [], played.reset(), False
+        while steps and not is_over:
+            frames.append(frame)
+            frame, reward, is_over = played.step(int(rng.integers(len(found.actions))))
+            rewards.append(reward)
+            steps -= 1
+        episodes.append(Episode(np.stack(frames), np.array(rewards), is_over))
+    return episodes
+
+
+def count(game: str, emulator: str, seed: int, steps: int) -> collections.Counter[str]:
+    """Counts what is known of a game's scores. An assertion fails if anything is wrong."""
+    facts = FACTS[GAMES[game].rom]
+    counts: collections.Counter[str] = collections.Counter()
+    if facts.why_not:
+        return counts
+    reader = ScoreReader.of(GAMES[game]) if facts.ram else None
+    for frames, rewards, is_complete in play(game, emulator, seed, steps):
+        readings = reader.read(frames) if reader else np.full(len(frames), np.nan)
+        where = f"{game}, {emulator}, seed {seed}"
+        if reader:
+            counts += _count_readings(readings, rewards, facts, where)
+        clipped = np.clip(rewards, -1, 1).astype(np.float32)
+        found = true_rewards(readings, clipped, facts, starts_at_reset=True)
+        is_known = ~np.isnan(found.reward)
+        assert (found.reward[is_known] == rewards[is_known]).all(), f"{where}: a wrong reward"
+        assert np.isnan(found.total) or found.total == rewards.sum(), f"{where}: a wrong return"
+        counts["rewards"] += int(np.count_nonzero(rewards))
+        counts["singly"] += found.num_known
+        counts["in sums"] += found.num_summed
+        counts["contradictions"] += found.num_contradictions
+        if is_complete:
+            counts["episodes"] += 1
+            counts["returns"] += not np.isnan(found.total)
+    return counts
+
+
+def settled(rewards: npt.NDArray[np.float64], lag: int) -> npt.NDArray[np.bool_]:
+    """Marks the frames before which there was no reward in the last `lag` steps, (T,)."""
+    is_settled = np.ones(len(rewards), np.bool_)
+    for steps in range(1, lag + 1):
+        is_settled[steps:] &= rewards[:-steps] == 0
+    return is_settled
+
+
+def _count_readings(
+    readings: npt.NDArray[np.float64], rewards: npt.NDArray[np.float64], facts: Facts, where: str
+) -> collections.Counter[str]:
+    scores = facts.start + np.append(0, rewards.cumsum()[:-1])
+    is_settled = settled(rewards, facts.lag)
+    is_read = is_settled & ~np.isnan(readings)
+    difference = (readings - scores)[is_read]
+    if facts.modulus:
+        difference %= facts.modulus
+    assert not difference.any(), f"{where}: a wrong reading"
+    return collections.Counter({"frames": int(is_settled.sum()), "read": int(is_read.sum())})
+
+
+def _count(arguments: tuple[str, int, int]) -> tuple[str, collections.Counter[str]]:
+    game, seed, steps = arguments
+    counts: collections.Counter[str] = collections.Counter()
+    for emulator in EMULATORS:
+        counts += count(game, emulator, seed, steps)
+    return game, counts
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=3000, help="in each emulator")
+    parser.add_argument("--seed", type=int, default=101)
+    parser.add_argument("--games", nargs="+", default=list(GAMES), choices=list(GAMES))
+    args = parser.parse_args()
+    print("| game | frames read | rewards | singly | in sums | returns known |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    with multiprocessing.Pool() as pool:
+        jobs = [(game, args.seed, args.steps) for game in args.games]
+        for game, found in pool.imap(_count, jobs):
+            assert not found["contradictions"], f"{game}: contradictions"
+            print(
+                f"| {game} | {_share(found['read'], found['frames'])} | {found['rewards']} "
+                f"| {_share(found['singly'], found['rewards'])} "
+                f"| {_share(found['in sums'], found['rewards'])} "
+                f"| {found['returns']} of {found['episodes']} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

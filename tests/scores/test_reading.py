@@ -1,0 +1,127 @@
+"""Scores read off frames are the game's, or NaN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.cases import cases
+
+import tfds_atari_replay
+from tfds_atari_replay.envs.emulators import find_emulator
+from tfds_atari_replay.envs.roms import find_rom
+from tfds_atari_replay.games import GAMES
+from tfds_atari_replay.scores.facts import FACTS
+from tfds_atari_replay.scores.rewards import true_rewards
+
+READABLE = [game for game in GAMES if FACTS[GAMES[game].rom].ram]
+
+
+def play(game: str, emulator: str, steps: int, roms: str = "legacy") -> list[tuple[Any, Any]]:
+    """Episodes of random play: frames, true rewards."""
+    found = GAMES[game]
+    rng = np.random.default_rng(77)
+    played = find_emulator(emulator)(found, seed=77, rom=find_rom(found, roms))
+    episodes = []
+    while steps:
+        frames, rewards, frame, is_over = [], [], played.reset(), False
+        while steps and not is_over:
+            frames.append(frame)
+            frame, reward, is_over = played.step(int(rng.integers(len(found.actions))))
+            rewards.append(reward)
+            steps -= 1
+        episodes.append((np.stack(frames), np.array(rewards)))
+    return episodes
+
+
+@pytest.mark.parametrize("emulator", cases("ale_py", "atari_py"))
+@pytest.mark.parametrize(
+    "game",
+    cases(
+        *("Breakout", "Qbert", "Assault", "Boxing"),
+        slow=[game for game in GAMES if game not in ("Breakout", "Qbert", "Assault", "Boxing")],
+    ),
+)
+def test_random_play(game: str, emulator: str) -> None:
+    """Not one reading, reward or return is wrong; most are known."""
+    facts = FACTS[GAMES[game].rom]
+    if facts.why_not:
+        pytest.skip(facts.why_not)
+    known = total = 0
+    for frames, rewards in play(game, emulator, 1000):
+        readings = np.full(len(frames), np.nan)
+        if facts.ram:
+            readings = tfds_atari_replay.read_scores(frames, game)
+            scores = facts.start + np.append(0, rewards.cumsum()[:-1])
+            is_sure = ~np.isnan(readings)
+            for steps in range(1, facts.lag + 1):
+                is_sure[steps:] &= rewards[:-steps] == 0
+            np.testing.assert_array_equal(readings[is_sure], scores[is_sure])
+        clipped = np.clip(rewards, -1, 1).astype(np.float32)
+        found = true_rewards(readings, clipped, facts, starts_at_reset=True)
+        is_known = ~np.isnan(found.reward)
+        np.testing.assert_array_equal(found.reward[is_known], rewards[is_known])
+        assert np.isnan(found.total) or found.total == rewards.sum()
+        assert found.num_contradictions == 0
+        known += found.num_known + found.num_summed
+        total += int(np.count_nonzero(rewards))
+    assert known >= 0.8 * total
+
+
+@pytest.mark.parametrize("game", ["Breakout", "Seaquest", "Amidar"])
+def test_damaged_digits_are_not_read(game: str) -> None:
+    """Noise in any pixels of the digits gives NaN, or the score if enough is left of them."""
+    rng = np.random.default_rng(0)
+    ((frames, _), *_) = play(game, "ale_py", 400)
+    frames = frames[20:60]
+    expected = tfds_atari_replay.read_scores(frames, game)
+    refused = 0
+    for _ in range(50):
+        damaged = frames.copy()
+        count = int(rng.integers(1, 200))
+        rows, columns = rng.integers(84, size=count), rng.integers(84, size=count)
+        damaged[:, rows, columns] = rng.integers(256, size=count)
+        got = tfds_atari_replay.read_scores(damaged, game)
+        is_read = ~np.isnan(got)
+        np.testing.assert_array_equal(got[is_read], expected[is_read])
+        refused += (~is_read).sum()
+    assert refused > 100
+    noise = rng.integers(256, size=(2000, 84, 84), dtype=np.uint8)
+    assert np.isnan(tfds_atari_replay.read_scores(noise, game)).all()
+
+
+@pytest.mark.parametrize("game", ["Amidar", "BankHeist", "Tutankham"])
+def test_other_roms_give_no_scores(game: str) -> None:
+    """The screens of ale-py's ROMs have their digits elsewhere."""
+    for frames, _ in play(game, "ale_py", 300, roms="ale"):
+        assert np.isnan(tfds_atari_replay.read_scores(frames, game)).all()
+
+
+def test_no_frames() -> None:
+    assert tfds_atari_replay.read_scores(np.zeros((0, 84, 84), np.uint8), "pitfall").shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("frames", "game", "error", "message"),
+    [
+        (np.zeros((1, 84, 84), np.uint8), "brekout", ValueError, "Unknown game 'brekout'"),
+        (np.zeros((1, 84, 84), np.uint8), "pong", ValueError, "its true rewards are the clipped"),
+        (np.zeros((1, 84, 84), np.uint8), "skiing", ValueError, "its reward is the time"),
+        (np.zeros((84, 84), np.uint8), "breakout", ValueError, r"got uint8 \(84, 84\)"),
+        (np.zeros((1, 4, 84, 84), np.uint8), "breakout", ValueError, "give their newest frames"),
+        (np.zeros((1, 84, 84)), "breakout", ValueError, "got float64"),
+        ([[0]], "breakout", TypeError, "must be a NumPy array, got list"),
+        (np.zeros((1, 84, 84), np.uint8), 3, TypeError, "game must be"),
+    ],
+)
+def test_what_cannot_be_read(
+    frames: np.ndarray, game: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        tfds_atari_replay.read_scores(frames, game)
+
+
+def test_all_games_have_facts() -> None:
+    assert sorted(FACTS) == sorted(game.rom for game in GAMES.values())
+    assert len(READABLE) == 50
