@@ -69,7 +69,10 @@ def documented(game: Game) -> str:
         rom = f"{game.grey_difference:.2f}"
     else:
         rom = "other file, same screens"
-    scores = ("-" if s is None else f"{s:,.1f}" for s in (game.random_score, game.human_score))
+    scores = (
+        "-" if s is None else f"{s:,.1f}"
+        for s in (game.random_score, game.human_score, game.dqn_score)
+    )
     is_public = "yes" if game.unplugged_shards else "no"
     cells = (game.name, f"`{game.rom}`", len(game.actions), is_public, rom, *scores)
     return f"| {' | '.join(map(str, cells))} |"

@@ -37,7 +37,7 @@ def check_tensorflow(feature: str, otherwise: str) -> None:
 
     Args:
       feature: what the user asked for, to begin the message with.
-      otherwise: what does without it, to end the message with.
+      otherwise: a hint at what works without TensorFlow, appended to the message.
 
     Raises:
       ImportError: it is not installed.

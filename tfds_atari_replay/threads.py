@@ -51,9 +51,8 @@ def map_slices(function: Callable[[slice], object], length: int, handover: int) 
     Args:
       function: what to call; the first slice runs in the caller's thread.
       length: of the range.
-      handover: how much of it is done in the time that it takes to hand a slice to a thread and to
-        hear that it is done. The first slice is longer by this much, so that all end at the same
-        time, and no other slice is shorter than this.
+      handover: items processed in the time one hand-over to a thread takes. The first slice is longer
+        by this much, so that all end at the same time, and no other slice is shorter.
     """
     shared = max(0, length - handover)
     parts = max(1, min(NUM_THREADS, shared // handover))
@@ -71,7 +70,7 @@ class _Thread(threading.local):
 _thread = _Thread()
 
 
-# One for all: threads started anew for every episode cost a fifth of a build's processor time.
+# One for all: starting threads for every episode costs a fifth of a build's processor time.
 @functools.cache
 def _pool() -> concurrent.futures.ThreadPoolExecutor:
     def start() -> None:

@@ -203,7 +203,7 @@ def test_epsilon_one_is_random_play() -> None:
 
 def test_the_result_sums_up() -> None:
     """Mean, median, standard error, human-normalised score, JSON; frozen."""
-    result = Evaluation("Breakout", (1.0, 2.0, 6.0), (10, 20, 30), 0.25)
+    result = Evaluation("Breakout", (1.0, 2.0, 6.0), (10, 20, 30), 0.25, 0.5)
     assert result.mean == 3
     assert result.median == 2
     assert result.standard_error == pytest.approx(math.sqrt(7 / 3))
@@ -212,6 +212,7 @@ def test_the_result_sums_up() -> None:
         "returns": [1.0, 2.0, 6.0],
         "lengths": [10, 20, 30],
         "human_normalized": 0.25,
+        "dqn_normalized": 0.5,
         "mean": 3.0,
         "median": 2.0,
         "standard_error": result.standard_error,
@@ -231,12 +232,16 @@ def test_the_progress_bar_does_not_fill_logs(
     assert (counts.count("0"), counts[-1]) == (1, "2")
 
 
-def test_human_normalised() -> None:
-    """0 is random play, 1 a human's; None where nobody published them."""
+def test_normalised() -> None:
+    """0 is random play, 1 a human's or DQN's; None where nobody published random play's."""
     pong = evaluate(lambda o: np.zeros(len(o), int), "pong", episodes=1, max_steps=30)
     assert pong.human_normalized == pytest.approx((pong.mean + 20.7) / (14.6 + 20.7))
+    assert pong.dqn_normalized == pytest.approx(
+        (pong.mean + 20.7) / (GAMES["Pong"].dqn_score + 20.7)
+    )
     pooyan = evaluate(lambda o: np.zeros(len(o), int), "pooyan", episodes=1, max_steps=30)
     assert pooyan.human_normalized is None
+    assert pooyan.dqn_normalized is None
     assert sum(game.random_score is None for game in GAMES.values()) == 5
 
 

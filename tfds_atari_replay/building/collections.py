@@ -38,7 +38,7 @@ SUITES: Mapping[int, tuple[str, ...]] = {
     ),
     60: tuple(GAMES),
 }
-"""Selections of games, by how many they are."""
+"""Selections of games, by their number of games."""
 
 _VERSION = "1.0.0"
 

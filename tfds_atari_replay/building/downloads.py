@@ -85,7 +85,7 @@ def download(manager: tfds.download.DownloadManager, urls: dict[str, str]) -> di
     except (OSError, _tfds.DownloadError) as error:
         raise OSError(
             f"A download failed: {error}\nWanted were {', '.join(urls.values())}. Run again to go "
-            "on: whole files are kept, the rest is downloaded anew."
+            "on: complete files are kept, the rest is downloaded again."
         ) from error
     return paths
 

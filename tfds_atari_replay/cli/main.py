@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Returns:
-      The exit status: 0; 1 after an error that the user can mend, or if `inspect` found a
+      The exit status: 0; 1 after an error that the user can fix, or if `inspect` found a
       checkpoint that is damaged or lacks files; 2 without a command, which shows the help, or with
       wrong arguments; 130 after Ctrl-C.
     """

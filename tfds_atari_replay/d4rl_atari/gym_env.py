@@ -1,4 +1,4 @@
-"""The same for gym 0.26, gymnasium's predecessor."""
+"""d4rl-atari's environment for gym 0.26, gymnasium's predecessor."""
 
 from __future__ import annotations
 

@@ -33,12 +33,14 @@ class Evaluation:
       lengths: steps of each episode.
       human_normalized: (mean - random) / (human - random), with the scores in `games.GAMES`; None
         for the five games without published scores.
+      dqn_normalized: (mean - random) / (DQN - random), as in Agarwal et al. (2020); likewise.
     """
 
     game: str
     returns: tuple[float, ...]
     lengths: tuple[int, ...]
     human_normalized: float | None
+    dqn_normalized: float | None = None
 
     @property
     def mean(self) -> float:
@@ -134,13 +136,22 @@ def evaluate(
     actor = _Actor(policy, found, epsilon)
     live = LiveStacks(num_envs, Stacking(stack_size, axis), FRAME_SHAPE)
     returns, lengths = _play(playing, actor, streams, live, num_envs, max_steps)
-    return Evaluation(found.name, tuple(returns), tuple(lengths), _normalized(found, returns))
+    return Evaluation(
+        found.name,
+        tuple(returns),
+        tuple(lengths),
+        human_normalized=_normalized(returns, found.random_score, found.human_score),
+        dqn_normalized=_normalized(returns, found.random_score, found.dqn_score),
+    )
 
 
-def _normalized(game: games.Game, returns: Sequence[float]) -> float | None:
-    if game.random_score is None or game.human_score is None:
+def _normalized(
+    returns: Sequence[float], random_score: float | None, score: float | None
+) -> float | None:
+    """Returns the mean on a scale from random play, 0, to a score, 1."""
+    if random_score is None or score is None:
         return None
-    return float((np.mean(returns) - game.random_score) / (game.human_score - game.random_score))
+    return float((np.mean(returns) - random_score) / (score - random_score))
 
 
 class _Stream:
@@ -193,7 +204,7 @@ def _play(
             for number in ended:
                 del playing[number]
             start(ended)
-            if ended:  # with 0, the bar would be drawn anew, and fill log files
+            if ended:  # with 0, the bar would be drawn again, and fill log files
                 bar.update(len(ended))
     return returns, lengths
 

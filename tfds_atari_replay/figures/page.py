@@ -20,7 +20,7 @@ _COLUMNS = ("episode_id", "checkpoint_id", "length", "episode_return", "is_compl
 
 
 def check_can_write(folder: pathlib.Path) -> None:
-    """Makes a folder, and checks that the page and what it draws with can come.
+    """Creates the folder; checks that it is writable and that the `preview` extra is installed.
 
     Raises:
       OSError: the folder cannot be made or written to.

@@ -70,7 +70,7 @@ def returns_over_time(summary: Summary) -> Any:
 
 
 def return_distribution(summary: Summary) -> Any:
-    """Draws how many episodes have which return: those of `summary.ranked`."""
+    """Draws a histogram of returns over `summary.ranked`."""
     return _histogram(summary, "episode_return", "return (clipped rewards)")
 
 
@@ -129,7 +129,7 @@ def mean_returns(summaries: Sequence[Summary]) -> list[Point]:
 
 
 def to_svg(figure: Any) -> str:
-    """Returns a figure as an SVG to stand in a page: its black is the page's colour of text."""
+    """Renders a figure as inline SVG; black becomes the page's text colour."""
     import matplotlib
 
     file = io.StringIO()

@@ -18,13 +18,13 @@ from tfds_atari_replay.logs.records import FRAME_SHAPE
 Picture = npt.NDArray[np.uint8]
 
 FRAMES_PER_SECOND = 15
-"""The emulator's 60, of which the agent saw every fourth."""
+"""The emulator shows 60 frames a second; the agent saw every fourth."""
 
 MAX_FRAMES = 1500
-"""Of a clip: a hundred seconds. Of longer episodes every k-th step is shown."""
+"""Most frames of a clip, a hundred seconds; of longer episodes every k-th step is shown."""
 
 MAX_BYTES = 800_000
-"""Of a clip: six of them, as base64, and the episodes of a whole run fit into 10 MB."""
+"""Size limit of a clip, so that a page with six of them stays below 10 MB."""
 
 SHEET_COLUMNS = 40
 

@@ -24,7 +24,7 @@ PADDING_ROWS = 3
 _SCALARS = ("action", "reward", "terminal")
 
 _FEW_ROWS = 1000
-"""Fewer rows than this may be the same by chance but for their frames."""
+"""Below this many rows, scalars may match by chance, so frames are compared too."""
 
 _logger = logging.getLogger(__name__)
 

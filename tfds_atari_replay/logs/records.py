@@ -18,7 +18,7 @@ class Episode:
     """An episode, or the piece of one that a checkpoint holds, of T steps.
 
     Attributes:
-      index: its place in time among the checkpoint's episodes, from 0.
+      index: its order in time among the checkpoint's episodes, from 0.
       starts_at_reset: whether its first step follows a reset. If not, the steps before it are in an
         older checkpoint.
       ends_in_terminal: whether its last action ended it. If not, the checkpoint ends there.
@@ -54,8 +54,8 @@ class Outline:
       lengths: int64 (E,), steps of each.
       returns: float64 (E,), of clipped rewards.
       is_complete: bool (E,), whether it goes from a reset to a terminal.
-      is_exact: whether all this is certain. Up to three rows at the beginning may be padding, which
-        only their frames tell; unless these are read, they are taken for padding.
+      is_exact: False if the first rows might be padding or real steps: only their frames can tell,
+        and they were not read.
     """
 
     lengths: npt.NDArray[np.int64]

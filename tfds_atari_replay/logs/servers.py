@@ -9,7 +9,7 @@ _UNDECIDED = (407, 408, 423, 425, 429)
 
 
 class UnreachableError(Exception):
-    """A server does not answer, or not in a way that decides anything."""
+    """A server does not answer, or its answer does not say whether the file is there."""
 
 
 def ask(url: str) -> int:

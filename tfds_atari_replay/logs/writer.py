@@ -103,7 +103,7 @@ class ReplayLogger:
             **{f"$store$_{name}": array for name, array in self._store.items()},
             "add_count": np.array(add_count),
             "invalid_range": (self._cursor + around_cursor) % self._capacity,
-            # Dopamine asks for it since 2020. Nobody else should unpickle it.
+            # Dopamine has required this file since 2020. Never unpickle it yourself.
             "episode_end_indices": self._episode_ends,
         }
         for name, content in files.items():

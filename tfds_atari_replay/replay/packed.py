@@ -97,8 +97,8 @@ class Packed:
       scalars: each of `SCALARS` by name, (F,); 0 where there is no step.
       episodes: `EPISODE` (E,), in time order.
       spans: `SPAN` (E,).
-      folders: where all this is stored, each with the text of its `meta.json`; empty if nowhere.
-        If it is stored, a copy in another process maps the same files.
+      folders: folders the arrays are mapped from, each with its `meta.json` text; empty if they live
+        only in memory. If mapped, a copy in another process maps the same files.
     """
 
     units: Array

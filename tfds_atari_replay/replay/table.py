@@ -65,7 +65,7 @@ class Rows(Protocol):
 
 
 class ArrayInMemory:
-    """Rows in memory, of which only those in use take any."""
+    """Rows in memory; those that are not used yet take none."""
 
     def __init__(self, capacity: int, row_shape: tuple[int, ...], dtype: Any):
         self._rows = np.empty((capacity, *row_shape), dtype)

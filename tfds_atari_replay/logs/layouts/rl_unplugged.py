@@ -176,7 +176,7 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
 
 
 def join_files(checkpoints: Iterable[CheckpointFiles]) -> Run:
-    """Lists the files of a run, of which only the first episode is read.
+    """Lists the files of a run; of each only the first episode is read.
 
     Nothing says whether an episode that a file cuts goes on in the next one, nor whether a row is
     lost between the two. So none are joined: there is a gap before each file, and its first episode
