@@ -51,8 +51,8 @@ def map_slices(function: Callable[[slice], object], length: int, handover: int) 
     Args:
       function: what to call; the first slice runs in the caller's thread.
       length: of the range.
-      handover: items processed in the time one hand-over to a thread takes. The first slice is longer
-        by this much, so that all end at the same time, and no other slice is shorter.
+      handover: items processed in the time one hand-over to a thread takes. The first slice is
+        longer by this much, so that all end at the same time, and no other slice is shorter.
     """
     shared = max(0, length - handover)
     parts = max(1, min(NUM_THREADS, shared // handover))

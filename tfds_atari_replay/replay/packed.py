@@ -97,8 +97,8 @@ class Packed:
       scalars: each of `SCALARS` by name, (F,); 0 where there is no step.
       episodes: `EPISODE` (E,), in time order.
       spans: `SPAN` (E,).
-      folders: folders the arrays are mapped from, each with its `meta.json` text; empty if they live
-        only in memory. If mapped, a copy in another process maps the same files.
+      folders: the folders that the arrays are mapped from, each with its `meta.json` text; empty if
+        they live only in memory. If mapped, a copy in another process maps the same files.
     """
 
     units: Array
