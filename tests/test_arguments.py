@@ -177,7 +177,7 @@ def test_what_is_no_dataset() -> None:
             transform([])
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int64, np.uint64])
+@pytest.mark.parametrize("dtype", cases(np.uint8, slow=[np.int8, np.int16, np.int64, np.uint64]))
 def test_numbers_of_numpy_are_numbers(dtype: Any) -> None:
     """They give what Python's give, also where a sum or product of them would overflow."""
     replay = make_replay([make_steps(300)])

@@ -217,8 +217,8 @@ def _collect(jobs: Sequence[Job], folder: epath.Path) -> list[Note]:
     lost = [job.path for job, note in zip(jobs, notes, strict=True) if note is None]
     if lost:
         raise FileNotFoundError(
-            f"{len(lost)} of {len(jobs)} shards are missing or changed, although no worker reported an "
-            f"error. The first is {lost[0]}. Can all workers see that folder? Run the same "
+            f"{len(lost)} of {len(jobs)} shards are missing or changed, although no worker "
+            f"reported an error. The first is {lost[0]}. Can all workers see that folder? Run the same "
             "command again; finished shards are reused."
         )
     for job in jobs:
