@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from helpers.cases import cases
 from helpers.replays import make_replay
 from helpers.steps import as_dataset, make_steps
 

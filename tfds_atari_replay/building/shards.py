@@ -218,8 +218,8 @@ def _collect(jobs: Sequence[Job], folder: epath.Path) -> list[Note]:
     if lost:
         raise FileNotFoundError(
             f"{len(lost)} of {len(jobs)} shards are missing or changed, although no worker "
-            f"reported an error. The first is {lost[0]}. Can all workers see that folder? Run the same "
-            "command again; finished shards are reused."
+            f"reported an error. The first is {lost[0]}. Can all workers see that folder? Run the "
+            "same command again; finished shards are reused."
         )
     for job in jobs:
         job.move_to(folder)
