@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import pathlib
-import shutil
 import subprocess
 import sys
 import types
@@ -20,11 +18,9 @@ import numpy as np
 import pytest
 from gymnasium.utils import env_checker
 from helpers.cases import cases
-from helpers.datasets import ROOT
 
 import tfds_atari_replay
-from tfds_atari_replay import GAMES, find_game, make_env
-from tfds_atari_replay.envs import roms as roms_lib
+from tfds_atari_replay import find_game, make_env
 
 # Observations, rewards and ends that dopamine-rl 4.1.2's AtariPreprocessing gives over ale-py; the
 # file's header says how it was made. Traces A are of ale-py's ROMs, B of atari-py's.
@@ -290,69 +286,6 @@ def test_refuses_what_cannot_be() -> None:
     for call in (env.reset, lambda: env.step(0), env.render):
         with pytest.raises(gymnasium.error.ClosedEnvironmentError, match="closed"):
             call()
-
-
-def hide_atari_py(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if it were not installed."""
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "atari_py" else find_spec(name)
-    )
-    monkeypatch.setitem(sys.modules, "atari_py", None)
-    monkeypatch.delenv(roms_lib.ROMS_VARIABLE, raising=False)
-    monkeypatch.setattr(roms_lib, "_warned", set())
-
-
-def test_without_atari_py(monkeypatch: pytest.MonkeyPatch) -> None:
-    """'auto' warns once where the ROM differs, and says by how much; the rest says what to do."""
-    hide_atari_py(monkeypatch)
-    with pytest.warns(
-        UserWarning, match=r"Amidar .* \(observations differ by 12\.1 of 255"
-    ) as all_:
-        make_env("amidar")
-    assert len(all_) == 1
-    assert "\n" not in str(all_[0].message)
-    make_env("amidar")  # once; a second one would be an error here
-    make_env("breakout")  # the same ROM
-    where = r"docs/environments\.md, 'ROMs',"
-    with pytest.raises(
-        FileNotFoundError, match=rf"No legacy ROM of Pong\..*pip install atari-py==0.*{where}"
-    ):
-        make_env("pong", roms="legacy")
-    with pytest.raises(ImportError, match=rf"pip install atari-py==0\.2\.5.*{where}"):
-        make_env("pong", emulator="atari_py")
-    # Where both messages send people.
-    _, section = (ROOT / "docs" / "environments.md").read_text().split("\n## ROMs\n")
-    assert f"export {roms_lib.ROMS_VARIABLE}=" in section.partition("\n## ")[0]
-
-
-def test_roms_from_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    """Found by the variable; another file of that name is refused, with both md5s."""
-    legacy = roms_lib.find_rom(GAMES["Amidar"], "legacy")
-    hide_atari_py(monkeypatch)
-    monkeypatch.setenv(roms_lib.ROMS_VARIABLE, str(tmp_path))
-    shutil.copy(legacy, tmp_path)
-    assert roms_lib.find_rom(GAMES["Amidar"]) == tmp_path / "amidar.bin"
-    new = ale_py.roms.get_rom_path("amidar")
-    assert new
-    shutil.copy(new, tmp_path / "amidar.bin")
-    game = GAMES["Amidar"]
-    for roms in ("auto", "legacy"):
-        with pytest.raises(ValueError, match=f"expected md5 {game.legacy_md5}, got {game.ale_md5}"):
-            make_env("amidar", roms=roms)
-
-
-@pytest.mark.slow
-@pytest.mark.exhaustive
-def test_all_legacy_roms_play() -> None:
-    """All 60 load in ale-py."""
-    for game in GAMES.values():
-        for roms in ("legacy", "ale"):
-            env = make_env(game.name, roms=roms, render_mode="rgb_array")
-            env.reset(seed=1)
-            screen = env.render()
-            assert screen is not None
-            assert screen.shape[1:] == (160, 3), (game.name, roms)
 
 
 def test_any_spelling() -> None:
