@@ -245,8 +245,6 @@ def count_symbols(keys: list[bytes], symbols: Array, agreement: float) -> dict[b
     found = {}
     for key, of_key in counts.items():
         symbol, count = of_key.most_common(1)[0]
-        if symbol != BLANK and len(set(key)) == 1:
-            continue  # nothing is shown: a black screen, or none yet
         if set(of_key) == {0, BLANK}:  # this game shows leading zeros as zeros at times
             found[key] = 0
         elif count >= 2 and count >= agreement * of_key.total():

@@ -127,7 +127,9 @@ class ScoreReader:
         if len(unread) and all(len(cell.coverage) for cell in self._cells):
             symbols = self._by_shape([part[unread] for part in parts])
             scores[unread] = self._to_scores(symbols)
-        return scores
+        # Where all cells are flat, nothing is shown: a black screen, or a score that is hidden.
+        shows_nothing = np.all([np.ptp(part, axis=1) == 0 for part in parts], axis=0)
+        return np.where(shows_nothing, np.nan, scores)
 
     def _to_scores(self, symbols: Array) -> Array:
         """Turns symbols (N, cells), -1 where unknown, to scores (N,), NaN where unknown."""
