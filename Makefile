@@ -68,14 +68,9 @@ docs: $(VENV)/installed
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "Open site/index.html. Its search needs a server: python3 -m http.server --directory site"
 
-# A wheel and an sdist. The same commit gives the same bytes: setuptools would put the times of files
-# and the name of a user into the sdist.
-dist: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+# A wheel and an sdist.
 dist: $(VENV)/installed
-	@rm -rf dist build *.egg-info && umask 022 && $(UV) build -q
-	@cd dist && sdist=$$(basename *.tar.gz .tar.gz) && tar -xzf $$sdist.tar.gz && \
-		tar --sort=name --mtime=@$$SOURCE_DATE_EPOCH --owner=0 --group=0 --numeric-owner \
-		-cf - $$sdist | gzip -9n >$$sdist.tar.gz && rm -r $$sdist
+	@rm -rf dist build *.egg-info && $(UV) build -q
 	@cd dist && sha256sum *.whl *.tar.gz
 
 # Installs both where nothing else is, and builds a dataset from the logs that come with them.

@@ -229,7 +229,7 @@ def to_symbols(digits: Array, facts: Facts) -> Array:
         return digits
     signs = np.array([Digit(spec).sign for spec in facts.ram])
     symbols = digits.copy()
-    for sign in set(signs.tolist()) if len(set(signs.tolist())) > 1 else {signs[0]}:
+    for sign in set(signs.tolist()):
         own = np.flatnonzero(signs == sign)
         is_above = np.cumsum((digits[:, own] > 0)[:, ::-1], axis=1)[:, ::-1] == 0
         is_above[:, 0] = False
