@@ -88,12 +88,15 @@ class Play(NamedTuple):
     is_first: Array
 
     def settled(self, lag: int = 2) -> Shots:
-        """Returns the frames that are at least `lag` steps older than a reward."""
+        """Returns the frames with a score that have seen no reward for `lag` steps.
+
+        While it is 0, titles may stand in its place, such as Hero's "LEVEL: 1", always the same.
+        """
         is_settled = np.ones(len(self.reward), np.bool_)
         for steps in range(1, lag + 1):
             is_settled[steps:] &= self.reward[:-steps] == 0
         is_settled |= self.is_first
-        is_settled &= (self.shots.digits <= 9).all(axis=1)
+        is_settled &= (self.shots.digits <= 9).all(axis=1) & self.shots.digits.any(axis=1)
         return Shots(self.shots.frames[is_settled], self.shots.digits[is_settled])
 
 
