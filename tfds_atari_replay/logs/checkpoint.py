@@ -95,7 +95,7 @@ class Checkpoint:
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """Some of a checkpoint's rows: places `start` to `stop` in time order, oldest first."""
+    """Some of a checkpoint's rows: `start` to `stop`, counted in time order from the oldest."""
 
     checkpoint: Checkpoint
     start: int
@@ -104,13 +104,13 @@ class Piece:
     @property
     def rows(self) -> Iterator[slice]:
         """Where these rows lie in the files, in time order."""
-        place = 0
+        passed = 0
         for rows in self.checkpoint.time_order:
-            start = max(rows.start, rows.start + self.start - place)
-            stop = min(rows.stop, rows.start + self.stop - place)
+            start = max(rows.start, rows.start + self.start - passed)
+            stop = min(rows.stop, rows.start + self.stop - passed)
             if start < stop:
                 yield slice(start, stop)
-            place += rows.stop - rows.start
+            passed += rows.stop - rows.start
 
     def take(self, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
         """Takes these rows of one of the checkpoint's arrays, oldest first."""

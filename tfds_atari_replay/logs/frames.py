@@ -75,9 +75,9 @@ class FrameReader:
 
     def __init__(self, pieces: Iterable[Piece]):
         self._segments = [
-            _Segment(piece.checkpoint, rows, is_first_pass=not number)
+            _Segment(piece.checkpoint, rows, is_first_pass=not index)
             for piece in pieces
-            for number, rows in enumerate(piece.rows)
+            for index, rows in enumerate(piece.rows)
         ]
         self._open_file = contextlib.ExitStack()
         self._stream: IO[bytes] | None = None

@@ -118,16 +118,16 @@ class _Look:
 
 def _find(path: epath.PathLike) -> tuple[list[CheckpointFiles], list[OSError]]:
     path = paths.open_path(path)
-    places = [path]
+    folders = [path]
     if not paths.is_remote(path):
         # A link to a run's folder bears the run's name only where it leads.
-        places = [epath.Path(os.path.abspath(path)), epath.Path(os.path.realpath(path))]
-    for place in places:
+        folders = [epath.Path(os.path.abspath(path)), epath.Path(os.path.realpath(path))]
+    for folder in folders:
         # The path may be the folder of a game, a run or its replay_logs.
-        for root in (place, *list(place.parents)[:3]):
+        for root in (folder, *list(folder.parents)[:3]):
             found, errors = layouts.find_all(root)
-            found = [f for f in found if epath.Path(f.folder).is_relative_to(place)]
-            errors = [e for e in errors if epath.Path(str(e.filename)).is_relative_to(place)]
+            found = [f for f in found if epath.Path(f.folder).is_relative_to(folder)]
+            errors = [e for e in errors if epath.Path(str(e.filename)).is_relative_to(folder)]
             if found or errors:
                 return found, errors
     raise FileNotFoundError(

@@ -35,8 +35,8 @@ def join_rings(checkpoints: Iterable[CheckpointFiles]) -> Run:
     parts = list(_find_parts(checkpoints))
     first_indices = itertools.accumulate((part.num_starts for part in parts), initial=0)
     shards = [
-        _to_shard(part, parts[number + 1 :], first_index)
-        for number, (part, first_index) in enumerate(zip(parts, first_indices, strict=False))
+        _to_shard(part, parts[index + 1 :], first_index)
+        for index, (part, first_index) in enumerate(zip(parts, first_indices, strict=False))
     ]
     return Run(
         shards,

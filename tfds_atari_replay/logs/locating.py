@@ -255,7 +255,7 @@ def _explain_hit(hit: _Hit, misses: Sequence[_Miss]) -> str:
 def _explain_misses(wanted: Config, misses: Sequence[_Miss]) -> str:
     game = wanted.game
     origins = "".join(
-        f"\n  {number}. {miss.origin}{miss.remark}" for number, miss in enumerate(misses, 1)
+        f"\n  {position}. {miss.origin}{miss.remark}" for position, miss in enumerate(misses, 1)
     )
     if os.environ.get(SOURCE_VARIABLE):
         origins += f"\n  (not in the public copies, since ${SOURCE_VARIABLE} is set)"

@@ -59,7 +59,7 @@ def open_path(path: epath.PathLike) -> epath.Path:
     Raises:
       ValueError: it cannot list such paths; see also `check_address`.
     """
-    check_address("A place of logs", path)
+    check_address("The address of logs", path)
     try:
         return epath.Path(path).expanduser()
     except KeyError as error:
