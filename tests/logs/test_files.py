@@ -1,0 +1,65 @@
+"""The files of a checkpoint: missing, unreadable, or changed meanwhile."""
+
+import pathlib
+
+import pytest
+from helpers.damage import path_of, read_all, replaced, take_all
+from helpers.logs import find_checkpoint, open_log
+from helpers.processes import unprivileged
+
+from tfds_atari_replay import ReplayLogError
+from tfds_atari_replay.logs.episodes import read_episodes
+
+UNREADABLE = {
+    "a folder": (replaced("reward", pathlib.Path.mkdir), "reward.*cannot be read: Is a directory"),
+    "a dangling link": (
+        replaced("observation", lambda path: path.symlink_to("/nowhere")),
+        "observation.*cannot be read: No such file",
+    ),
+    "a link to itself": (
+        replaced("add_count", lambda path: path.symlink_to(path)),
+        "add_count.*cannot be read: Too many levels",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_named(log: pathlib.Path, name: str) -> None:
+    """With what the system says of it; that does not say that the file is damaged."""
+    change, message = UNREADABLE[name]
+    change(log)
+    with pytest.raises(ReplayLogError, match=message) as error:
+        read_all(log)
+    assert str(error.value).startswith(f"Breakout run 1 checkpoint 1: {log}/")
+
+
+def test_a_file_of_somebody_elses_is_named(log: pathlib.Path) -> None:
+    """As one that may not be read."""
+    path_of(log, "terminal").chmod(0)
+    with (
+        unprivileged(log),
+        pytest.raises(ReplayLogError, match=r"terminal_ckpt\.1\.gz cannot be read: Permission"),
+    ):
+        read_all(log)
+
+
+@pytest.mark.parametrize("name", ["observation", "action", "add_count"])
+@pytest.mark.parametrize("step", ["opened", "reading"])
+def test_a_change_while_it_is_read_is_refused(log: pathlib.Path, name: str, step: str) -> None:
+    """Though each file is whole: those of checkpoint 2 are copied over those of checkpoint 1."""
+    checkpoint = open_log(log.parents[2], "Breakout", 1, 1)
+    found = read_episodes(checkpoint)
+    if step == "reading":
+        next(next(found).frames)
+    path = path_of(log, name)
+    path.write_bytes(path.with_name(path.name.replace(".1.", ".2.")).read_bytes())
+    with pytest.raises(ReplayLogError, match=rf"{name}_ckpt\.1\.gz was changed while it was read"):
+        take_all(found)
+
+
+@pytest.mark.parametrize("name", ["observation", "action", "reward", "terminal", "add_count"])
+def test_a_missing_file_is_named(log: pathlib.Path, name: str) -> None:
+    """And a checkpoint that lacks one is not passed over."""
+    path_of(log, name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"checkpoint 1: no file for '{name}' in {log}"):
+        find_checkpoint(log.parents[2], "Breakout", 1, 1).open()
