@@ -63,7 +63,7 @@ def test_damage_is_refused(log: pathlib.Path, name: str) -> None:
 
 
 def test_an_empty_first_checkpoint_is_refused(log: pathlib.Path) -> None:
-    """A buffer that nothing was added to holds no steps."""
+    """A buffer to which nothing was added holds no steps."""
     write_gz(log / "add_count_ckpt.0.gz", np.array(0))
     with pytest.raises(ReplayLogError, match="expected at least one row"):
         open_log(log.parents[2], "Breakout", 1, 0)

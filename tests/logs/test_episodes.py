@@ -16,7 +16,7 @@ from tfds_atari_replay.logs.episodes import read_episodes
 
 
 def read(root: pathlib.Path, number: int, frames_at_once: int = 64) -> list[Truth]:
-    """The episodes of a checkpoint of Breakout run 1."""
+    """Reads the episodes of a checkpoint of Breakout run 1."""
     checkpoint = open_log(root, "Breakout", 1, number)
     return [
         Truth(
@@ -31,7 +31,7 @@ def read(root: pathlib.Path, number: int, frames_at_once: int = 64) -> list[Trut
 
 
 def assert_same(got: list[Truth], expected: list[Truth]) -> None:
-    """Compares all of all episodes."""
+    """Compares episodes completely, frames included."""
     assert len(got) == len(expected)
     for one, other in zip(got, expected, strict=True):
         for field in dataclasses.fields(Truth):
@@ -50,7 +50,6 @@ def assert_same(got: list[Truth], expected: list[Truth]) -> None:
 def test_every_step_of_every_checkpoint_comes_back_once(
     capacity: int, lengths: list[int], last_is_cut: bool, frames_at_once: int
 ) -> None:
-    """Whatever the ring's size and position, the episodes' lengths and the skipped laps."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         truth = write_log(log_folder(root), capacity, make_episodes(lengths, None, last_is_cut))
@@ -91,7 +90,7 @@ def test_black_first_frames_are_data(
 def test_what_a_checkpoint_may_begin_with(
     tmp_path: pathlib.Path, capacity: int, head: str, first_step: int, is_first: bool
 ) -> None:
-    """Padding at the head says that an episode starts; a mid-episode row says nothing."""
+    """Padding at the beginning marks the start of an episode; without it, one continues."""
     del head
     # Rows by time: 0-2 padding, 3-22 the first episode's 20, 23-25 padding, 26-34 the second's 9.
     truths = make_episodes([20, 9])
@@ -114,7 +113,7 @@ def test_a_skipped_lap_leaves_no_trace_but_the_count(tmp_path: pathlib.Path) -> 
 
 
 def test_garbage_is_never_read(tmp_path: pathlib.Path) -> None:
-    """In a run's first checkpoint the last row was never written; what lies there is no data."""
+    """In a run's first checkpoint the last row was never written, so its contents are garbage."""
     truth = write_log(log_folder(tmp_path), 20, make_episodes([10, 30]))
     for name, garbage in (("action", -77), ("reward", np.nan), ("terminal", 99)):
         path = log_folder(tmp_path) / f"$store$_{name}_ckpt.0.gz"
@@ -140,7 +139,7 @@ def test_frames_that_are_not_taken_are_skipped(tmp_path: pathlib.Path) -> None:
 def test_d4rl_ataris_cache_gives_the_same_episodes(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It has no add_count; a dump at a lap's end is assumed, and the log says so."""
+    """Without add_count, a dump at the end of a lap is assumed, with a warning."""
     truth = write_log(log_folder(tmp_path), 30, make_episodes([12, 50, 20]))
     for number in (0, 1):
         folder = tmp_path / "cache" / "Breakout" / "1" / str(number)
@@ -188,7 +187,7 @@ def test_memory_does_not_grow_with_the_episode(tmp_path: pathlib.Path) -> None:
 def test_dummy_data_holds_what_was_played(
     game: str, run: int, number: int, expected: list[Any]
 ) -> None:
-    """First and last episode of checkpoints of each kind."""
+    """The first and the last episode of each kind of checkpoint are as they were played."""
     found = [
         (len(e.action), int(e.reward.sum()), e.starts_at_reset, e.ends_in_terminal)
         for e in read_episodes(open_log(DUMMY_DATA, game, run, number))

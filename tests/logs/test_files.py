@@ -25,7 +25,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_what_cannot_be_read_is_named(log: pathlib.Path, name: str) -> None:
-    """With what the system says of it; that does not say that the file is damaged."""
+    """The message has the system's reason, and does not call the file damaged."""
     change, message = UNREADABLE[name]
     change(log)
     with pytest.raises(ReplayLogError, match=message) as error:
@@ -34,7 +34,6 @@ def test_what_cannot_be_read_is_named(log: pathlib.Path, name: str) -> None:
 
 
 def test_a_file_of_somebody_elses_is_named(log: pathlib.Path) -> None:
-    """As one that may not be read."""
     path_of(log, "terminal").chmod(0)
     with (
         unprivileged(log),
@@ -46,7 +45,7 @@ def test_a_file_of_somebody_elses_is_named(log: pathlib.Path) -> None:
 @pytest.mark.parametrize("name", ["observation", "action", "add_count"])
 @pytest.mark.parametrize("step", ["opened", "reading"])
 def test_a_change_while_it_is_read_is_refused(log: pathlib.Path, name: str, step: str) -> None:
-    """Though each file is whole: those of checkpoint 2 are copied over those of checkpoint 1."""
+    """Files of checkpoint 2, each one whole, are copied over those of checkpoint 1."""
     checkpoint = open_log(log.parents[2], "Breakout", 1, 1)
     found = read_episodes(checkpoint)
     if step == "reading":
@@ -59,7 +58,7 @@ def test_a_change_while_it_is_read_is_refused(log: pathlib.Path, name: str, step
 
 @pytest.mark.parametrize("name", ["observation", "action", "reward", "terminal", "add_count"])
 def test_a_missing_file_is_named(log: pathlib.Path, name: str) -> None:
-    """And a checkpoint that lacks one is not passed over."""
+    """A checkpoint that lacks a file is an error, instead of being passed over."""
     path_of(log, name).unlink()
     with pytest.raises(FileNotFoundError, match=f"checkpoint 1: no file for '{name}' in {log}"):
         find_checkpoint(log.parents[2], "Breakout", 1, 1).open()

@@ -31,7 +31,7 @@ from tfds_atari_replay.logs.inspection import Report, inspect
 
 
 def counts(report: Report) -> tuple[Any, ...]:
-    """What is said of episodes."""
+    """Returns what a report says about episodes."""
     return (
         report.steps,
         report.episodes,
@@ -41,7 +41,7 @@ def counts(report: Report) -> tuple[Any, ...]:
 
 
 def true_counts(held: list[Truth]) -> tuple[Any, ...]:
-    """The same of what a checkpoint holds in truth."""
+    """Returns the same for the episodes that a checkpoint really holds."""
     returns = [e.reward.sum() for e in held if e.starts_at_reset and e.ends_in_terminal]
     return (
         sum(len(e.action) for e in held),
@@ -54,7 +54,7 @@ def true_counts(held: list[Truth]) -> tuple[Any, ...]:
 @pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize("capacity", [20, 31, 64, 97])
 def test_counts_are_those_of_the_play(tmp_path: pathlib.Path, capacity: int, deep: bool) -> None:
-    """With deep all of them; without, those that are said to be exact, the rest within 3 steps."""
+    """Counts are exact with `deep`; without it, those not marked exact are within 3 steps."""
     lengths = np.random.default_rng(capacity).integers(1, 40, 30).tolist()
     held = write_log(log_folder(tmp_path), capacity, make_episodes(lengths))
     reports = inspect(tmp_path, deep=deep)
@@ -74,7 +74,7 @@ def test_counts_are_those_of_the_play(tmp_path: pathlib.Path, capacity: int, dee
 
 
 def test_dummy_data() -> None:
-    """What a build of it holds, its gaps, a lap that was never written, what last dumps repeat."""
+    """Reports agree with builds, and show gaps, unwritten laps and repeated rows."""
     reports = {(r.game, r.run, r.checkpoint): r for r in inspect(DUMMY_DATA, deep=True)}
     assert len(reports) == 10
     for (game, run, number), report in reports.items():
@@ -98,7 +98,7 @@ def test_dummy_data() -> None:
 
 
 def test_repeated_rows_are_those_of_the_play(tmp_path: pathlib.Path) -> None:
-    """All the checkpoints of a run hold each step once, less what the last dump repeats."""
+    """A run's checkpoints hold each step once, except for the rows its last dump repeats."""
     lengths = [30, 80, 5, 120, 61]
     write_log(log_folder(tmp_path), 97, make_episodes(lengths))
     reports = inspect(tmp_path, deep=True)
@@ -111,7 +111,7 @@ def test_repeated_rows_are_those_of_the_play(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_lap_that_was_never_written(tmp_path: pathlib.Path) -> None:
-    """It shows in add_count; the last dump after one repeats nothing."""
+    """An unwritten lap shows in add_count; a last dump that follows one repeats nothing."""
     # A lap ends inside the padding of the second episode: adds 20 to 22 of capacity 22.
     write_log(log_folder(tmp_path), 22, make_episodes([17, 80]))
     reports = inspect(tmp_path)
@@ -122,7 +122,7 @@ def test_a_lap_that_was_never_written(tmp_path: pathlib.Path) -> None:
 
 
 def damaged_copy(tmp_path: pathlib.Path) -> pathlib.Path:
-    """dummy_data's Breakout with a file missing, one cut, one changed, one of another size."""
+    """Copies dummy_data's Breakout: one file missing, one cut, one changed, one resized."""
     root = tmp_path / "[bold] damaged"
     shutil.copytree(DUMMY_DATA / "Breakout", root / "Breakout")
     logs = root / "Breakout" / "1" / "replay_logs"
@@ -139,7 +139,7 @@ def damaged_copy(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def test_damage(tmp_path: pathlib.Path) -> None:
-    """What is missing and what is wrong in each file; frames only if they are read."""
+    """Reports say what is missing and what is wrong; damaged frames show only with `deep`."""
     root = damaged_copy(tmp_path)
     quick = {r.checkpoint: r for r in inspect(root) if r.run == 1}
     deep = {r.checkpoint: r for r in inspect(root, deep=True) if r.run == 1}
@@ -182,7 +182,7 @@ def test_a_cached_run_is_one_table(
 def test_other_layouts_beside_dopamines(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All that a folder holds is listed; of a cache the cursor is assumed."""
+    """Every layout in a folder is listed; d4rl-atari's cache has an assumed cursor."""
     truths = make_episodes([5, 7, 9])
     write_log(log_folder(tmp_path), 50, truths)
     copy_to_cache(log_folder(tmp_path), tmp_path / "Breakout" / "1", 0)
@@ -215,7 +215,7 @@ def test_other_layouts_beside_dopamines(
 def test_a_part_of_a_tree(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, part: str, count: int
 ) -> None:
-    """A game's, a run's or the logs' own folder, also where one stands."""
+    """The folder of a game, a run or its logs can be inspected, also as the current folder."""
     (tmp_path / "copy").mkdir()
     shutil.copytree(DUMMY_DATA, tmp_path / "copy" / "dqn")
     assert len(inspect(tmp_path / "copy" / part)) == count
@@ -224,7 +224,7 @@ def test_a_part_of_a_tree(
 
 
 def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A table for people, JSON for programs, a status for scripts."""
+    """The command prints a table or JSON; its exit status says whether all is well."""
     assert main(["inspect", str(DUMMY_DATA)]) == 0
     shown = capsys.readouterr().out
     assert "Breakout run 1: Dopamine's logs in" in shown
@@ -276,7 +276,7 @@ def test_what_is_no_folder_of_logs(
     path: str,
     message: str,
 ) -> None:
-    """It says what is there instead, and what was expected."""
+    """The error says what is there instead, and what was expected."""
     (tmp_path / "empty").mkdir()
     if "file" in path:
         (tmp_path / path).touch()
@@ -286,7 +286,6 @@ def test_what_is_no_folder_of_logs(
 
 
 def test_frames_are_not_read_without_deep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a folder of 50 checkpoints takes seconds."""
     monkeypatch.setattr(episodes, "find_black_frames", None)
     assert len(inspection.inspect(DUMMY_DATA)) == 10
     with pytest.raises(TypeError):
@@ -294,7 +293,7 @@ def test_frames_are_not_read_without_deep(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_one_odd_file_ends_nothing(tmp_path: pathlib.Path) -> None:
-    """Each checkpoint has its row, and each odd file its name there."""
+    """Each checkpoint has its report, which names the odd file."""
     shutil.copytree(DUMMY_DATA / "Breakout", tmp_path / "Breakout")
     logs = tmp_path / "Breakout" / "1" / "replay_logs"
     odd = {
@@ -331,7 +330,7 @@ def test_one_odd_file_ends_nothing(tmp_path: pathlib.Path) -> None:
 def test_a_folder_that_may_not_be_listed_ends_nothing(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], locked: str
 ) -> None:
-    """It has a row of its own, and the others have theirs."""
+    """The closed folder has a report of its own, beside those of the others."""
     logs = tmp_path / "logs"
     shutil.copytree(DUMMY_DATA, logs)
     (logs / "dqn").mkdir()
@@ -359,7 +358,7 @@ def test_a_folder_that_may_not_be_listed_ends_nothing(
 
 
 def test_a_pipe_is_no_file(tmp_path: pathlib.Path) -> None:
-    """Opening one would wait for a writer for ever."""
+    """Opening a pipe would wait forever for a writer."""
     shutil.copytree(DUMMY_DATA / "Breakout", tmp_path / "Breakout")
     path = tmp_path / "Breakout" / "1" / "replay_logs" / "$store$_reward_ckpt.49.gz"
     path.unlink()
@@ -374,7 +373,7 @@ def test_a_pipe_is_no_file(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_link_to_a_runs_logs_is_inspected(tmp_path: pathlib.Path) -> None:
-    """The run's name is where the link leads."""
+    """Only the target of the link bears the run's name."""
     link = tmp_path / "link"
     link.symlink_to(DUMMY_DATA / "Breakout" / "5" / "replay_logs")
     assert [(r.run, r.checkpoint) for r in inspect(link)] == [(5, 1), (5, 49)]
@@ -385,7 +384,7 @@ def test_a_link_to_a_runs_logs_is_inspected(tmp_path: pathlib.Path) -> None:
 
 
 def test_names_that_no_logger_writes(tmp_path: pathlib.Path) -> None:
-    """Of another writing of a number there is no second checkpoint."""
+    """A number written differently, such as 01, does not make a second checkpoint."""
     shutil.copytree(DUMMY_DATA / "Breakout" / "5", tmp_path / "Breakout" / "5")
     logs = tmp_path / "Breakout" / "5" / "replay_logs"
     for path in sorted(logs.glob("*ckpt.49.gz")):

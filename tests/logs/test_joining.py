@@ -38,12 +38,12 @@ BREAKOUT = GAMES["Breakout"]
 
 
 def join(root: pathlib.Path, game: str = "Breakout", run: int = 1) -> Run:
-    """The run in a folder."""
+    """Joins the run in a folder."""
     return join_rings(layouts.find_run(epath.Path(root), GAMES[game], run))
 
 
 def read_run(run: Run) -> list[tuple[int, int, Truth]]:
-    """Checkpoint, index and contents of each episode; each shard as a worker reads it."""
+    """Reads checkpoint, index and contents of each episode; shards are pickled as for workers."""
     return [
         (shard.number, episode.index, take(episode))
         for shard in pickle.loads(pickle.dumps(run.shards))
@@ -52,7 +52,7 @@ def read_run(run: Run) -> list[tuple[int, int, Truth]]:
 
 
 def take(episode: Episode) -> Truth:
-    """An episode with its frames."""
+    """Reads an episode with its frames."""
     frames = np.concatenate(list(episode.frames))
     return Truth(
         frames, episode.action, episode.reward, episode.ends_in_terminal, episode.starts_at_reset
@@ -60,7 +60,7 @@ def take(episode: Episode) -> Truth:
 
 
 def assert_same(got: list[Truth], expected: list[Truth]) -> None:
-    """Episode by episode, to the last byte."""
+    """Compares episodes completely, frames included."""
     assert [len(e.action) for e in got] == [len(e.action) for e in expected]
     for one, other in zip(got, expected, strict=True):
         for name in ("frames", "action", "reward"):
@@ -87,7 +87,7 @@ CASES = {
 @pytest.mark.parametrize("last_is_cut", [False, True])
 @pytest.mark.parametrize("name", CASES)
 def test_a_run_is_what_was_played(tmp_path: pathlib.Path, name: str, last_is_cut: bool) -> None:
-    """Every step once, every episode whole, in order; found where its first step is."""
+    """Each step appears once, in whole, ordered episodes, in the shard of their first step."""
     capacity, lengths = CASES[name]
     truths = make_episodes(lengths, last_is_cut=last_is_cut)
     check_run(tmp_path, capacity, truths)
@@ -130,7 +130,7 @@ def check_run(
 
 @pytest.mark.parametrize("dropped", [{0}, {1}, {2, 3}, {0, 4}, {5}])
 def test_missing_checkpoints_are_gaps(tmp_path: pathlib.Path, dropped: set[int]) -> None:
-    """Only there episodes stay cut; the gap is named, with what is lost as far as that is known."""
+    """Episodes stay cut only at gaps, which say how many rows are lost, if known."""
     truths = make_episodes([13, 14, 90, 1, 2, 40, 55, 9, 120, 33, 61, 62, 63, 8])
     check_run(tmp_path, 60, truths, kept=lambda number: number not in dropped)
     numbers = {files.number for files in layouts.find_run(epath.Path(tmp_path), BREAKOUT, 1)}
@@ -152,7 +152,6 @@ LENGTHS = st.lists(st.integers(1, 120), min_size=1, max_size=12)
 def test_any_rings_and_any_lengths(
     capacity: int, lengths: list[int], last_is_cut: bool, dropped: set[int]
 ) -> None:
-    """Whatever is missing."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         truths = make_episodes(lengths, last_is_cut=last_is_cut)
@@ -170,7 +169,7 @@ def test_any_rings_and_any_lengths(
 def test_black_frames_look_like_padding(
     capacity: int, lengths: list[int], black: dict[int, int]
 ) -> None:
-    """And are data, wherever a dump cuts them."""
+    """Black frames are data, wherever a dump cuts them."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         truths = make_episodes(lengths, black)
@@ -181,7 +180,7 @@ def test_black_frames_look_like_padding(
 
 
 def folder_with(tmp_path: pathlib.Path) -> pathlib.Path:
-    """Logs of a run of 6 dumps; returns their folder."""
+    """Writes the logs of a run of 6 dumps; returns their folder."""
     write_log(log_folder(tmp_path), 100, make_episodes([30, 80, 120, 60, 101, 77]))
     return log_folder(tmp_path)
 
@@ -194,7 +193,7 @@ def copy_dump(source: pathlib.Path, number: int, target: pathlib.Path, as_number
 
 
 def test_what_is_not_one_run_is_refused(tmp_path: pathlib.Path) -> None:
-    """Before anything is read of frames; the message names both checkpoints."""
+    """The run is refused before frames are read; the message names both checkpoints."""
     logs = folder_with(tmp_path)
     copy_dump(logs, 2, log_folder(tmp_path / "twice"), 3)
     copy_dump(logs, 2, log_folder(tmp_path / "twice"), 2)
@@ -220,7 +219,7 @@ def test_what_is_not_one_run_is_refused(tmp_path: pathlib.Path) -> None:
 
 
 def test_damage_shows_before_frames_are_read(tmp_path: pathlib.Path) -> None:
-    """Where small files or the frames' header show it."""
+    """Damage to small files or to the frames' header shows when checkpoints are joined."""
     logs = folder_with(tmp_path)
     path = logs / "$store$_reward_ckpt.2.gz"
     os.truncate(path, path.stat().st_size // 2)
@@ -232,7 +231,7 @@ def test_damage_shows_before_frames_are_read(tmp_path: pathlib.Path) -> None:
 
 
 def test_files_that_changed_since_are_refused(tmp_path: pathlib.Path) -> None:
-    """Of the checkpoint itself, and of the one in which its last episode ends."""
+    """A shard checks its own checkpoint and the one in which its last episode ends."""
     logs = folder_with(tmp_path)
     run = join(tmp_path)
     path = logs / "$store$_action_ckpt.2.gz"
@@ -244,7 +243,7 @@ def test_files_that_changed_since_are_refused(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_last_dump_is_compared_by_its_frames_if_few_rows_repeat(tmp_path: pathlib.Path) -> None:
-    """Actions and rewards of a lap that was never written may be the same by chance."""
+    """A few rows of actions and rewards may match by chance after an unwritten lap."""
     write_log(log_folder(tmp_path), 50, make_episodes([46, 30, 16]))
     run = join(tmp_path)
     assert (run.repeated, run.gaps) == (48, [])
@@ -257,7 +256,7 @@ def test_the_last_dump_is_compared_by_its_frames_if_few_rows_repeat(tmp_path: pa
 
 
 def test_dummy_data() -> None:
-    """Its checkpoints, its gaps, and what its last dumps repeat."""
+    """The runs of dummy_data join with their gaps and repeated rows."""
     run = join(DUMMY_DATA)
     assert run.checkpoints == [0, 1, 10, 49, 50]
     assert run.gaps == [

@@ -48,7 +48,7 @@ def make_layout(root: pathlib.Path, layout: str) -> None:
 def test_every_layout_is_read_from_folders_and_servers(
     tmp_path: pathlib.Path, layout: str, is_online: bool
 ) -> None:
-    """With the folder that the public bucket has above it, or without."""
+    """Logs are found with or without the folder that the public bucket has above them."""
     # Blanks, percent signs and the like may be in a base.
     root = tmp_path / "my logs 100%"
     make_layout(root, layout)
@@ -61,7 +61,7 @@ def test_every_layout_is_read_from_folders_and_servers(
 
 
 def test_dopamines_logs_win_over_other_layouts(tmp_path: pathlib.Path) -> None:
-    """In one folder, then the cache; nothing is mixed."""
+    """In one folder, Dopamine's logs win over the cache, and that over RL Unplugged."""
     for layout in ("dopamine", "d4rl_atari", "rl_unplugged"):
         make_layout(tmp_path, layout)
     for layout in ("dopamine", "d4rl_atari", "rl_unplugged"):
@@ -80,7 +80,7 @@ def test_the_public_buckets_folder_is_found(log: pathlib.Path) -> None:
 
 
 def test_games_with_49_files(tmp_path: pathlib.Path, public: Server) -> None:
-    """Their names say so, and expert is the last of them."""
+    """File names contain the game's number of files; `expert` is the last of them."""
     serve_unplugged(tmp_path, "Gravitar/run_3-00048-of-00049")
     builder = build_public(tmp_path / "data", "gravitar_expert_v2")
     assert builder.info.metadata["checkpoints"] == [48]
@@ -93,7 +93,7 @@ def test_games_with_49_files(tmp_path: pathlib.Path, public: Server) -> None:
 def test_what_rl_unplugged_does_not_have(
     config: str, tmp_path: pathlib.Path, public: Server
 ) -> None:
-    """It is not asked, and the message says so."""
+    """RL Unplugged is not asked, and the message says that it lacks the checkpoint."""
     with pytest.raises(FileNotFoundError, match=r"RL Unplugged.*does not have") as error:
         build_public(tmp_path / "data", config)
     assert "# RL Unplugged does not have" in str(error.value)

@@ -33,7 +33,7 @@ from tfds_atari_replay.logs import locating
 
 
 def test_places_in_order(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """manual_dir, the variable, d4rl-atari's cache; each run of the game has another length."""
+    """Origins are tried in this order: manual_dir, the variable, d4rl-atari's cache."""
     for name, length in (("manual", 30), ("variable", 40), ("cache", 50)):
         write_log(log_folder(tmp_path / name), 10 * length, make_episodes([length]))
     monkeypatch.setenv(locating.SOURCE_VARIABLE, str(tmp_path / "variable"))
@@ -47,7 +47,7 @@ def test_places_in_order(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 def test_d4rl_ataris_cache_is_where_it_is(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """~/.d4rl/datasets, if the variable does not say otherwise."""
+    """d4rl-atari's cache is ~/.d4rl/datasets unless the variable says otherwise."""
     monkeypatch.delenv(locating.CACHE_VARIABLE)
     monkeypatch.setenv("HOME", str(tmp_path))
     copy_to_cache(LOGS, tmp_path / ".d4rl" / "datasets" / "Breakout" / "1", 10)
@@ -58,7 +58,7 @@ def test_d4rl_ataris_cache_is_where_it_is(
 def test_only_the_files_of_the_config_are_downloaded(
     tmp_path: pathlib.Path, public: Server
 ) -> None:
-    """Each once; a later build, and another config of the checkpoint, take them from the cache."""
+    """Files are downloaded once; later builds of the checkpoint take them from the cache."""
     serve_logs(tmp_path)
     builder = build_public(tmp_path / "data")
     assert set(public.downloads) == LOG_FILES
@@ -74,7 +74,6 @@ def test_only_the_files_of_the_config_are_downloaded(
 
 
 def test_expert_falls_back_to_49_on_a_server(tmp_path: pathlib.Path, public: Server) -> None:
-    """As in a folder."""
     serve_logs(tmp_path)
     builder = build_public(tmp_path / "data", "breakout_expert_v4")
     assert builder.info.metadata["checkpoints"] == [49]
@@ -85,7 +84,7 @@ def test_expert_falls_back_to_49_on_a_server(tmp_path: pathlib.Path, public: Ser
 def test_a_closed_bucket_leads_to_rl_unplugged(
     status: int, tmp_path: pathlib.Path, public: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With one line that says so; the last checkpoint there is 49."""
+    """One warning says that RL Unplugged is read; its last checkpoint is 49."""
     public.answers["ckpt.50.gz"] = public.answers["ckpt.49.gz"] = [status]
     serve_unplugged(tmp_path)
     builder = build_public(tmp_path / "data")
@@ -101,7 +100,7 @@ def test_a_closed_bucket_leads_to_rl_unplugged(
 
 
 def test_the_variable_overrides_the_public_places(tmp_path: pathlib.Path, public: Server) -> None:
-    """They are not asked, whether it has the logs or not."""
+    """The public copies are not asked, whether the variable's origin has the logs or not."""
     serve_logs(tmp_path)
     assert len(rows(build_from(DUMMY_DATA, tmp_path / "data"))) == 3
     with pytest.raises(FileNotFoundError, match=r"not in the public copies, since \$ATARI_REPLAY"):
@@ -112,7 +111,7 @@ def test_the_variable_overrides_the_public_places(tmp_path: pathlib.Path, public
 def test_a_cache_that_lacks_the_checkpoint_does_not_hide_the_public_logs(
     tmp_path: pathlib.Path, public: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unlike a folder that was named: its user did not ask for it."""
+    """Unlike a folder that the user named, the cache is only tried in passing."""
     serve_logs(tmp_path)
     copy_to_cache(LOGS, tmp_path / "cache" / "Breakout" / "1", 10)
     monkeypatch.setenv(locating.CACHE_VARIABLE, str(tmp_path / "cache"))
@@ -128,7 +127,7 @@ def test_a_cache_that_lacks_the_checkpoint_does_not_hide_the_public_logs(
 
 
 def test_the_message_when_nothing_is_found(tmp_path: pathlib.Path, public: Server) -> None:
-    """What was looked for, where, in which order, what was there, and three lines to paste."""
+    """The message lists the origins in order, what each holds, and three ways out."""
     public.answers["gz"] = [403]
     with pytest.raises(FileNotFoundError) as error:
         build("breakout_expert_v0", tmp_path / "empty", tmp_path / "data")
@@ -150,7 +149,7 @@ def test_the_message_when_nothing_is_found(tmp_path: pathlib.Path, public: Serve
 
 
 def test_its_ways_out_are_ways_out(tmp_path: pathlib.Path, public: Server) -> None:
-    """The lines of the message, pasted into a shell, lead to data; the record shortened."""
+    """The commands in the message lead to data when pasted into a shell."""
     public.answers["gz"] = [403]
     with pytest.raises(FileNotFoundError) as error:
         build_public(tmp_path / "data")
@@ -173,7 +172,7 @@ def test_its_ways_out_are_ways_out(tmp_path: pathlib.Path, public: Server) -> No
 def test_find_says_what_it_found_and_why(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a line for people; a file of a folder is no download."""
+    """`why` is one line for people; files in a folder are not downloads."""
     found = locating.locate(
         Config(GAMES["Breakout"], SPLITS["epoch_10"], 1), manual_dir=DUMMY_DATA
     )[0]
@@ -191,7 +190,7 @@ def test_find_says_what_it_found_and_why(
 def test_get_dataset_takes_downloads_and_rl_unplugged(
     tmp_path: pathlib.Path, public: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """d4rl-atari downloaded too. Steps of RL Unplugged come in the order of time, no zero rows."""
+    """get_dataset downloads; RL Unplugged's steps come in time order, without padding."""
     monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "data"))
     serve_logs(tmp_path)
     dataset = read_dataset(Config(GAMES["Breakout"], SPLITS["expert"], 1), stack=False)
@@ -216,7 +215,7 @@ def test_get_dataset_takes_downloads_and_rl_unplugged(
 def test_folders_that_may_not_be_listed(
     tmp_path: pathlib.Path, public: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cache nobody named is passed over; of a folder that was named, the search says so."""
+    """An unlistable cache is passed over; an unlistable folder that was named is an error."""
     serve_logs(tmp_path)
     closed = tmp_path / "closed"
     closed.mkdir()

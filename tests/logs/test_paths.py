@@ -19,7 +19,7 @@ from tfds_atari_replay.logs import locating
 
 
 class Bucket(backend._OsPathBackend):
-    """What epath opens gs:// paths with, on a folder; the rest as always."""
+    """Stands in for epath's backend of gs:// paths, on a local folder."""
 
     def __init__(self, folder: pathlib.Path):
         self._folder = folder
@@ -44,7 +44,7 @@ class Bucket(backend._OsPathBackend):
 
 
 def test_other_file_systems(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever epath opens, and an error for what it does not."""
+    """Logs are read from whatever epath can list; other schemes are an error."""
     shutil.copytree(DUMMY_DATA, tmp_path / "lab" / "dqn")
     monkeypatch.setattr(gpath._GPath, "_backend", Bucket(tmp_path))
     builder = build_from("gs://lab", tmp_path / "data")
@@ -74,7 +74,7 @@ SECRETS = [
 def test_secrets_are_refused_where_the_search_ended_before(
     monkeypatch: pytest.MonkeyPatch, place: str, message: str
 ) -> None:
-    """The message names all places, also those that are not asked."""
+    """Messages name all origins, even those that are not asked, so all are checked."""
     monkeypatch.setenv(locating.SOURCE_VARIABLE, place)
     with pytest.raises(ValueError, match=rf"\$ATARI_REPLAY_SOURCE {message}") as error:
         locating.locate(
@@ -92,7 +92,7 @@ def test_secrets_in_an_address_are_refused_and_never_shown(
     place: str,
     message: str,
 ) -> None:
-    """Neither by the variable, nor by manual_dir, nor to inspect; not in what is left behind."""
+    """Secrets are refused from the variable, manual_dir and `inspect`, and never stored."""
     caplog.set_level(logging.DEBUG)
     with pytest.raises(ValueError, match=rf"\$ATARI_REPLAY_SOURCE {message}") as error:
         build_from(place, tmp_path / "data")
@@ -113,7 +113,7 @@ def test_secrets_in_an_address_are_refused_and_never_shown(
 def test_the_way_that_works_for_credentials(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """~/.netrc, as the message says it, for asking and for downloading."""
+    """The netrc line from the message works for asking and for downloading."""
     shutil.copytree(DUMMY_DATA, tmp_path / "public")
     with Server(tmp_path / "public", password="Basic dXNlcjpzZWNyZXQ=") as server:
         with pytest.raises(FileNotFoundError, match="answers 401"):

@@ -29,7 +29,7 @@ FIELDS = ("action", "reward", "discount", "is_first", "is_last", "is_terminal")
 
 
 def read(root: pathlib.Path, number: int = 1) -> list[tuple[Episode, npt.NDArray[np.uint8]]]:
-    """The episodes of a file, with all their frames."""
+    """Reads the episodes of a file, with all their frames."""
     found = []
     for episode in find_checkpoint(root, "Breakout", 1, number).open().episodes():
         frames = list(episode.frames)
@@ -39,7 +39,7 @@ def read(root: pathlib.Path, number: int = 1) -> list[tuple[Episode, npt.NDArray
 
 
 def test_the_same_steps_as_tfdss_own_builder(tmp_path: pathlib.Path) -> None:
-    """rlu_atari on the same file gives the same, but for what means nothing in a terminal state."""
+    """Steps equal rlu_atari's, except for the meaningless fields of terminal states."""
     truths = make_episodes([3, 200, 64, 1, 30], last_is_cut=True)
     write_unplugged(tmp_path / "Breakout" / NAME, truths)
     ours = rows(build("breakout_mixed_v0", tmp_path, tmp_path / "data"))
@@ -109,7 +109,7 @@ def test_three_copies_of_the_same_play(tmp_path: pathlib.Path, number: int) -> N
 
 
 def test_recorded_play(tmp_path: pathlib.Path) -> None:
-    """Frames of a real game come back, pixel for pixel, with the terminal state's at the end."""
+    """Frames of a real game come back pixel for pixel, terminal frame included."""
     truths = []
     for episode in find_checkpoint(DUMMY_DATA, "Breakout", 1, 10).open().episodes():
         frames = np.concatenate(list(episode.frames))
@@ -138,7 +138,6 @@ def test_a_terminal_state_alone(tmp_path: pathlib.Path) -> None:
 
 
 def test_clipped_rewards_are_read(tmp_path: pathlib.Path) -> None:
-    """The schema says [-1, 1], should a file ever hold others too."""
     (truth,) = make_episodes([4])
     record = unplugged_example(1, 0, truth, unclipped_rewards=[50.0] * 5)
     write_records(tmp_path / "Breakout" / NAME, [record])
@@ -171,7 +170,7 @@ GOOD = make_episodes([4, 3])
 def test_wrong_records_are_refused(
     tmp_path: pathlib.Path, fields: dict[str, Any], message: str
 ) -> None:
-    """The message names file and episode, says what was expected and what came."""
+    """The message names file and episode, what was expected and what came."""
     path = tmp_path / "Breakout" / NAME
     records = [unplugged_example(1, 0, GOOD[0]), unplugged_example(1, 1, GOOD[1], **fields)]
     write_records(path, records)
@@ -181,7 +180,7 @@ def test_wrong_records_are_refused(
 
 
 def test_what_would_fill_the_memory_is_refused(tmp_path: pathlib.Path) -> None:
-    """Records and pictures that promise more than an episode or a frame can be, on their word."""
+    """Records and pictures that promise more than fits an episode or a frame are refused."""
     path = tmp_path / "Breakout" / NAME
     huge = cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1].tobytes()
     huge = huge[:16] + (30_000).to_bytes(4, "big") * 2 + huge[24:]
@@ -224,7 +223,7 @@ def test_what_would_fill_the_memory_is_refused(tmp_path: pathlib.Path) -> None:
 
 
 def test_damaged_files_are_refused(tmp_path: pathlib.Path) -> None:
-    """Cut anywhere, in gzip's trailer too; another byte; not a TFRecord; no episodes."""
+    """Files that are cut, altered, not TFRecords or without episodes are refused."""
     path = tmp_path / "Breakout" / NAME
     write_unplugged(path, GOOD)
     whole = path.read_bytes()
@@ -249,7 +248,7 @@ def test_damaged_files_are_refused(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_renamed_file_is_noted(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Its records say what checkpoint they are of."""
+    """Records say which checkpoint they are from."""
     path = tmp_path / "Breakout" / NAME
     write_unplugged(path, GOOD)
     read(tmp_path)
@@ -289,7 +288,7 @@ print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def test_the_games_are_tfdss() -> None:
-    """46 games, three of them in 49 files."""
+    """RL Unplugged has 46 games, three of them in 49 files."""
     theirs = {config.game for config in rlu_atari.RluAtari.BUILDER_CONFIGS}
     assert {name for name, game in GAMES.items() if game.unplugged_shards} == theirs
     assert len(theirs) == 46
@@ -298,7 +297,7 @@ def test_the_games_are_tfdss() -> None:
 
 
 def test_transitions_of_it(tmp_path: pathlib.Path) -> None:
-    """The transform does not care where steps come from."""
+    """Transitions of RL Unplugged are built like those of other layouts."""
     write_unplugged(tmp_path / "Breakout" / NAME, make_episodes([30, 20]))
     builder = build("breakout_mixed_v0", tmp_path, tmp_path / "data")
     dataset = builder.as_dataset(split="train").apply(tfds_atari_replay.transitions())

@@ -19,7 +19,7 @@ from tfds_atari_replay.logs.layouts.dopamine import DopamineLayout
 
 
 def test_a_server_that_recovers(tmp_path: pathlib.Path, public: Server) -> None:
-    """Errors of the server are tried again, when asking and when downloading; slowness is none."""
+    """Server errors are retried, when asking and when downloading; slowness is no error."""
     serve_logs(tmp_path)
     public.answers["add_count_ckpt.50.gz"] = [500, 503, OK]
     public.answers["observation_ckpt.50.gz"] = [502, 500, OK]
@@ -49,7 +49,7 @@ def test_an_unreachable_server_is_no_closed_bucket(
 def test_whatever_says_that_a_file_is_not_there(
     status: int, tmp_path: pathlib.Path, public: Server
 ) -> None:
-    """Of checkpoint 50 leads to 49."""
+    """If these statuses answer for checkpoint 50, 49 is taken."""
     serve_logs(tmp_path)
     public.answers["ckpt.50.gz"] = [status]
     builder = build_public(tmp_path / "data")
@@ -60,7 +60,7 @@ def test_whatever_says_that_a_file_is_not_there(
 def test_what_says_nothing_of_a_file_ends_the_search(
     status: int, tmp_path: pathlib.Path, public: Server
 ) -> None:
-    """As an unreachable server does; a config must not mean other data for it."""
+    """An inconclusive status must not change which data a config means."""
     serve_logs(tmp_path)
     public.answers["ckpt.50.gz"] = [status]
     with pytest.raises(FileNotFoundError, match=rf"cannot be reached: .*{status}"):
@@ -69,7 +69,7 @@ def test_what_says_nothing_of_a_file_ends_the_search(
 
 @pytest.mark.parametrize("name", ["$store$_observation_ckpt.50.gz", "$store$_reward_ckpt.50.gz"])
 def test_a_connection_that_breaks(name: str, tmp_path: pathlib.Path, public: Server) -> None:
-    """What came is never taken for the file; what came whole is kept; the next build goes on."""
+    """Partial downloads are never used; complete ones are kept for the next build."""
     serve_logs(tmp_path)
     public.answers[name] = [CUT]
     with pytest.raises(OSError, match=r"(?s)A download failed: .*Run again to go on"):
@@ -93,7 +93,7 @@ def test_a_connection_that_breaks(name: str, tmp_path: pathlib.Path, public: Ser
 def test_a_server_that_sends_less_than_the_file(
     name: str, tmp_path: pathlib.Path, public: Server
 ) -> None:
-    """The end of the gzip file is missing: it is refused, deleted, and downloaded again."""
+    """A gzip file without its end is refused, deleted, and downloaded again."""
     if "run" in name:
         serve_unplugged(tmp_path)
     else:
@@ -108,7 +108,7 @@ def test_a_server_that_sends_less_than_the_file(
 
 @pytest.mark.slow
 def test_a_build_that_is_killed_while_it_downloads(tmp_path: pathlib.Path, public: Server) -> None:
-    """What came is not taken for the file by the next build."""
+    """The next build does not use the partial download."""
     serve_logs(tmp_path)
     public.answers["observation_ckpt.50.gz"] = [STALL]
     command = (str(TFDS), "build", "atari_replay/breakout_expert_v0", "--imports=tfds_atari_replay")
@@ -129,7 +129,7 @@ def test_a_build_that_is_killed_while_it_downloads(tmp_path: pathlib.Path, publi
 
 
 def test_a_file_that_is_missing_on_the_server(tmp_path: pathlib.Path, public: Server) -> None:
-    """The checkpoint is there, so nothing else is taken; the message names the file."""
+    """The checkpoint exists, so no other is tried; the message names the missing file."""
     serve_logs(tmp_path)
     serve_unplugged(tmp_path)
     public.answers["action_ckpt.50.gz"] = [404]
@@ -139,7 +139,7 @@ def test_a_file_that_is_missing_on_the_server(tmp_path: pathlib.Path, public: Se
 
 @pytest.mark.slow
 def test_builds_at_the_same_time_share_downloads(tmp_path: pathlib.Path, public: Server) -> None:
-    """Two processes, two configs of one checkpoint, one cache."""
+    """Two processes build two configs of one checkpoint with one cache."""
     serve_logs(tmp_path)
     public.answers["ckpt.50.gz"] = [SLOW]
     environment = {**os.environ, locating.SOURCE_VARIABLE: f"{public.url}/logs"}
@@ -175,7 +175,7 @@ def test_builds_at_the_same_time_share_downloads(tmp_path: pathlib.Path, public:
 def test_a_broken_download_is_deleted_whatever_is_wrong_with_it(
     tmp_path: pathlib.Path, public: Server, damage: bytes
 ) -> None:
-    """So that the next build does not meet it again."""
+    """The next build downloads the file again, instead of failing on the same one."""
     serve_logs(tmp_path)
     logs = tmp_path / "public" / "logs" / "dqn" / "Breakout" / "1" / "replay_logs"
     whole = (logs / "$store$_terminal_ckpt.50.gz").read_bytes()
