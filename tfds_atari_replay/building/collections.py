@@ -85,13 +85,13 @@ for split_name in ("mixed", "medium", "expert", "full"):
 def load_collection(
     name: str, *, missing: str = "raise", download: bool = True, **kwargs: Any
 ) -> dict[str, Any]:
-    """Loads all datasets of a collection; unlike TFDS's own way, it goes on after a missing one.
+    """Loads all datasets of a collection; unlike TFDS's loader, it continues after a missing one.
 
     Args:
       name: of the collection, such as `atari_replay_expert26`.
-      missing: what to do about games that are not prepared and cannot be, as there are no logs of
-        them or the folder is read-only: `raise`, after all others were prepared, or `skip`, with a
-        warning. Both name the games.
+      missing: what to do about games that are not prepared and cannot be, because there are no logs
+        or the folder is read-only: `raise` after preparing all others, or `skip` with a warning.
+        Both name the games.
       download: as for `tfds.load`, whether to prepare what is not prepared.
       **kwargs: for `tfds.load`, such as `split`, `data_dir` and `download_and_prepare_kwargs`.
 
@@ -101,7 +101,7 @@ def load_collection(
     Raises:
       FileNotFoundError: some games are missing, or with `skip`, all of them.
       TypeError: the name or `missing` is not a string.
-      ValueError: there is no such collection; `missing` is neither; a prepared dataset is
+      ValueError: there is no such collection, `missing` is neither, or a prepared dataset is
         incomplete or damaged.
     """
     check_text("name", name)

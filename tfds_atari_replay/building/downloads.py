@@ -1,12 +1,12 @@
 """Downloads by TFDS's download manager, and the registry of their checksums.
 
 The registry, `checksums/atari_replay.tsv`, is in TFDS's format: URL, size, SHA-256, file name.
-Entries that are no URLs are files of `dummy_data`, next to it. Where the package is read-only, new
-checksums go to a registry of the user's own, in the data folder.
+Entries that are not URLs are files of `dummy_data`, next to it. Where the package is read-only, new
+checksums go to the user's own registry in the data folder.
 
-TFDS itself would rewrite the registry in place, without a lock: a process killed in that moment
-leaves half a file, and of two processes one loses its entries. So it gets a file of its own
-(`new_notes`), which `record_checksums` merges into the registry atomically.
+TFDS itself would rewrite the registry in place, without a lock: a process killed meanwhile
+leaves half a file, and one of two concurrent processes loses its entries. So it gets a separate
+file (`new_notes`), which `record_checksums` merges into the registry atomically.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ def join_located(
 def download(manager: tfds.download.DownloadManager, urls: dict[str, str]) -> dict[str, epath.Path]:
     """Downloads files into TFDS's cache, or takes them from there.
 
-    Waits while another process downloads the same files: TFDS would download them once more, and
-    replace those that the other is reading.
+    Waits while another process downloads the same files: TFDS would download them again and replace
+    files that the other process is reading.
 
     Raises:
-      OSError: a download failed or broke off. Files that arrived whole stay in the cache.
+      OSError: a download failed or broke off. Complete files stay in the cache.
     """
     try:
         digest = hashlib.sha256("\n".join(urls.values()).encode()).hexdigest()
@@ -102,7 +102,7 @@ def default_manager() -> tfds.download.DownloadManager:
 def deleting_damaged() -> Iterator[None]:
     """Deletes downloads from TFDS's cache if reading them inside the block reveals damage.
 
-    A server may send half a file and call it whole. Kept in the cache, it would fail forever.
+    A server may send half a file as if it were complete. Left in the cache, it would fail forever.
     """
     try:
         yield
@@ -148,7 +148,7 @@ def new_notes() -> epath.Path:
 
 
 def record_checksums(notes: epath.Path, registry: epath.Path) -> None:
-    """Merges notes into a registry, which is whole at all times, and deletes the notes."""
+    """Merges notes into a registry atomically, and deletes the notes."""
     with locking.lock(registry.with_name(f"{registry.name}.lock")):
         part = registry.with_name(f"{registry.name}.incomplete")
         part.write_bytes(registry.read_bytes() if registry.exists() else b"")

@@ -1,9 +1,8 @@
 """Whole runs as a dataset's shards, one for each checkpoint, written here or by many workers.
 
-A worker is told where to read and where to write; no data goes through whatever runs it. Beside its
-shard it leaves a note of what it wrote. Only what the notes say, and the files confirm, becomes a
-dataset, so an engine that loses or repeats work cannot harm it, and what was written before a
-restart is not written again.
+A worker is told where to read and where to write; no data passes through the engine that runs it.
+Beside its shard it leaves a note. Only shards whose notes match their files become a dataset, so an
+engine that loses or repeats work cannot harm it, and finished shards are reused after a restart.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from tfds_atari_replay.logs.runs import Run, Shard
 
 @dataclasses.dataclass(frozen=True)
 class Note:
-    """What was written of a shard.
+    """Describes a shard that was written.
 
     Attributes:
       examples: how many episodes.
@@ -56,7 +55,7 @@ class Job:
     file_format: str
 
     def read_note(self) -> Note | None:
-        """Returns what was written; None if it was not, or is no more what it was."""
+        """Returns the note; None if the shard is not written, or has changed since."""
         try:
             note = Note(**json.loads(self._note_path.read_text()))
             return note if self.path.stat().length == note.num_bytes else None
@@ -64,7 +63,7 @@ class Job:
             return None
 
     def write(self, when_read: Callable[[int], object] = lambda _: None) -> None:
-        """Writes the shard, and then the note, unless that was done before.
+        """Writes the shard and then the note, unless both are there already.
 
         Args:
           when_read: called with the number of steps of each episode.
@@ -76,7 +75,7 @@ class Job:
         if self.read_note() is not None:
             return
         counts: list[int] = []
-        # Under names of their own: an engine may run a job twice at the same time.
+        # Under unique names: an engine may run a job twice at the same time.
         part, note_part = (
             path.with_name(f"{_tfds.INCOMPLETE}{uuid.uuid4().hex}.{path.name}")
             for path in (self.path, self._note_path)
@@ -133,8 +132,8 @@ def write_run(
 ) -> tuple[tfds.core.SplitInfo, int]:
     """Writes a run as one split, a shard for each checkpoint.
 
-    Until all shards are written, they are kept in a folder beside the dataset's, and a second
-    attempt goes on from there.
+    Until all shards are written, they are kept in a folder beside the dataset's, where a second
+    attempt continues.
 
     Args:
       run: what to write.
@@ -150,7 +149,7 @@ def write_run(
     Raises:
       ReplayLogError: a file of the logs is damaged, or has changed since the run was joined. (By
         way of Beam it is a RuntimeError.)
-      FileNotFoundError: a shard is not there, or not as it was noted, though no worker has failed.
+      FileNotFoundError: a shard is missing or changed, although no worker reported an error.
     """
     jobs = _plan(run, template, file_format, version)
     if runner is None and options is None:
@@ -169,7 +168,7 @@ def write_run(
 def _plan(run: Run, template: Any, file_format: str, version: str) -> list[Job]:
     count = len(run.shards)
     names = [template.sharded_filepath(shard_index=n, num_shards=count).name for n in range(count)]
-    # All that the shards depend on. Those of another plan are of no use.
+    # Everything the shards depend on. Shards of a different plan are useless.
     identity = repr((version, file_format, names, run.shards))
     prefix = f"{_tfds.INCOMPLETE}run_"
     beside = template.data_dir.parent
@@ -197,8 +196,8 @@ def _write_here(jobs: Sequence[Job]) -> None:
 def _write_with_beam(jobs: Sequence[Job], runner: Any, options: Any) -> None:
     beam: Any = importlib.import_module("apache_beam")
     with beam.Pipeline(runner=runner, options=options) as pipeline:
-        # A source for each: runners merge the elements of one. And an end for all: the one for Dask
-        # computes the last end only.
+        # A source for each job, since runners merge the elements of one; and one end for all, since
+        # Dask's runner computes only the last end.
         written = [
             pipeline
             | f"Plan {job.path.name}" >> beam.Create([job])

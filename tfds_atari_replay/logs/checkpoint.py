@@ -1,7 +1,7 @@
 """One checkpoint of a Dopamine replay log: a ring buffer, dumped as gzipped .npy files.
 
-The arrays are a ring, not a list: `Checkpoint.time_order` says in which order the rows were
-written. What the rows mean is in `episodes.py`.
+The arrays are a ring, not a list: `Checkpoint.time_order` has the order in which the rows were
+written. `episodes.py` interprets the rows.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Checkpoint:
         )
 
     def in_time_order(self, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
-        """Sorts the rows of one of its arrays, oldest first, and drops those never written."""
+        """Returns the rows of one of its arrays, oldest first, without those never written."""
         return np.concatenate([array[rows] for rows in self.time_order])
 
 
@@ -103,7 +103,7 @@ class Piece:
 
     @property
     def rows(self) -> Iterator[slice]:
-        """Where these rows lie in the files, in time order."""
+        """The slices of the files that hold these rows, in time order."""
         passed = 0
         for rows in self.checkpoint.time_order:
             start = max(rows.start, rows.start + self.start - passed)
@@ -118,7 +118,7 @@ class Piece:
 
 
 def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
-    """Reads the small arrays and the frames' header, and checks what can be checked.
+    """Reads and checks the small arrays and the header of the frames.
 
     Raises:
       ReplayLogError: a file is cut short, damaged, unreadable or not an array of Dopamine's logger;

@@ -1,6 +1,6 @@
-"""A ring's rows as episodes in time order.
+"""Turns a ring's rows into episodes in time order.
 
-The only place that knows about zero rows and the borders of episodes. The facts come from games
+Only this module knows about padding and where episodes begin and end. The facts come from games
 played through Dopamine's replay buffer and batch_rl's logger, compared with the files they wrote.
 """
 
@@ -46,7 +46,7 @@ class Span:
 
 @dataclasses.dataclass(frozen=True)
 class Play:
-    """Rows that were played one after the other, of one checkpoint or of several that join.
+    """Rows that were played consecutively, from one checkpoint or several joined ones.
 
     Attributes:
       pieces: where the rows are, oldest first.
@@ -58,22 +58,22 @@ class Play:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Play:
-        """All rows of a checkpoint."""
+        """Returns all rows of a checkpoint."""
         return cls([Piece(checkpoint, 0, checkpoint.num_rows)])
 
     @functools.cached_property
     def action(self) -> npt.NDArray[np.int32]:
-        """What was done, int32 (rows,)."""
+        """The actions taken, int32 (rows,)."""
         return np.concatenate([piece.take(piece.checkpoint.action) for piece in self.pieces])
 
     @functools.cached_property
     def reward(self) -> npt.NDArray[np.float32]:
-        """What it gave, float32 (rows,)."""
+        """The clipped rewards they earned, float32 (rows,)."""
         return np.concatenate([piece.take(piece.checkpoint.reward) for piece in self.pieces])
 
     @functools.cached_property
     def terminal(self) -> npt.NDArray[np.bool_]:
-        """Whether it ended the episode, bool (rows,)."""
+        """Whether they ended the episode, bool (rows,)."""
         return np.concatenate([piece.take(piece.checkpoint.terminal) for piece in self.pieces])
 
     @functools.cached_property
@@ -83,7 +83,7 @@ class Play:
         return is_zero
 
     def stretches(self) -> Iterator[tuple[int, int]]:
-        """Yields first row and end of each stretch from one terminal to the next."""
+        """Yields start and stop of each stretch from one terminal to the next."""
         first = 0
         for stop in [*(np.flatnonzero(self.terminal) + 1).tolist(), len(self.terminal)]:
             yield first, stop
@@ -93,14 +93,14 @@ class Play:
 def read_episodes(
     played: Checkpoint | Play, frames_at_once: int = 64, *, first_index: int = 0
 ) -> Iterator[Episode]:
-    """Yields the episodes of a checkpoint, or of what was played, oldest first.
+    """Yields the episodes of a checkpoint or of a `Play`, oldest first.
 
     Every row except Dopamine's padding is in exactly one episode. Frames are streamed: take those
     of an episode before asking for the next one; the rest is skipped.
 
-    Padding is the zero rows before an episode, at most three: a fourth is a black frame. At the
-    beginning it says that an episode starts there. Without any, the rows continue an episode that
-    began before them. (Where a lap ended right after the padding, no file says that the episode
+    Padding is the zero rows before an episode, at most three: a fourth is a black frame. If the
+    rows begin with padding, an episode starts there; if not, they continue an episode that began
+    earlier. (Where a lap ended right after the padding, no file says that the episode
     starts here, so it counts as a continuation.)
 
     Args:
@@ -138,17 +138,17 @@ def read_episodes(
                 play.reward[span.start : span.stop],
                 frames,
             )
-            for _ in frames:  # what the caller left
+            for _ in frames:  # those that the caller left
                 pass
 
 
 def find_spans(play: Play, is_black: Callable[[int], bool]) -> Iterator[Span]:
-    """Yields where the episodes lie, oldest first, padding left out.
+    """Yields the spans of the episodes, oldest first, without padding.
 
     Args:
       play: where to look; its frames are not read.
-      is_black: says whether the frame of a row is zero throughout. It is called in time order, and
-        only for rows that are padding if so.
+      is_black: returns whether a row's frame is all zeros. It is called in time order, and only for
+        rows that are padding if so.
     """
     for first, stop in play.stretches():
         start = first
@@ -181,8 +181,8 @@ def outline(checkpoint: Checkpoint, *, deep: bool) -> Outline:
         lengths=np.array([span.stop - span.start for span in spans], np.int64),
         returns=np.array([reward[span.start : span.stop].sum(dtype=float) for span in spans]),
         is_complete=np.array([span.is_complete for span in spans], np.bool_),
-        # After a terminal, three rows are padding for sure. Only at the beginning may such rows be
-        # the middle of an episode.
+        # After a terminal, three rows are certainly padding. Only at the beginning may such rows
+        # belong to the middle of an episode.
         is_exact=deep or not play.may_be_padding[0],
     )
 
@@ -206,11 +206,11 @@ def read_rows(checkpoint: Checkpoint) -> Rows:
 
 
 def count_repeated(before: Checkpoint, last: Checkpoint) -> int:
-    """Counts the rows of a run's last dump that the checkpoint before it holds too.
+    """Counts the rows of a run's last dump that are also in the previous checkpoint.
 
-    These are its oldest: what was written since is as many rows as the cursor moved on, and nothing
-    if a run ended right after a dump. 0 if a lap between the two was never written, which shows in
-    the rows themselves.
+    They are its oldest rows: since then, the cursor has moved on by as many rows as were written,
+    which is none if the run ended right after a dump. Returns 0 if a lap between the two was never
+    written, which comparing the rows reveals.
     """
     count = last.capacity - (last.cursor - before.cursor) % last.capacity
     # Where nothing followed the first dump, the last one's oldest row was never written.

@@ -21,7 +21,7 @@ class ReplayLogError(ValueError):
     """A replay log is damaged, or is not what its name says.
 
     Attributes:
-      downloads: the files of the damaged checkpoint, if they are downloads. They are of no use.
+      downloads: the files of the damaged checkpoint, if they are downloads. They are useless.
     """
 
     downloads: tuple[epath.Path, ...] = ()
@@ -32,9 +32,8 @@ class UnreadableLogError(ReplayLogError):
 
 
 class DamageError(Exception):
-    """What is wrong with a file; `CheckpointFiles.reporting_damage` adds which file it is."""
+    """Says how a file is damaged; `CheckpointFiles.reporting_damage` adds which file it is."""
 
 
-# What reading a damaged file raises. IsalError is an exception, though its type stub does not say
-# so.
+# Raised by reading a damaged file. IsalError is an exception, although its type stub denies it.
 DAMAGE: Any = (DamageError, EOFError, gzip.BadGzipFile, isal_zlib.IsalError, zlib.error)

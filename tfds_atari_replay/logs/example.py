@@ -15,9 +15,9 @@ from tfds_atari_replay.logs.npy import read_exactly
 # A record is its length (uint64), the checksum of that (uint32), the data, and the checksum of the
 # data (uint32).
 _LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
-# An episode has at most 27,001 frames, and a PNG of one is hardly longer than the frame: that makes
-# 2**28 bytes. But PNGs are packed already, so a record longer than its whole file is a bomb, unless
-# it is small enough to do no harm (parsing takes up to 17 times its bytes).
+# An episode has at most 27,001 frames, and a PNG of one is hardly longer than the frame: 2**28
+# bytes in all. PNGs are packed already, so a record longer than its whole file is a bomb, unless it
+# is small enough to do no harm (parsing takes up to 17 times its bytes).
 _MAX_RECORD, _MAX_UNPACKED = 2**28, 2**26
 
 
@@ -29,7 +29,7 @@ def parse_example(record: bytes) -> Mapping[str, Any]:
       missing is empty.
 
     Raises:
-      DamageError: the bytes are no Example.
+      DamageError: the bytes are not an Example.
     """
     try:
         features: Mapping[str, Any] = Example.FromString(record).features.feature

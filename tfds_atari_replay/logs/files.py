@@ -1,4 +1,4 @@
-"""The files of a checkpoint, and what every layout of such files can do."""
+"""The files of a checkpoint, and the interfaces of layouts and opened checkpoints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tfds_atari_replay.logs.runs import Run
 FilesByName: TypeAlias = dict[str, epath.Path]
 
 NUMBER = "0|[1-9][0-9]*"
-"""How the programs write numbers: `ckpt.01` is no checkpoint 1 next to `ckpt.1`."""
+"""How the loggers write numbers: `ckpt.01` is not a second checkpoint 1."""
 
 
 class Stamp(NamedTuple):
@@ -114,7 +114,7 @@ class CheckpointFiles:
 
     @contextlib.contextmanager
     def reporting_damage(self, name: str) -> Iterator[None]:
-        """Turns whatever goes wrong with a file into an error that names it.
+        """Turns any failure to read a file into an error that names it.
 
         Args:
           name: the file's name among `paths`.
@@ -149,8 +149,8 @@ class CheckpointFiles:
     def check_unchanged(self, stamps: Stamps) -> None:
         """Checks that all files are still those that were stamped.
 
-        What is read of several files, or in two passes, would mix two checkpoints if a copy went on
-        meanwhile, though each of its files is whole.
+        If a copy went on meanwhile, reading several files, or one in two passes, would mix two
+        checkpoints although each file is complete.
 
         Raises:
           UnreadableLogError: a file was changed or replaced.
@@ -221,7 +221,7 @@ class OpenedCheckpoint(abc.ABC):
         """Reads everything into memory."""
 
     def count_repeated(self, before: OpenedCheckpoint) -> int | None:
-        """Counts the rows of this last dump that the checkpoint before it holds too."""
+        """Counts the rows of this last dump that are also in the previous checkpoint."""
         del before
         return None
 
@@ -235,7 +235,7 @@ class Layout(abc.ABC):
       example: a path in this layout, with a note on who uses it.
       needed: the names of the files that every copy has.
       folders: subfolders to search, in order; the first with a run wins.
-      probe: the name of the smallest file, which a server is asked for.
+      probe: the name of the smallest file, for asking a server whether it has the checkpoint.
       can_be_joined: whether the checkpoints of a run make up a whole run.
       has_terminal_frames: whether the frame of a terminal state is there.
       public_url: the base of a public copy; None if there is none.

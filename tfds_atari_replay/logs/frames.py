@@ -37,7 +37,7 @@ def find_black_frames(checkpoint: Checkpoint, rows: npt.NDArray[np.bool_]) -> np
       rows: bool (capacity,), which frames to look at.
 
     Returns:
-      bool (capacity,), which of these are black.
+      bool (capacity,), True for those of them that are black.
 
     Raises:
       ReplayLogError: the file is damaged, down to its last byte, unreadable or changed meanwhile.
@@ -58,7 +58,7 @@ def find_black_frames(checkpoint: Checkpoint, rows: npt.NDArray[np.bool_]) -> np
 
 @dataclasses.dataclass(frozen=True)
 class _Segment:
-    """Rows that lie behind each other in a file."""
+    """Consecutive rows of a file."""
 
     checkpoint: Checkpoint
     rows: slice
@@ -70,7 +70,7 @@ class FrameReader:
 
     The oldest rows of a ring lie behind the newest, so a whole one is read in two passes. The first
     over each file goes to the very end, where gzip's checksum is compared; for a dump at the end of
-    a lap that happens before the second frame is returned.
+    a lap, before the second frame is returned.
     """
 
     def __init__(self, pieces: Iterable[Piece]):

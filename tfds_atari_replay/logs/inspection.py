@@ -1,4 +1,4 @@
-"""What a folder of logs holds, lacks and repeats."""
+"""Reports on a folder of logs: its checkpoints, and what is missing, damaged or repeated."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tfds_atari_replay.threads import map_ahead
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a checkpoint holds. None stands for what its layout does not say, or was not read.
+    """Describes a checkpoint. None: the layout does not say, or it was not read.
 
-    A folder that this user may not list has a report too, with `folder` and `damage` alone.
+    A folder that this user may not list has a report with only `folder` and `damage`.
 
     Attributes:
       folder: where its files are.
@@ -32,18 +32,18 @@ class Report:
       layout: `dopamine`, `d4rl_atari` or `rl_unplugged`.
       capacity: rows in the ring.
       cursor: the row that would have been written next.
-      cursor_is_assumed: whether the layout lacks `add_count`, which tells.
+      cursor_is_assumed: whether the layout lacks `add_count`, so that the cursor is a guess.
       steps: how many were logged, without padding.
-      steps_are_exact: whether `steps` and what is said of episodes are certain. Up to three rows at
-        the beginning may be padding, which only their frames tell; unread, they count as padding.
+      steps_are_exact: whether `steps` and the fields about episodes are certain. Only their frames
+        show whether up to three rows at the beginning are padding; unread, they count as padding.
       episodes: how many there are, pieces included.
-      complete_episodes: how many of them go from a reset to a terminal.
-      mean_return: of the complete ones, of clipped rewards; None if there are none.
+      complete_episodes: how many episodes go from a reset to a terminal.
+      mean_return: mean sum of clipped rewards of complete episodes; None if there are none.
       missing_files: names of files that a checkpoint needs.
-      damage: what is wrong with a file, or with the folder.
-      missing_before: numbers of absent checkpoints between the one before and this one.
-      unwritten_laps: how many laps the logger never wrote between the one before and this one.
-      repeated_rows: how many rows of a last dump the checkpoint before it holds too.
+      damage: the error of a damaged file, or of a folder that cannot be listed.
+      missing_before: numbers of absent checkpoints between the previous one and this one.
+      unwritten_laps: how many laps the logger never wrote since the previous checkpoint.
+      repeated_rows: how many rows of a last dump are also in the previous checkpoint.
     """
 
     folder: str
@@ -67,7 +67,7 @@ class Report:
 
     @property
     def is_usable(self) -> bool:
-        """Whether a dataset can be built from it, as far as was read."""
+        """Whether a dataset can be built from it, judging by what was read."""
         return not self.missing_files and self.damage is None
 
 
@@ -102,7 +102,7 @@ def inspect(path: epath.PathLike, *, deep: bool = False) -> list[Report]:
 
 @dataclasses.dataclass(frozen=True)
 class _Look:
-    """What a checkpoint tells on its own."""
+    """What one checkpoint shows without its neighbours."""
 
     report: Report
     add_count: int | None = None
@@ -120,7 +120,7 @@ def _find(path: epath.PathLike) -> tuple[list[CheckpointFiles], list[OSError]]:
     path = paths.open_path(path)
     folders = [path]
     if not paths.is_remote(path):
-        # A link to a run's folder bears the run's name only where it leads.
+        # Only the target of a link to a run's folder has the run's name.
         folders = [epath.Path(os.path.abspath(path)), epath.Path(os.path.realpath(path))]
     for folder in folders:
         # The path may be the folder of a game, a run or its replay_logs.
@@ -199,5 +199,5 @@ def _count_repeated(before: CheckpointFiles, last: CheckpointFiles) -> int | Non
     try:
         first: OpenedCheckpoint = before.open()
         return last.open().count_repeated(first)
-    except ReplayLogError:  # Both were fine a moment ago, so somebody is writing there.
+    except ReplayLogError:  # Both were fine a moment ago, so something is writing there.
         return None

@@ -2,7 +2,7 @@
 
 A dump that `count` rows were added before holds the rows `count - capacity` to `count` of its run,
 so counts say which rows a checkpoint adds to those before it, and where some are lost. Facts come
-from Dopamine's replay buffer and batch_rl's logger around it; tests compare what is joined with the
+from Dopamine's replay buffer and batch_rl's logger around it; tests compare joined runs with the
 play that was logged.
 """
 
@@ -55,10 +55,10 @@ class _Part:
       stamps: of its files.
       capacity: rows in the ring.
       num_rows: how many rows hold data.
-      repeated: how many of them, the oldest, are in the checkpoint before it.
-      gap: what is lost before it, if anything.
-      follows: whether its first new row comes right behind the last one of the part before.
-      follows_terminal: whether that one ends an episode.
+      repeated: how many of the oldest rows are also in the previous checkpoint.
+      gap: the rows lost before it, if any.
+      follows: whether its first new row directly follows the last row of the previous part.
+      follows_terminal: whether that last row ends an episode.
       stops: one past the first and one past the last new terminal row; None if there is none.
       num_stops: how many new rows end an episode.
     """
@@ -76,7 +76,7 @@ class _Part:
 
     @property
     def continues(self) -> bool:
-        """Whether its first new row goes on with an episode of the part before."""
+        """Whether its first new row continues an episode of the previous part."""
         return self.follows and not self.follows_terminal
 
     @property
@@ -86,14 +86,14 @@ class _Part:
 
     @property
     def head(self) -> tuple[int, int]:
-        """First and end of the rows that continue an episode of a part before."""
+        """Start and stop of the rows that continue an episode of an earlier part."""
         if not self.continues:
             return self.repeated, self.repeated
         return self.repeated, self.stops[0] if self.stops else self.num_rows
 
     @property
     def num_starts(self) -> int:
-        """How many episodes start here at most: some may turn out to be nothing but padding."""
+        """The most episodes that can start here: some may turn out to be only padding."""
         is_any = self.num_rows > self.repeated
         return self.num_stops - self.ends_in_terminal + (is_any and not self.continues)
 
@@ -152,7 +152,7 @@ def _check_order(before: Checkpoint, ring: Checkpoint) -> None:
 
 
 def _compare(before: Checkpoint, ring: Checkpoint) -> tuple[int, Gap | None]:
-    """Returns how many rows both hold, and what is lost between the two."""
+    """Returns how many rows are in both, and the gap between the two, if any."""
     number = ring.files.number
     missing = tuple(range(before.files.number + 1, number))
     if ring.is_last_dump:
@@ -165,7 +165,7 @@ def _compare(before: Checkpoint, ring: Checkpoint) -> tuple[int, Gap | None]:
 
 @dataclasses.dataclass(frozen=True)
 class _Stretch:
-    """A piece of a checkpoint that is not open."""
+    """A piece of a checkpoint that is not open yet."""
 
     files: CheckpointFiles
     stamps: Stamps
@@ -203,14 +203,14 @@ def _to_shard(part: _Part, later: Sequence[_Part], first_index: int) -> Shard:
         part.files.number,
         part.num_rows - part.repeated,
         stretches,
-        # Where an episode of a part before ended here, the row before ours is its terminal.
+        # If an episode of an earlier part ended here, the row before ours is its terminal.
         part.follows_terminal or part.head[0] < start,
         first_index,
     )
 
 
 def _tail(part: _Part, later: Sequence[_Part]) -> Iterator[_Part]:
-    """Yields the parts that go on with the last episode of one, up to the part in which it ends."""
+    """Yields the parts that continue a part's last episode, up to the one in which it ends."""
     if part.ends_in_terminal:
         return
     for other in later:

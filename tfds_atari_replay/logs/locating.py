@@ -1,7 +1,7 @@
-"""Where logs come from: one order of origins, and one function that looks there.
+"""Finds the logs of a config: the origins, their order, and what users are told.
 
-The order: the user's folder (`manual_dir`); `$ATARI_REPLAY_SOURCE`, which is a folder, a gs:// or
-other path that epath can list, or an http(s) base; d4rl-atari's cache (`$D4RL_DATASET_DIR`); the
+The order is: the user's folder (`manual_dir`); `$ATARI_REPLAY_SOURCE`, which is a folder, a gs://
+or other path that epath can list, or an http(s) base; d4rl-atari's cache (`$D4RL_DATASET_DIR`); the
 public logs; RL Unplugged, if the public logs are closed. With `$ATARI_REPLAY_SOURCE` set, the
 public copies are not asked. A checkpoint's files all come from one origin, in one layout.
 """
@@ -71,7 +71,7 @@ class _Origin:
     """Whether the user configured it. If it has the run but not the checkpoint, that is an error;
     we do not look further."""
     is_substitute: bool = False
-    """Whether it is not what a user expects, so that they are told of it."""
+    """Whether users would not expect it, so that a warning names it."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.root or 'not set'}"
@@ -88,12 +88,12 @@ class _Hit:
 class _Miss:
     origin: _Origin
     instead: str = ""
-    """What the origin holds, or answers."""
+    """What the origin holds or answers instead."""
     ends_search: bool = False
 
     @property
     def remark(self) -> str:
-        """`instead` in brackets, to put behind the origin."""
+        """`instead` in brackets, to follow the origin's name."""
         return f" ({self.instead})" if self.instead else ""
 
 
@@ -116,7 +116,7 @@ def locate(wanted: Config, *, manual_dir: epath.PathLike | None) -> list[Located
     """
     misses: list[_Miss] = []
     for origin in _origins(manual_dir):
-        # Before anything else: origins that are not asked are named in messages too.
+        # Checked first, since messages also name the origins that are not asked.
         paths.check_address(origin.name, origin.root or "")
         if misses and misses[-1].ends_search:
             misses.append(_Miss(origin, "not asked", ends_search=True))
@@ -172,11 +172,11 @@ def _look_in_folder(origin: _Origin, folder: str, wanted: Config) -> _Hit | _Mis
         if not found:
             return _Miss(origin, paths.describe(root))
     except OSError as error:
-        # Whoever named the folder may mean other data than the next origin has.
+        # The user may have meant different data from what the next origin has.
         reason = f"cannot be listed: {error.strerror or error}"
         return _Miss(origin, reason, ends_search=origin.is_users)
     some = next(iter(found.values()))
-    # An interrupted download of d4rl-atari's leaves files out. Nobody asked for that cache.
+    # Interrupted downloads by d4rl-atari lack files. Users did not name that cache, so skip them.
     usable = [files for files in found.values() if origin.is_users or not files.missing]
     if wanted.split.is_whole_run:
         if usable and (origin.is_users or some.layout.can_be_joined):
@@ -192,7 +192,10 @@ def _look_in_folder(origin: _Origin, folder: str, wanted: Config) -> _Hit | _Mis
             f"{game} run {run} has no checkpoint {wanted.split} in {some.folder}. "
             f"It has: {numbers}."
         )
-    return _Miss(origin, f"has only checkpoint {numbers} of {game} run {run}, or lacks some files")
+    return _Miss(
+        origin,
+        f"has only these checkpoints of {game} run {run}, or lacks some of their files: {numbers}",
+    )
 
 
 def _look_on_server(origin: _Origin, url: str, wanted: Config) -> _Hit | _Miss:
@@ -229,14 +232,14 @@ def _first_there(layout: Layout, base: str, wanted: Config, statuses: set[int]) 
 
 
 def _all_there(layout: Layout, base: str, wanted: Config, statuses: set[int]) -> list[int]:
-    """Returns the numbers of all checkpoints that a server has; it is asked in threads."""
+    """Returns the numbers of all checkpoints that a server has; asks it in threads."""
     numbers = layout.numbers(wanted.game, wanted.split)
     answers = map_ahead(lambda n: _is_there(layout, base, wanted, n, statuses), numbers)
     return [number for number, is_there in zip(numbers, answers, strict=True) if is_there]
 
 
 def _is_there(layout: Layout, base: str, wanted: Config, number: int, statuses: set[int]) -> bool:
-    """Asks a server for a checkpoint's smallest file; a refusal's status is added to the others."""
+    """Asks a server for a checkpoint's smallest file; adds a refusal's status to `statuses`."""
     status = servers.ask(layout.urls(base, wanted.game, wanted.run, number)[layout.probe])
     if status >= 400:
         statuses.add(status)

@@ -1,6 +1,6 @@
-"""Gzipped .npy files, read without trusting a byte of them.
+"""Reads gzipped .npy files without trusting their headers.
 
-Nothing is allocated on a header's word alone, and every file is read to its end, where gzip's
+No header alone decides how much is allocated, and every file is read to its end, where gzip's
 checksum is compared.
 """
 
@@ -34,17 +34,17 @@ def open_gzip(path: epath.Path) -> Iterator[tuple[IO[bytes], int]]:
     """Opens a gzip file for reading. ISA-L unpacks 4 times as fast as zlib.
 
     Yields:
-      The stream, and the bytes that the packed file has.
+      The stream, and the size of the packed file in bytes.
 
     Raises:
-      DamageError: it is something that nobody can tell the end of, such as a pipe.
+      DamageError: it is not a regular file but, for example, a pipe, which has no known end.
     """
     if not is_remote(path):
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # A folder has an error of its own.
             raise DamageError("expected a file, got a pipe, a socket or a device")
     with path.open("rb") as file:
-        # Of the open file: another one may have its name by now.
+        # The size of the open file: its name may belong to a different one by now.
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         with igzip.open(file) as stream:  # type: ignore[no-untyped-call]
@@ -59,7 +59,7 @@ def open_npy(path: epath.Path) -> Iterator[tuple[IO[bytes], np.dtype[Any], tuple
       The stream, the dtype and the shape, which the file is large enough to hold.
 
     Raises:
-      DamageError: it is no .npy of numbers in C order, or promises more than it can hold.
+      DamageError: it is not a .npy of numbers in C order, or promises more than it can hold.
     """
     with open_gzip(path) as (stream, size):
         shape, dtype = _read_header(stream)
@@ -90,7 +90,7 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     header = io.BytesIO(length + read_exactly(stream, size))
     try:
         shape, is_fortran, dtype = read(header)
-    except Exception as error:  # NumPy's parser raises a dozen types, depending on the nonsense.
+    except Exception as error:  # NumPy's parser raises a dozen types.
         raise DamageError(f"its .npy header cannot be read: {error}") from error
     if dtype.hasobject:
         raise DamageError("expected numbers, got pickled objects, which are never loaded")
@@ -102,7 +102,7 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def read_exactly(stream: IO[bytes], size: int) -> bytes:
-    """Reads that many bytes. Memory grows with what the stream holds, not with `size`.
+    """Reads exactly `size` bytes. Memory grows with the data in the stream, not with `size`.
 
     Raises:
       DamageError: the stream ends early.

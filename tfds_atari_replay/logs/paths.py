@@ -19,7 +19,7 @@ def is_remote(path: epath.PathLike) -> bool:
 def check_address(what: str, address: epath.PathLike) -> None:
     """Refuses an address that holds a secret, or that file names cannot be appended to.
 
-    What is refused is never shown: messages end up in logs, and addresses in registries.
+    Messages never show a refused address: they end up in logs, and addresses in registries.
 
     Args:
       what: names the address in the message.
@@ -84,7 +84,7 @@ def children(folder: epath.Path) -> list[epath.Path]:
 
 
 def describe(root: epath.Path) -> str:
-    """Says in a few words what is at a path."""
+    """Describes in a few words what is at a path."""
     if not root.is_dir():
         if is_remote(root):
             return "does not exist, or cannot be reached"

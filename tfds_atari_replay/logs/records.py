@@ -1,4 +1,4 @@
-"""What is read from logs: episodes, outlines of episodes, and plain rows."""
+"""The records read from logs: episodes, outlines of episodes, and plain rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Frames = npt.NDArray[np.uint8]
 
 @dataclasses.dataclass(frozen=True)
 class Episode:
-    """An episode, or the piece of one that a checkpoint holds, of T steps.
+    """An episode of T steps, or the piece of it that a checkpoint holds.
 
     Attributes:
       index: its order in time among the checkpoint's episodes, from 0.

@@ -1,4 +1,4 @@
-"""Whole runs: what the joined checkpoints of one are, whatever their layout."""
+"""Whole runs: the joined checkpoints of a run, in any layout."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tfds_atari_replay.logs.records import Episode
 class Shard(abc.ABC):
     """The episodes that start in one checkpoint, wherever they end.
 
-    It knows where to read, and holds nothing of what is there: a few hundred bytes when pickled.
+    It knows where to read but holds no data: a few hundred bytes when pickled.
 
     Attributes:
       number: the checkpoint's.
-      num_rows: how many rows it adds to its run, padding included; None if that is not known yet.
+      num_rows: how many rows it adds to its run, padding included; None if not known yet.
     """
 
     number: int
@@ -37,12 +37,12 @@ class Shard(abc.ABC):
 
 @dataclasses.dataclass(frozen=True)
 class Gap:
-    """Where one checkpoint of a run does not go on where the one before it ended.
+    """A checkpoint of a run does not start where the previous one ended.
 
     Attributes:
-      before: the number of the checkpoint behind the gap.
-      missing: the numbers of the checkpoints that are not there.
-      rows: how many rows are lost, padding included; None if that is not known.
+      before: the number of the checkpoint after the gap.
+      missing: the numbers of the absent checkpoints.
+      rows: how many rows are lost, padding included; None if not known.
     """
 
     before: int
@@ -57,7 +57,7 @@ class Run:
     Attributes:
       shards: one for each checkpoint, in order.
       capacity: rows in the ring; None where the layout does not say.
-      repeated: how many rows of the last dump the checkpoint before it holds too. They are left
+      repeated: how many rows of the last dump are also in the previous checkpoint. They are left
         out.
       gaps: where an episode stays cut.
     """
@@ -73,7 +73,7 @@ class Run:
         return [shard.number for shard in self.shards]
 
     def metadata(self) -> dict[str, Any]:
-        """Returns what JSON can hold of it."""
+        """Returns its JSON-serializable facts."""
         return {
             "checkpoints": self.checkpoints,
             "capacity": self.capacity,
@@ -85,7 +85,7 @@ class Run:
         }
 
     def describe_gaps(self) -> str:
-        """Says for people where episodes stay cut, and what is missing."""
+        """Describes for people where episodes stay cut, and which checkpoints are missing."""
         missing = [number for gap in self.gaps for number in gap.missing]
         before = ", ".join(str(gap.before) for gap in self.gaps)
         absent = f"; missing: {', '.join(map(str, missing))}" if missing else ""

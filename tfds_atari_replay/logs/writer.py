@@ -63,7 +63,7 @@ class ReplayLogger:
         self.num_dumps = 0
 
     def add(self, observation: Frames, action: int, reward: float, terminal: bool) -> None:
-        """Adds a step: the action taken at the observation, and what came of it."""
+        """Adds a step: an observation, the action taken there, its reward and terminal flag."""
         if self._is_episode_start:
             for _ in range(PADDING_ROWS):
                 self._add_row(np.zeros(FRAME_SHAPE, np.uint8), 0, 0.0, False)
@@ -75,8 +75,8 @@ class ReplayLogger:
     def close(self) -> None:
         """Writes the last dump, which holds only the cursor instead of `add_count`.
 
-        From the dump's number, readers conclude whether the ring was full: every dump but the
-        first is. Two cases would break that rule. If nothing followed the first lap's dump, that
+        Readers infer from a dump's number whether the ring was full: only the first dump's may not
+        be. Two cases would break that rule. If nothing followed the first lap's dump, that
         one holds everything and no other is written. If the first lap was skipped, the last dump
         is also the first, and keeps its whole `add_count`.
         """
@@ -120,7 +120,7 @@ class ReplayLogger:
 
 
 def check_capacity(capacity: int) -> int:
-    """Returns a number of rows, of Python or NumPy, as an int, if a ring of so many can be had.
+    """Returns a number of rows as an int, after checking that a ring can have as many.
 
     Raises:
       TypeError: it is not a whole number.

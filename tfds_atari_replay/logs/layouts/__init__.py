@@ -1,4 +1,4 @@
-"""The layouts that copies of the logs have, one a file, and finding checkpoints in them."""
+"""The layouts of the logs, one a file, and functions that find checkpoints in them."""
 
 from __future__ import annotations
 

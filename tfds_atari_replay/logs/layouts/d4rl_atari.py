@@ -1,4 +1,4 @@
-"""d4rl-atari's cache, which copied four of Dopamine's files under other names."""
+"""d4rl-atari's cache, which copied four of Dopamine's files under different names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tfds_atari_replay.logs.runs import Run
 
 
 class D4rlAtariLayout(Layout):
-    """The cache of d4rl-atari, which copied four of the files under other names."""
+    """d4rl-atari's cache: a folder per checkpoint, without add_count."""
 
     name = "d4rl_atari"
     title = "d4rl-atari's cache"

@@ -1,4 +1,4 @@
-"""Dopamine's layout: the public bucket's, as Dopamine's logger writes it."""
+"""Dopamine's layout, as its logger writes it and the public bucket has it."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ class RingCheckpoint(OpenedCheckpoint):
 
 
 class DopamineLayout(Layout):
-    """The public bucket's, as Dopamine's logger writes it."""
+    """The layout of Dopamine's logger and of the public bucket."""
 
     name = "dopamine"
     title = "Dopamine's logs"
     example = (
         "[dqn/]Breakout/1/replay_logs/$store$_observation_ckpt.50.gz ...  (the public bucket's)"
     )
-    # add_count too: an interrupted copy or recording lacks it, and nobody else knows where the ring
-    # starts.
+    # add_count too: interrupted copies and recordings lack it, and nothing else says where the
+    # ring starts.
     needed = (*ARRAY_NAMES, "add_count")
     folders = ("", "dqn")
     probe = "add_count"

@@ -1,7 +1,7 @@
 """RL Unplugged, the other public copy of the same play, as episodes.
 
 A file is one checkpoint: a GZIP TFRecord with a `tf.train.Example` per episode. The facts are those
-of TFDS's builder `rlu_atari` (rl_unplugged/atari_utils.py), against which tests compare what is
+of TFDS's builder `rlu_atari` (rl_unplugged/atari_utils.py), with which tests compare the episodes
 read here.
 """
 
@@ -48,7 +48,7 @@ _logger = logging.getLogger(__name__)
 
 
 class UnpluggedLayout(Layout):
-    """RL Unplugged's: a file per checkpoint, numbered from 0, without the last dump."""
+    """RL Unplugged's layout: a file per checkpoint, numbered from 0, without the last dump."""
 
     name = "rl_unplugged"
     title = "RL Unplugged"
@@ -146,7 +146,7 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
     def rows(self) -> Rows:
         """Reads the steps of all episodes in time order; there is no padding."""
         stamps = self.files.stamps()
-        # The first pass leaves frames packed. It tells how many there are.
+        # The first pass leaves frames packed, and counts them.
         episodes = [(e.action, e.reward, e.ends_in_terminal) for e in self.episodes()]
         actions, rewards, ended = zip(*episodes, strict=True)
         lengths = np.array([len(action) for action in actions])
@@ -176,11 +176,11 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
 
 
 def join_files(checkpoints: Iterable[CheckpointFiles]) -> Run:
-    """Lists the files of a run; of each only the first episode is read.
+    """Lists the files of a run, reading only the first episode of each.
 
-    Nothing says whether an episode that a file cuts goes on in the next one, nor whether a row is
+    Nothing says whether an episode that a file cuts continues in the next one, nor whether rows are
     lost between the two. So none are joined: there is a gap before each file, and its first episode
-    is taken to begin before it.
+    is assumed to begin before it.
 
     Raises:
       FileNotFoundError: a file is missing.
@@ -239,7 +239,7 @@ def _to_episode(
     action = np.fromiter(columns["actions"], np.int64, len(pngs))
     reward = np.fromiter(columns["clipped_rewards"], np.float32, len(pngs))
     discount = np.fromiter(columns["discounts"], np.float32, len(pngs))
-    # Discounts come one step late: the last step's says how the action before it ended.
+    # Discounts are one step late: the last one tells whether the action before it was terminal.
     ended = bool(discount[-1] == 0)
     if not discount[1:-1].all():
         raise DamageError(f"{where}: expected a discount of 0 in the last step only")
