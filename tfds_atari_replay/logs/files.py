@@ -236,7 +236,7 @@ class Layout(abc.ABC):
       needed: the names of the files that every copy has.
       folders: subfolders to search, in order; the first with a run wins.
       probe: the name of the smallest file, for asking a server whether it has the checkpoint.
-      can_be_joined: whether the checkpoints of a run make up a whole run.
+      why_not_joined: why checkpoints of a run cannot be joined; empty if they can.
       has_terminal_frames: whether the frame of a terminal state is there.
       public_url: the base of a public copy; None if there is none.
       public_title: what people call that copy.
@@ -248,7 +248,7 @@ class Layout(abc.ABC):
     needed: ClassVar[tuple[str, ...]]
     folders: ClassVar[tuple[str, ...]]
     probe: ClassVar[str]
-    can_be_joined: ClassVar[bool] = True
+    why_not_joined: ClassVar[str] = ""
     has_terminal_frames: ClassVar[bool] = False
     public_url: ClassVar[str | None] = None
     public_title: ClassVar[str] = ""

@@ -179,9 +179,9 @@ def _look_in_folder(origin: _Origin, folder: str, wanted: Config) -> _Hit | _Mis
     # Interrupted downloads by d4rl-atari lack files. Users did not name that cache, so skip them.
     usable = [files for files in found.values() if origin.is_users or not files.missing]
     if wanted.split.is_whole_run:
-        if usable and (origin.is_users or some.layout.can_be_joined):
+        if usable and (origin.is_users or not some.layout.why_not_joined):
             return _Hit(usable, [{}] * len(usable))
-        return _Miss(origin, "lacks add_count, without which checkpoints cannot be joined")
+        return _Miss(origin, some.layout.why_not_joined or "lacks some files of each checkpoint")
     for number in some.layout.numbers(wanted.game, wanted.split):
         if number in found and found[number] in usable:
             return _Hit([found[number]], [{}])

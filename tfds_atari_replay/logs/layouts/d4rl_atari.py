@@ -32,7 +32,7 @@ class D4rlAtariLayout(Layout):
     needed = ARRAY_NAMES
     folders = ("", "dqn")
     probe = "terminal"
-    can_be_joined = False
+    why_not_joined = "lacks add_count, without which checkpoints cannot be joined"
 
     def runs(self, folder: epath.Path) -> set[int]:
         return numbered(folder)
