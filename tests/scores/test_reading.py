@@ -91,6 +91,15 @@ def test_damaged_digits_are_not_read(game: str) -> None:
     assert np.isnan(tfds_atari_replay.read_scores(noise, game)).all()
 
 
+@pytest.mark.parametrize("game", READABLE)
+def test_a_screen_without_digits_is_no_zero(game: str) -> None:
+    """Whatever its colour, and if it is not quite even."""
+    rng = np.random.default_rng(0)
+    level = rng.integers(254, size=(400, 1, 1))
+    frames = (level + rng.integers(3, size=(400, 84, 84))).astype(np.uint8)
+    assert np.isnan(tfds_atari_replay.read_scores(frames, game)).all()
+
+
 @pytest.mark.parametrize("game", ["Amidar", "BankHeist", "Tutankham"])
 def test_other_roms_give_no_scores(game: str) -> None:
     """The screens of ale-py's ROMs have their digits elsewhere."""

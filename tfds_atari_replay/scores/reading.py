@@ -135,7 +135,7 @@ class ScoreReader:
         """Turns symbols (N, cells), -1 where unknown, to scores (N,), NaN where unknown."""
         weights = np.array([cell.weight for cell in self._cells])
         is_blank = symbols == BLANK
-        is_known = (symbols >= 0).all(axis=1)
+        is_known = (symbols >= 0).all(axis=1) & ~is_blank.all(axis=1)
         # Blanks have only blanks above them in their number, and its ones are not blank.
         continues = weights[1:] == 10 * weights[:-1]
         is_known &= ~(is_blank[:, :-1] & ~is_blank[:, 1:])[:, continues].any(axis=1)
