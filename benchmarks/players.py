@@ -1,10 +1,15 @@
-"""Policies that play well enough to record play of more than a game's first seconds."""
+"""Policies that play well enough to record more than a game's first seconds, and random play."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay.envs.emulators import find_emulator
+from tfds_atari_replay.envs.roms import find_rom
+from tfds_atari_replay.games import GAMES
 
 _NOOP, _FIRE, _RIGHT, _LEFT = range(4)
 
@@ -28,3 +33,30 @@ class BallFollower:
             distance = ball.mean() - paddle.mean()
             action = _NOOP if abs(distance) < 3 else _RIGHT if distance > 0 else _LEFT
         return np.array([action])
+
+
+class Episode(NamedTuple):
+    """What was played: frames (T, 84, 84), true rewards (T,), whether it came to its end."""
+
+    frames: npt.NDArray[np.uint8]
+    rewards: npt.NDArray[np.float64]
+    is_complete: bool
+
+
+def play_randomly(
+    game: str, emulator: str, seed: int, steps: int, *, roms: str = "legacy"
+) -> list[Episode]:
+    """Plays a game, given by its name in GAMES, with uniformly random actions."""
+    found = GAMES[game]
+    rng = np.random.default_rng(seed)
+    played = find_emulator(emulator)(found, seed=seed, rom=find_rom(found, roms))
+    episodes = []
+    while steps:
+        frames, rewards, frame, is_over = [], [], played.reset(), False
+        while steps and not is_over:
+            frames.append(frame)
+            frame, reward, is_over = played.step(int(rng.integers(len(found.actions))))
+            rewards.append(reward)
+            steps -= 1
+        episodes.append(Episode(np.stack(frames), np.array(rewards), is_over))
+    return episodes

@@ -12,42 +12,16 @@ from __future__ import annotations
 import argparse
 import collections
 import multiprocessing
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from players import play_randomly
 
-from tfds_atari_replay.envs.emulators import EMULATORS, find_emulator
-from tfds_atari_replay.envs.roms import find_rom
+from tfds_atari_replay.envs.emulators import EMULATORS
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.scores.facts import FACTS, Facts
 from tfds_atari_replay.scores.reading import ScoreReader
-from tfds_atari_replay.scores.rewards import true_rewards
-
-
-class Episode(NamedTuple):
-    """What was played: frames (T, 84, 84), true rewards (T,), whether it came to its end."""
-
-    frames: npt.NDArray[np.uint8]
-    rewards: npt.NDArray[np.float64]
-    is_complete: bool
-
-
-def play(game: str, emulator: str, seed: int, steps: int) -> list[Episode]:
-    """Plays a game, given by its name in GAMES, with random actions."""
-    found = GAMES[game]
-    rng = np.random.default_rng(seed)
-    played = find_emulator(emulator)(found, seed=seed, rom=find_rom(found, "legacy"))
-    episodes = []
-    while steps:
-        frames, rewards, frame, is_over = [], [], played.reset(), False
-        while steps and not is_over:
-            frames.append(frame)
-            frame, reward, is_over = played.step(int(rng.integers(len(found.actions))))
-            rewards.append(reward)
-            steps -= 1
-        episodes.append(Episode(np.stack(frames), np.array(rewards), is_over))
-    return episodes
+from tfds_atari_replay.scores.rewards import settled, true_rewards
 
 
 def count(game: str, emulator: str, seed: int, steps: int) -> collections.Counter[str]:
@@ -57,7 +31,7 @@ def count(game: str, emulator: str, seed: int, steps: int) -> collections.Counte
     if facts.why_not:
         return counts
     reader = ScoreReader.of(GAMES[game]) if facts.ram else None
-    for frames, rewards, is_complete in play(game, emulator, seed, steps):
+    for frames, rewards, is_complete in play_randomly(game, emulator, seed, steps):
         readings = reader.read(frames) if reader else np.full(len(frames), np.nan)
         where = f"{game}, {emulator}, seed {seed}"
         if reader:
@@ -75,14 +49,6 @@ def count(game: str, emulator: str, seed: int, steps: int) -> collections.Counte
             counts["episodes"] += 1
             counts["returns"] += not np.isnan(found.total)
     return counts
-
-
-def settled(rewards: npt.NDArray[np.float64], lag: int) -> npt.NDArray[np.bool_]:
-    """Marks the frames before which there was no reward in the last `lag` steps, (T,)."""
-    is_settled = np.ones(len(rewards), np.bool_)
-    for steps in range(1, lag + 1):
-        is_settled[steps:] &= rewards[:-steps] == 0
-    return is_settled
 
 
 def _count_readings(

@@ -29,6 +29,7 @@ from tfds_atari_replay.envs.emulators import Emulator, find_emulator
 from tfds_atari_replay.games import GAMES, Game
 from tfds_atari_replay.scores.facts import FACTS, Facts
 from tfds_atari_replay.scores.reading import BLANK, ScoreReader, to_cells
+from tfds_atari_replay.scores.rewards import settled
 
 Array = npt.NDArray[Any]
 
@@ -92,10 +93,7 @@ class Play(NamedTuple):
 
         While it is 0, titles may stand in its place, such as Hero's "LEVEL: 1", always the same.
         """
-        is_settled = np.ones(len(self.reward), np.bool_)
-        for steps in range(1, lag + 1):
-            is_settled[steps:] &= self.reward[:-steps] == 0
-        is_settled |= self.is_first
+        is_settled = settled(self.reward, lag) | self.is_first
         is_settled &= (self.shots.digits <= 9).all(axis=1) & self.shots.digits.any(axis=1)
         return Shots(self.shots.frames[is_settled], self.shots.digits[is_settled])
 

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from helpers.cases import cases
+from players import play_randomly
 
 import tfds_atari_replay
-from tfds_atari_replay.envs.emulators import find_emulator
-from tfds_atari_replay.envs.roms import find_rom
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.scores.facts import FACTS
 from tfds_atari_replay.scores.rewards import true_rewards
 
 READABLE = [game for game in GAMES if FACTS[GAMES[game].rom].ram]
-
-
-def play(game: str, emulator: str, steps: int, roms: str = "legacy") -> list[tuple[Any, Any]]:
-    """Episodes of random play: frames, true rewards."""
-    found = GAMES[game]
-    rng = np.random.default_rng(77)
-    played = find_emulator(emulator)(found, seed=77, rom=find_rom(found, roms))
-    episodes = []
-    while steps:
-        frames, rewards, frame, is_over = [], [], played.reset(), False
-        while steps and not is_over:
-            frames.append(frame)
-            frame, reward, is_over = played.step(int(rng.integers(len(found.actions))))
-            rewards.append(reward)
-            steps -= 1
-        episodes.append((np.stack(frames), np.array(rewards)))
-    return episodes
 
 
 @pytest.mark.parametrize("emulator", cases("ale_py", "atari_py"))
@@ -49,7 +29,7 @@ def test_random_play(game: str, emulator: str) -> None:
     if facts.why_not:
         pytest.skip(facts.why_not)
     known = total = 0
-    for frames, rewards in play(game, emulator, 1000):
+    for frames, rewards, _ in play_randomly(game, emulator, 77, 1000):
         readings = np.full(len(frames), np.nan)
         if facts.ram:
             readings = tfds_atari_replay.read_scores(frames, game)
@@ -73,7 +53,7 @@ def test_random_play(game: str, emulator: str) -> None:
 def test_damaged_digits_are_not_read(game: str) -> None:
     """Noise in any pixels of the digits gives NaN, or the score if enough is left of them."""
     rng = np.random.default_rng(0)
-    ((frames, _), *_) = play(game, "ale_py", 400)
+    ((frames, _, _), *_) = play_randomly(game, "ale_py", 77, 400)
     frames = frames[20:60]
     expected = tfds_atari_replay.read_scores(frames, game)
     refused = 0
@@ -103,7 +83,7 @@ def test_a_screen_without_digits_is_no_zero(game: str) -> None:
 @pytest.mark.parametrize("game", ["Amidar", "BankHeist", "Tutankham"])
 def test_other_roms_give_no_scores(game: str) -> None:
     """The screens of ale-py's ROMs have their digits elsewhere."""
-    for frames, _ in play(game, "ale_py", 300, roms="ale"):
+    for frames, _, _ in play_randomly(game, "ale_py", 77, 300, roms="ale"):
         assert np.isnan(tfds_atari_replay.read_scores(frames, game)).all()
 
 

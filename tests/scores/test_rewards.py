@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from tfds_atari_replay.scores.facts import FACTS, Facts
-from tfds_atari_replay.scores.rewards import Rewards, true_rewards
+from tfds_atari_replay.scores.rewards import Rewards, settled, true_rewards
 
 NAN = np.nan
 PLAIN = Facts(("00l",), largest=200, modulus=1000)
@@ -45,6 +45,16 @@ def test_the_example_of_the_docstring() -> None:
 def test_the_frame_after_a_change_is_not_used() -> None:
     """It shows a mixture here, which looks like 8."""
     check(find([0, 8, 5, 5], [1, 0, 0, 0]), [5, 0, 0, 0], 5)
+
+
+def test_frames_that_may_show_an_older_score_are_not_used() -> None:
+    """In Qbert, the first two after a change: they show 8 here, which was never scored."""
+    rewards = np.array([1, 0, 0, 0, 1, 0])
+    assert settled(rewards, 1).tolist() == [True, False, True, True, True, False]
+    assert settled(rewards, 2).tolist() == [True, False, False, True, True, False]
+    slow = PLAIN._replace(lag=2)
+    check(find([0, 8, 8, 5], [1, 0, 0, 0], slow), [5, 0, 0, 0], 5)
+    check(find([0, 8, 8], [1, 0, 0], slow), [NAN, 0, 0], NAN)
 
 
 def test_the_last_reward_is_unknown() -> None:

@@ -10,8 +10,8 @@ from tfds_atari_replay.windows.stacking import LiveStacks, Stacking, reach
 
 def test_reach_ends_at_the_frame_of_zeros() -> None:
     """Frame 10 is that of zeros; the episode's are 11, 12, 13, 14."""
-    back = np.array([1, 2, 3, 4])
-    frames = 10 + back[:, np.newaxis] + reach(Stacking(3).offsets, back)
+    back = np.array([[1], [2], [3], [4]])
+    frames = 10 + back + reach(Stacking(3).offsets, back)
     assert frames.tolist() == [[10, 10, 11], [10, 11, 12], [11, 12, 13], [12, 13, 14]]
 
 

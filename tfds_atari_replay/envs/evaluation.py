@@ -135,7 +135,7 @@ def evaluate(
     streams = [_Stream(sequence) for sequence in np.random.SeedSequence(seed).spawn(episodes)]
     actor = _Actor(policy, found, epsilon)
     live = LiveStacks(num_envs, Stacking(stack_size, axis), FRAME_SHAPE)
-    returns, lengths = _play(playing, actor, streams, live, num_envs, max_steps)
+    returns, lengths = _play(playing, actor, streams, live, max_steps)
     return Evaluation(
         found.name,
         tuple(returns),
@@ -164,12 +164,7 @@ class _Stream:
 
 
 def _play(
-    envs: Games,
-    actor: _Actor,
-    streams: Sequence[_Stream],
-    live: LiveStacks,
-    num_envs: int,
-    max_steps: int,
+    envs: Games, actor: _Actor, streams: Sequence[_Stream], live: LiveStacks, max_steps: int
 ) -> tuple[list[float], list[int]]:
     """Plays an episode for each stream; a game whose episode has ended starts the next.
 
@@ -189,7 +184,7 @@ def _play(
             seeds = np.array([streams[episode].seed for episode in started.values()])
             live.start(chosen, envs.reset(chosen, seeds))
 
-    start(range(num_envs))
+    start(range(len(live.stacks)))
     with tqdm.tqdm(total=episodes, desc=f"Evaluating {actor.game.name}", unit=" episodes") as bar:
         while playing:
             rngs = {number: streams[episode].rng for number, episode in playing.items()}

@@ -93,7 +93,7 @@ class SequenceSource(Source[SequenceColumns]):
         # Frame 0 is a frame of zeros, without action and reward.
         frame = xp.where(mask, take(columns.frame) + step, 0)
         back = xp.where(mask, take(columns.back) + step, 0)
-        frames = frame[..., None] + reach(columns.offset, back, xp.maximum)
+        frames = frame[..., None] + reach(columns.offset, back[..., None], xp.maximum)
         observation = gather_frames(
             arrays.units, arrays.index, xp.where(mask[..., None], frames, 0)
         )

@@ -112,9 +112,9 @@ def make_transitions(
     frames = np.empty((len(frame), len(own) + len(others)), np.int32)
     # A column at a time: temporary arrays of all columns would take twice the memory.
     for column, offset in enumerate(own):
-        frames[:, column] = frame + reach(offset, back)[:, 0]
+        frames[:, column] = frame + reach(offset, back)
     for column, offset in enumerate(others, start=stack_size):
-        frames[:, column] = frame + reach((ahead + offset)[:, None], back)[:, 0]
+        frames[:, column] = frame + reach(ahead + offset, back)
     columns = TransitionColumns(frames, scalars, discount)
     return TransitionSource(packed, columns, len(frames), stack_size, n_step, gamma, axis)
 

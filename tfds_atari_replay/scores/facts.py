@@ -14,9 +14,8 @@ class Facts(NamedTuple):
 
     Attributes:
       ram: where its digits lie, ones first: a hexadecimal address, and the digit's coding: `l` and
-        `h` are the lower and the upper half of a byte, `x8` a digit times 8, `b0` and `b1` the ones
-        and tens of a number, nothing a digit by itself; `-` before it if the score is a number
-        that is subtracted.
+        `h` are the lower and the upper half of a byte, `x8` a digit times 8, nothing a digit by
+        itself; `-` before it if the score is a number that is subtracted.
       unit: what one counts in the lowest digit.
       has_leading_zeros: whether digits above the highest are shown as zeros; blank otherwise.
       divisor: all rewards and scores are multiples of it.

@@ -70,7 +70,7 @@ def true_rewards(
     if facts.clipped_is_true:
         total = float(clipped.sum(dtype=np.float64))
         return Rewards(clipped.astype(np.float32), total, len(changes), 0, 0, 0)
-    scores, num_contradictions = _read_stretches(readings, changes, facts)
+    scores, num_contradictions = _read_stretches(readings, clipped, facts)
     if starts_at_reset:
         if not _is_same(scores[0], facts.start, facts):
             num_contradictions += 1
@@ -100,22 +100,25 @@ def true_rewards(
     )
 
 
-def _read_stretches(readings: Array, changes: Array, facts: Facts) -> tuple[Array, int]:
+def settled(rewards: Array, lag: int) -> npt.NDArray[np.bool_]:
+    """Marks the frames before which there was no reward in the last `lag` steps, (T,)."""
+    is_settled = np.ones(len(rewards), np.bool_)
+    for steps in range(1, lag + 1):
+        is_settled[steps:] &= rewards[:-steps] == 0
+    return is_settled
+
+
+def _read_stretches(readings: Array, clipped: Array, facts: Facts) -> tuple[Array, int]:
     """Returns the score of each stretch, NaN if unknown, and how many contradict themselves.
 
     Args:
       readings: (T,).
-      changes: (C,), the steps whose reward is not 0; there are C + 1 stretches.
+      clipped: (T,), of which C are not 0; there are C + 1 stretches.
       facts: of the game.
     """
-    is_first = np.zeros(len(readings), np.bool_)
-    is_first[changes[changes + 1 < len(readings)] + 1] = True
-    stretch = is_first.cumsum()
-    is_settled = ~is_first
-    for steps in range(1, facts.lag):
-        is_settled[steps:] &= ~is_first[:-steps]
-    chosen = is_settled & ~np.isnan(readings)
-    scores = np.full(len(changes) + 1, np.nan)
+    stretch = np.append(0, (clipped != 0).cumsum())[:-1]
+    chosen = settled(clipped, facts.lag) & ~np.isnan(readings)
+    scores = np.full(np.count_nonzero(clipped) + 1, np.nan)
     scores[stretch[chosen]] = readings[chosen]  # the last one wins
     differs = np.zeros(len(scores), np.bool_)
     is_other = ~_is_same(readings[chosen], scores[stretch[chosen]], facts)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tfds_atari_replay._extras import tensorflow as tf
+from tfds_atari_replay.threads import NUM_THREADS
 from tfds_atari_replay.transforms.chunks import (
     Chunk,
     PackedChunks,
@@ -38,7 +38,7 @@ _SHUFFLED_EPISODES = 1024
 _OPEN_EPISODES = 96  # each with a few unpacked blocks
 
 # Fixed: TensorFlow's AUTOTUNE starts with one and needs a second to find out.
-PARALLEL = os.cpu_count() or 1
+PARALLEL = NUM_THREADS
 
 
 class Pool(NamedTuple):

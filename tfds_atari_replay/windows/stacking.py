@@ -58,14 +58,12 @@ def reach(offsets: Array, back: Array, maximum: Callable[..., Array] = np.maximu
     """Returns which frames stacks have, relative to their steps; none before the frame of zeros.
 
     Args:
-      offsets: `Stacking.offsets`, (size,) or (..., size), where the arrays are.
-      back: integers (...,), steps from the frame of zeros before the episode, or more than needed.
+      offsets: integers, of `Stacking.offsets`, where the arrays are.
+      back: integers, steps from the frame of zeros before the episode, or more than needed. The two
+        are broadcast.
       maximum: the array library's function.
-
-    Returns:
-      Integers (..., size).
     """
-    return maximum(offsets, -back[..., None])
+    return maximum(offsets, -back)
 
 
 class LiveStacks:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
-import functools
 import importlib
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +15,7 @@ from tfds_atari_replay.envs.emulators.emulator import Emulator, Games
 from tfds_atari_replay.envs.protocol import Integers
 from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs.records import Frames
+from tfds_atari_replay.threads import NUM_THREADS
 
 
 class AtariPy(Emulator):
@@ -45,8 +44,10 @@ class AtariPy(Emulator):
         cls, game: Game, num_envs: int, *, rom: pathlib.Path, sticky_probability: float
     ) -> Games:
         """Makes copies of a game that play in threads."""
-        make = functools.partial(cls, game, rom=rom, sticky_probability=sticky_probability)
-        return ThreadedGames(lambda seed: make(seed=seed), num_envs)
+        return ThreadedGames(
+            lambda seed: cls(game, seed=seed, rom=rom, sticky_probability=sticky_probability),
+            num_envs,
+        )
 
     def _make_interface(self) -> Any:
         return importlib.import_module("atari_py").ALEInterface()
@@ -69,7 +70,7 @@ class ThreadedGames:
     def __init__(self, make: Callable[[int], Emulator], num_envs: int):
         self._make = make  # from a seed, which an emulator takes when it loads the ROM
         self._emulators: list[Emulator | None] = [None] * num_envs
-        self._threads = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+        self._threads = concurrent.futures.ThreadPoolExecutor(NUM_THREADS)
 
     def reset(self, chosen: Integers, seeds: Integers) -> Frames:
         # One after the other: atari_py crashes if two ROMs are loaded at the same time.
