@@ -67,7 +67,9 @@ def _replay(method: str) -> Any:
 def _video(**arguments: Any) -> Any:
     frames = np.zeros((2, 84, 84), np.uint8)
     columns = np.zeros(2, int), np.zeros(2, np.float32)
-    return Episode(0, 0, 2, 0.0, True, "x", frames, *columns, ("NOOP",)).video(**arguments)
+    return Episode(
+        0, 0, 2, 0.0, True, 0.0, "x", frames, *columns, np.zeros(2, np.float32), ("NOOP",)
+    ).video(**arguments)
 
 
 ENTRIES: dict[str, tuple[Any, dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]]]] = {

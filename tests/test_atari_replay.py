@@ -19,6 +19,7 @@ from helpers.processes import run_python
 
 import tfds_atari_replay
 from tfds_atari_replay import ReplayLogError
+from tfds_atari_replay.fields import VERSION
 from tfds_atari_replay.logs import locating
 from tfds_atari_replay.logs.episodes import read_episodes
 
@@ -188,6 +189,7 @@ def test_info(expert: Any) -> None:
             "capacity": 1499,
             "transitions": 1493,
             "action_meanings": ["NOOP", "FIRE", "RIGHT", "LEFT"],
+            "unclipped_rewards": {"known": 37, "summed": 0, "unknown": 0, "contradictions": 0},
         }
         assert builder.info.splits["train"].num_examples == 3
         assert not builder.info.disable_shuffling
@@ -209,19 +211,22 @@ def test_what_tfds_shows_of_examples(expert: Any) -> None:
 
 
 def test_names_and_dtypes_are_rlu_ataris(expert: Any) -> None:
-    """TFDS's builder of the other public copy has the same, but for is_complete."""
+    """TFDS's builder of the other public copy has the same, but for what is ours."""
     from tensorflow_datasets.rl_unplugged import atari_utils
 
     theirs, ours = atari_utils.features_dict(), expert.info.features
-    assert set(ours) - set(theirs) == {"is_complete"}
+    assert set(ours) - set(theirs) == {"is_complete", "unclipped_return"}
     assert set(theirs) <= set(ours)
     for name in set(theirs) - {"steps"}:
         assert (ours[name].np_dtype, ours[name].shape) == (
             theirs[name].np_dtype,
             theirs[name].shape,
         )
-    assert ours["steps"].get_tensor_spec() == theirs["steps"].get_tensor_spec()
-    assert ours["steps"].np_dtype == theirs["steps"].np_dtype
+    our_steps, their_steps = (f["steps"].feature.get_tensor_info() for f in (ours, theirs))
+    assert our_steps.pop("unclipped_reward").np_dtype == np.float32
+    assert {name: (info.shape, info.np_dtype) for name, info in our_steps.items()} == {
+        name: (info.shape, info.np_dtype) for name, info in their_steps.items()
+    }
 
 
 @pytest.mark.slow
@@ -434,7 +439,7 @@ def test_two_builds_at_once_both_end_well(tmp_path: pathlib.Path) -> None:
     assert files_of(first.data_path) == files_of(alone.data_path)
     assert rows(first)[1]["episode_return"] == 18
     assert first.info.metadata == alone.info.metadata
-    assert [p.name for p in first.data_path.parent.iterdir()] == ["1.0.0"]
+    assert [p.name for p in first.data_path.parent.iterdir()] == [VERSION]
 
 
 @pytest.mark.parametrize("name", ["observation", "reward"])
@@ -535,6 +540,7 @@ import gzip, resource
 import numpy as np
 from tfds_atari_replay import GAMES, schema
 from tfds_atari_replay.logs import layouts
+from tfds_atari_replay.scores.scorer import Scorer
 from etils import epath
 header = {{"descr": "|u1", "fortran_order": False, "shape": ({count}, 84, 84)}}
 with gzip.open({str(folder / "$store$_observation_ckpt.1.gz")!r}, "wb", 1) as file:
@@ -545,9 +551,9 @@ features = schema.features()
 (first, *_) = layouts.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)
 checkpoint = first.open()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-steps = 0
+scorer, steps = Scorer(GAMES["Breakout"]), 0
 for episode in checkpoint.episodes():
-    features.encode_example(schema.to_rlds(episode, 1))
+    features.encode_example(schema.to_rlds(episode, 1, scorer))
     steps += len(episode.action)
 print(steps, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """

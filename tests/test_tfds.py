@@ -23,6 +23,7 @@ from helpers.processes import run_python
 from helpers.server import Server
 
 from tfds_atari_replay import _tfds
+from tfds_atari_replay.fields import VERSION
 
 DECODING: Any = {"steps": {"action", "reward"}, "episode_id": True}
 
@@ -40,9 +41,9 @@ def builders(folder: pathlib.Path) -> dict[str, Any]:
     name = "atari_replay/breakout_expert_v0"
     return {
         "ours": tfds.builder(name, data_dir=folder),
-        "pinned": tfds.builder(f"{name}:1.0.0", data_dir=folder),
-        "from folder": tfds.builder_from_directory(str(folder / name / "1.0.0")),
-        "from folders": tfds.builder_from_directories([str(folder / name / "1.0.0")]),
+        "pinned": tfds.builder(f"{name}:{VERSION}", data_dir=folder),
+        "from folder": tfds.builder_from_directory(str(folder / name / VERSION)),
+        "from folders": tfds.builder_from_directories([str(folder / name / VERSION)]),
     }
 
 
@@ -87,7 +88,7 @@ def test_partial_decoding_selects_steps_fields_in_tf_data(expert: Any, kind: str
 def test_partial_decoding_of_a_pinned_version_through_load(expert: Any) -> None:
     """As users write it."""
     dataset = tfds.load(
-        "atari_replay/breakout_expert_v0:1.0.0",
+        f"atari_replay/breakout_expert_v0:{VERSION}",
         split="train",
         data_dir=expert.data_path.parents[2],
         decoders=tfds.decode.PartialDecoding(DECODING),
@@ -287,8 +288,8 @@ def test_a_doomed_dataset_is_none(data_dir: pathlib.Path, tmp_path: pathlib.Path
     name = "atari_replay/breakout_expert_v0"
     shutil.copytree(data_dir / name, tmp_path / name)
     assert tfds.builder(name, data_dir=tmp_path).is_prepared()
-    doomed = f"{_tfds.INCOMPLETE}0123456789abcdef_1.0.0"
-    (tmp_path / name / "1.0.0").rename(tmp_path / name / doomed)
+    doomed = f"{_tfds.INCOMPLETE}0123456789abcdef_{VERSION}"
+    (tmp_path / name / VERSION).rename(tmp_path / name / doomed)
     assert not tfds.builder(name, data_dir=tmp_path).is_prepared()
     # The name that TFDS gives to what it has not finished.
     with tfds.core.utils.incomplete_dir(tmp_path / "some" / "1.0.0") as folder:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_atari_replay import _tfds, blocks, configs, schema
+from tfds_atari_replay import _tfds, blocks, configs, fields, schema
 from tfds_atari_replay.building import downloads, shards
 from tfds_atari_replay.building.configs import AtariReplayConfig, ConfigsByName, all_configs
 from tfds_atari_replay.building.keeping import KeepingBuilder
@@ -18,6 +18,7 @@ from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs import layouts, locating, paths
 from tfds_atari_replay.logs.files import OpenedCheckpoint
 from tfds_atari_replay.prepared import opening
+from tfds_atari_replay.scores.scorer import Scorer
 
 _DESCRIPTION = """
 Episodes of the DQN Replay logs: everything DQN agents saw, did and received while they learned to
@@ -60,8 +61,11 @@ class _OnAccess:
 class AtariReplay(KeepingBuilder):
     """RLDS episodes of the DQN Replay logs; docs/data.md says what the fields mean."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release."}
+    VERSION = tfds.core.Version(fields.VERSION)
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {
+        "1.1.0": "True scores: unclipped_reward in steps, unclipped_return in episodes.",
+        "1.0.0": "First release.",
+    }
     BUILDER_CONFIGS: ClassVar[Any] = _OnAccess(all_configs)  # 16,500 of them
     builder_configs: ClassVar[Mapping[str, AtariReplayConfig]] = ConfigsByName()
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
@@ -90,7 +94,7 @@ own, in one of the layouts
             description=_DESCRIPTION,
             citation=_CITATION,
             homepage="https://offline-rl.github.io/",
-            features=schema.features(),
+            features=schema.features(self.version),
             metadata=opening.Metadata(
                 game=config.game,
                 run=config.run,
@@ -158,7 +162,8 @@ own, in one of the layouts
         run = downloads.join_located(located, functools.partial(self._download, dl_manager))
         if run.gaps:
             _logger.warning("%s: %s", config.name, run.describe_gaps())
-        split, transitions = shards.write_run(
+        split, counts = shards.write_run(
+            config.game,
             run,
             self._get_filename_template("train"),
             self.info.file_format.value,
@@ -167,9 +172,7 @@ own, in one of the layouts
             options=download_config.beam_options,
         )
         self.info.set_splits(tfds.core.SplitDict([split]))
-        self.info.metadata.update(
-            run.metadata(), source=located[0].files.layout.name, transitions=transitions
-        )
+        self.info.metadata.update(run.metadata(), source=located[0].files.layout.name, **counts)
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         (located,) = self._locate(_tfds.manual_dir_of(dl_manager))
@@ -190,11 +193,11 @@ own, in one of the layouts
         self, located: locating.Located, opened: OpenedCheckpoint
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         number = located.files.number
+        scorer = Scorer(GAMES[self.builder_config.game])
         transitions = 0
-        episodes = opened.episodes(blocks.BLOCK_LENGTH)
-        found = shards.to_examples(episodes, number)
-        for episode, example in found:
+        # Both are up to date at every episode, since TFDS may stop early (max_examples_per_split).
+        self.info.metadata["unclipped_rewards"] = scorer.counts
+        for episode in opened.episodes(blocks.BLOCK_LENGTH):
             transitions += len(episode.action)
-            # Updated at every episode, since TFDS may stop early (max_examples_per_split).
             self.info.metadata["transitions"] = transitions
-            yield f"{number}_{episode.index}", example
+            yield f"{number}_{episode.index}", schema.to_rlds(episode, number, scorer)

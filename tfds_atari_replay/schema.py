@@ -11,18 +11,30 @@ import tensorflow_datasets as tfds
 
 from tfds_atari_replay import fields
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode
+from tfds_atari_replay.scores.scorer import Scorer
 from tfds_atari_replay.steps import Steps
 
 
-def features() -> tfds.features.FeaturesDict:
+def features(version: Any = fields.VERSION) -> tfds.features.FeaturesDict:
     """Returns what an episode holds; `features()["steps"]` is how its steps are stored.
 
     Names and dtypes are those of TFDS's `rlu_atari`, so that code written for it reads this.
+
+    Args:
+      version: of the dataset.
     """
 
-    def scalar(dtype: Any, desc: str, value_range: str | None = None) -> tfds.features.Scalar:
-        doc = tfds.features.Documentation(desc=desc, value_range=value_range)
-        return tfds.features.Scalar(dtype=dtype, doc=doc)
+    def scalars(declared: tuple[fields.Field, ...]) -> dict[str, tfds.features.Scalar]:
+        return {
+            field.name: tfds.features.Scalar(
+                dtype=field.dtype,
+                doc=tfds.features.Documentation(
+                    desc=field.description, value_range=field.value_range
+                ),
+            )
+            for field in declared
+            if tfds.core.Version(str(version)) >= field.since
+        }
 
     return tfds.features.FeaturesDict(
         {
@@ -35,22 +47,24 @@ def features() -> tfds.features.FeaturesDict:
                         doc="Grey frame at which the action was taken. Zeros in a terminal state "
                         "that comes from Dopamine's logs, which lack it.",
                     ),
-                    **{
-                        field.name: scalar(field.dtype, field.description, field.value_range)
-                        for field in fields.STEP
-                    },
+                    **scalars(fields.STEP),
                 }
             ),
-            "episode_id": scalar(np.int64, "Place in time order, from 0."),
-            "checkpoint_id": scalar(np.int64, "Number of the checkpoint."),
-            "episode_return": scalar(np.float32, "Sum of the clipped rewards."),
-            "is_complete": scalar(np.bool_, "Whether it is whole, from reset to terminal."),
+            **scalars(fields.EPISODE),
         }
     )
 
 
-def to_rlds(episode: Episode, checkpoint: int) -> dict[str, Any]:
-    """Aligns an episode of T logged steps as RLDS does.
+_STEPS: Steps = features()["steps"]
+
+
+def has_scores(features: Any) -> bool:
+    """Whether a dataset of these features has true rewards; one of version 1.0.0 has none."""
+    return "unclipped_reward" in features["steps"].feature
+
+
+def to_rlds(episode: Episode, checkpoint: int, scorer: Scorer) -> dict[str, Any]:
+    """Aligns an episode of T logged steps as RLDS does, and encodes the steps.
 
     If it ends in a terminal, a step is added for the terminal state. For T = 3, with action 2,
     reward 1 and then the terminal:
@@ -59,12 +73,21 @@ def to_rlds(episode: Episode, checkpoint: int) -> dict[str, Any]:
       reward       r s t 0
       discount     1 1 0 0
       is_terminal  0 0 0 1, and so is is_last
+
+    True rewards are read off the frames while these are packed, so that they are read once, and
+    never in memory all together.
+
+    Args:
+      episode: as logged.
+      checkpoint: its number.
+      scorer: of the dataset.
     """
     ended = episode.ends_in_terminal
     length = len(episode.action) + ended
     discount = np.ones(length, np.float32)
     is_first, is_last, is_terminal = np.zeros((3, length), np.bool_)
-    frames: Iterator[Any] = (frames[..., np.newaxis] for frames in episode.frames)
+    scored = scorer.watch(episode.frames, episode.reward, starts_at_reset=episode.starts_at_reset)
+    frames: Iterator[Any] = (frames[..., np.newaxis] for frames in scored)
     if ended:
         discount[-2:] = 0
         is_terminal[-1] = True
@@ -72,8 +95,8 @@ def to_rlds(episode: Episode, checkpoint: int) -> dict[str, Any]:
             frames = itertools.chain(frames, [np.zeros((*FRAME_SHAPE, 1), np.uint8)])
     is_first[0] = episode.starts_at_reset
     is_last[-1] = True
-    return {
-        "steps": {
+    steps = _STEPS.encode_example(
+        {
             "observation": frames,
             "action": np.pad(episode.action.astype(np.int64), (0, ended)),
             "reward": np.pad(episode.reward, (0, ended)),
@@ -81,9 +104,14 @@ def to_rlds(episode: Episode, checkpoint: int) -> dict[str, Any]:
             "is_first": is_first,
             "is_last": is_last,
             "is_terminal": is_terminal,
-        },
+            "unclipped_reward": lambda: np.pad(scored.rewards.reward, (0, ended)),
+        }
+    )
+    return {
+        "steps": steps,
         "episode_id": episode.index,
         "checkpoint_id": checkpoint,
         "episode_return": episode.reward.sum(),
         "is_complete": episode.is_complete,
+        "unclipped_return": scored.rewards.total,
     }

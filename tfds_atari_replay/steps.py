@@ -18,6 +18,10 @@ Array = npt.NDArray[Any]
 TensorInfo: TypeAlias = tfds.features.TensorInfo
 
 
+class EncodedSteps(dict[str, Any]):
+    """What is stored of an episode's steps, by field."""
+
+
 class Steps(tfds.features.Dataset):
     """A `tfds.features.Dataset` of steps, stored compactly.
 
@@ -27,7 +31,9 @@ class Steps(tfds.features.Dataset):
 
     When generating, give an iterable of steps or a dict of columns, as for
     `tfds.features.Dataset`. A column of frames may also be an iterator of arrays (n, 84, 84, 1)
-    with any n, so that a long episode never has to be in memory whole.
+    with any n, so that a long episode never has to be in memory whole. A column of scalars may be a
+    function that returns it, which is called once all frames are taken. What `encode_example`
+    returned is taken as it is.
 
     `decoders={"steps": tfds.decode.SkipDecoding()}` gives what is stored: bytes (num_blocks,) for
     frames, bytes () for a scalar column.
@@ -39,24 +45,29 @@ class Steps(tfds.features.Dataset):
             for name, info in self._fields().items()
         }
 
-    def encode_example(self, example_ds: Any) -> dict[str, Any]:
+    def encode_example(self, example_ds: Any) -> EncodedSteps:
         """Packs steps.
 
         Raises:
           ValueError: fields are missing or unknown, have the wrong dtype or shape, or differ in
             length.
         """
+        if isinstance(example_ds, EncodedSteps):
+            return example_ds
         fields = self._fields()
         columns = example_ds if isinstance(example_ds, Mapping) else _to_columns(example_ds, fields)
         if set(columns) != set(fields):
             raise ValueError(f"Steps have the fields {sorted(fields)}, got {sorted(columns)}.")
         lengths: dict[str, int] = {}
-        encoded: dict[str, Any] = {}
-        for name, info in fields.items():
+        encoded = EncodedSteps()
+        # Frames first, which columns may depend on.
+        for name, info in sorted(fields.items(), key=lambda field: not field[1].shape):
             if info.shape:
                 lengths[name], encoded[name] = _encode_frames(name, columns[name], info)
             else:
-                column = _checked(name, np.asarray(columns[name]), info, ndim=1)
+                given = columns[name]
+                array = np.asarray(given() if callable(given) else given)
+                column = _checked(name, array, info, ndim=1)
                 lengths[name], encoded[name] = len(column), blocks.pack_column(column)
         if len(set(lengths.values())) > 1:
             raise ValueError(f"All fields of steps must be equally long, got {lengths}.")

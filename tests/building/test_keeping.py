@@ -26,6 +26,7 @@ from tfds_atari_replay import ReplayLogError, load_collection, load_replay
 from tfds_atari_replay.building import folders
 from tfds_atari_replay.cli import main as cli
 from tfds_atari_replay.configs import SPLITS, Config
+from tfds_atari_replay.fields import VERSION
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs import locating
 
@@ -50,7 +51,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 def folder_of(data_dir: pathlib.Path, config: str) -> pathlib.Path:
     """Where a dataset is."""
-    return data_dir / "atari_replay" / config / "1.0.0"
+    return data_dir / "atari_replay" / config / VERSION
 
 
 def contents(folder: pathlib.Path) -> dict[str, bytes]:
@@ -223,7 +224,7 @@ def test_a_damaged_dataset_is_kept_and_refused(
             assert "--overwrite" in said, entry
             assert name in said or "tfrecord" in name, entry
             assert contents(folder) == before, entry
-        assert [path.name for path in folder.parent.iterdir()] == ["1.0.0"]
+        assert [path.name for path in folder.parent.iterdir()] == [VERSION]
         shutil.rmtree(data_dir)
 
 
@@ -257,7 +258,7 @@ def test_a_damaged_dataset_can_be_overwritten(
         entry = entries[number % len(entries)]
         OVERWRITING[entry](config, data_dir, logs[True])
         assert contents(folder) == whole, entry
-        assert {path.name for path in folder.parent.iterdir()} == {"1.0.0", "incomplete.lock"}
+        assert {path.name for path in folder.parent.iterdir()} == {VERSION, "incomplete.lock"}
         shutil.rmtree(data_dir)
 
 
@@ -297,7 +298,7 @@ def test_a_dataset_is_kept_if_its_logs_are_damaged(
     assert not [
         path
         for path in folder_of(ready, config).parent.iterdir()
-        if not path.name.startswith(("1.0.0", "incomplete.run_", "incomplete.lock"))
+        if not path.name.startswith((VERSION, "incomplete.run_", "incomplete.lock"))
     ]
 
 
@@ -341,7 +342,7 @@ def test_where_folders_cannot_change_places_at_once(
     assert contents(folder) != before
     _prepare(CHECKPOINT, ready, DUMMY_DATA, OVERWRITE)
     assert contents(folder) == before
-    assert {path.name for path in folder.parent.iterdir()} == {"1.0.0", "incomplete.lock"}
+    assert {path.name for path in folder.parent.iterdir()} == {VERSION, "incomplete.lock"}
 
     path_type = type(epath.Path())
     rename = path_type.rename

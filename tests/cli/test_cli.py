@@ -17,6 +17,7 @@ from helpers.logs import Truth, make_episodes, read_gz
 from helpers.unplugged import write_unplugged
 
 from tfds_atari_replay.cli.main import main, make_parser
+from tfds_atari_replay.fields import VERSION
 from tfds_atari_replay.logs import inspection, locating
 
 
@@ -45,7 +46,7 @@ def test_tfds_build_by_name(tmp_path: pathlib.Path, file_format: str) -> None:
         cwd=tmp_path,
     )
     assert not result.returncode, result.stderr
-    built = tmp_path / "atari_replay" / "breakout_expert_v0" / "1.0.0"
+    built = tmp_path / "atari_replay" / "breakout_expert_v0" / VERSION
     assert (built / "dataset_info.json").exists()
     assert list(built.glob(f"*.{file_format}*"))
 
@@ -292,7 +293,7 @@ def test_show_a_pinned_version(
     """For which TFDS makes a builder of its own."""
     data_dir = expert.data_path.parents[2]
     arguments = [f"--data_dir={data_dir}", f"--out={tmp_path / 'episode.png'}"]
-    assert main(["show", "breakout_expert_v0:1.0.0", *arguments]) == 0
+    assert main(["show", f"breakout_expert_v0:{VERSION}", *arguments]) == 0
     assert "Breakout, run 1, checkpoint 50: 3 episodes, 1,493 steps" in capsys.readouterr().out
 
 

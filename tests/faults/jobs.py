@@ -22,6 +22,8 @@ from typing import Any
 from helpers.datasets import DUMMY_DATA
 from helpers.server import Server
 
+from tfds_atari_replay.fields import VERSION
+
 NAME = "atari_replay/breakout_expert_v0"
 RUN = "atari_replay/breakout_full_v0"
 
@@ -188,7 +190,7 @@ class Job:
 def _look_at_dataset(folder: pathlib.Path, name: str = NAME) -> tuple[str, str]:
     import tensorflow_datasets as tfds
 
-    built = folder / "data" / name / "1.0.0"
+    built = folder / "data" / name / VERSION
     builder = tfds.builder(name, data_dir=folder / "data")
     if not (built / "dataset_info.json").exists():
         return ABSENT, ""

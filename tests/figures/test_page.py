@@ -17,6 +17,7 @@ from helpers.unplugged import write_unplugged
 from tfds_atari_replay import figures
 from tfds_atari_replay.cli import preview
 from tfds_atari_replay.cli.main import main
+from tfds_atari_replay.fields import VERSION
 from tfds_atari_replay.figures import page as page_lib
 from tfds_atari_replay.figures import summaries
 
@@ -82,7 +83,7 @@ def test_the_players_show_the_datasets_steps(
 def test_the_facts_are_the_datasets(page: str) -> None:
     """And the limits those of these logs."""
     text = text_of(page)
-    assert "Breakout, run 1, checkpoint 1 · atari_replay/breakout_epoch_1_v0/1.0.0" in text
+    assert f"Breakout, run 1, checkpoint 1 · atari_replay/breakout_epoch_1_v0/{VERSION}" in text
     assert "Steps 1,469 Episodes 11, 9 complete" in text
     assert "Return of complete episodes mean 0.44, median 0, 0 to 3" in text
     assert f"Steps of complete episodes mean {1375 / 9:,.0f}, 130 to 262" in text

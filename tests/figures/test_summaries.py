@@ -24,9 +24,9 @@ def test_a_summary_unpacks_no_frame(expert: Any, monkeypatch: pytest.MonkeyPatch
     data_dir = expert.data_path.parents[2]
     summary = figures.summarize("atari_replay/breakout_expert_v0", data_dir=data_dir)
     assert summary.episodes.tolist() == [
-        (0, 50, 690, 17, False),
-        (1, 50, 729, 18, True),
-        (2, 50, 74, 2, False),
+        (0, 50, 690, 17, False, 20),
+        (1, 50, 729, 18, True, 18),
+        (2, 50, 74, 2, False, 2),
     ]
     assert summary.source == "Breakout, run 1, checkpoint 50"
     with pytest.raises(AssertionError, match="unpacked a block"):
@@ -57,6 +57,7 @@ def test_episodes_are_those_of_the_dataset(tmp_path: pathlib.Path, file_format: 
             ("observation", episode.frames[..., np.newaxis]),
             ("action", episode.action),
             ("reward", episode.reward),
+            ("unclipped_reward", episode.unclipped_reward),
         ):
             np.testing.assert_array_equal(array, [step[name] for step in steps])
         logged += episode.action.tolist()
@@ -64,10 +65,11 @@ def test_episodes_are_those_of_the_dataset(tmp_path: pathlib.Path, file_format: 
 
 
 def test_reading_without_a_number_gives_the_best(summary: figures.Summary) -> None:
-    """Of all episodes, also of those that are cut."""
-    assert summary.read().episode_id == 1
+    """Of all episodes, also of those that are cut; by their true returns."""
+    assert summary.read().episode_id == 0
     assert repr(summary.read()) == (
-        "Episode(episode_id=1, checkpoint_id=50, length=729, episode_return=18.0, is_complete=True)"
+        "Episode(episode_id=0, checkpoint_id=50, length=690, episode_return=17.0, "
+        "is_complete=False, unclipped_return=20.0)"
     )
 
 

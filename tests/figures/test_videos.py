@@ -34,6 +34,8 @@ def make_episode(length: int, rewards: dict[int, float]) -> figures.Episode:
         frames=rng.integers(0, 4, (length, 84, 84), np.uint8) * np.uint8(80),
         action=np.arange(length) % 2,
         reward=reward,
+        unclipped_return=np.nan,
+        unclipped_reward=np.full(length, np.nan, np.float32),
         action_meanings=("NOOP", "FIRE"),
     )
 

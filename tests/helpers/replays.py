@@ -13,7 +13,7 @@ import tensorflow as tf
 from helpers.steps import FEATURES, Steps
 from helpers.transitions import count_transitions, in_batches
 from tfds_atari_replay import Replay
-from tfds_atari_replay.prepared.reading import read_shard
+from tfds_atari_replay.prepared.reading import read_file
 from tfds_atari_replay.replay.packed import Packed, map_folder
 from tfds_atari_replay.replay.packing import pack
 
@@ -27,6 +27,7 @@ def write_shard(path: pathlib.Path, episodes: list[Steps]) -> None:
                 "episode_id": number,
                 "checkpoint_id": 7,
                 "episode_return": steps["reward"].sum(),
+                "unclipped_return": steps["unclipped_reward"].sum(),
                 "is_complete": bool(steps["is_first"][0] and steps["is_terminal"][-1]),
             }
             writer.write(FEATURES.serialize_example(example))
@@ -36,7 +37,7 @@ def pack_steps(episodes: list[Steps], folder: pathlib.Path) -> Packed:
     """Packs episodes."""
     shard = folder / "shard"
     write_shard(shard, episodes)
-    pack(lambda: read_shard(shard, 0, "tfrecord"), folder)
+    pack(lambda: read_file(shard, 0, "tfrecord", FEATURES), folder)
     return map_folder(folder, "")
 
 

@@ -30,13 +30,14 @@ def make_steps(
         "observation": frames,
         "action": ids % 18,
         "reward": (ids % 7 - 3).astype(np.float32),
+        "unclipped_reward": np.where(ids % 5 == 4, np.nan, (ids % 7 - 3) * 10).astype(np.float32),
         "discount": np.ones(length, np.float32),
         **{name: np.zeros(length, np.bool_) for name in ("is_first", "is_last", "is_terminal")},
     }
     steps["is_first"][0] = starts_at_reset
     steps["is_last"][-1] = True
     if ends_in_terminal:
-        for name in ("observation", "action", "reward"):
+        for name in ("observation", "action", "reward", "unclipped_reward"):
             steps[name][-1] = 0
         steps["is_terminal"][-1] = True
         steps["discount"][-2:] = 0
@@ -53,6 +54,7 @@ def as_dataset(episodes: list[Steps], decoders: Any = None) -> tf.data.Dataset:
                 "checkpoint_id": 0,
                 "episode_return": 0.0,
                 "is_complete": False,
+                "unclipped_return": 0.0,
             }
         )
         for number, steps in enumerate(episodes)
@@ -69,7 +71,7 @@ def stack_at(steps: Steps, step: int, size: int) -> Any:
 
 
 def expected_transitions(
-    steps: Steps, size: int, n_step: int, gamma: float
+    steps: Steps, size: int, n_step: int, gamma: float, reward: str = "reward"
 ) -> Iterator[Transition]:
     """The transitions of an episode, step by step."""
     length = len(steps["action"])
@@ -82,7 +84,7 @@ def expected_transitions(
             continue
         is_over = ended and after >= length - 1
         after = min(after, length - 1)
-        rewards = [gamma**k * r for k, r in enumerate(steps["reward"][step:after])]
+        rewards = [gamma**k * r for k, r in enumerate(steps[reward][step:after])]
         yield (
             stack_at(steps, step, size),
             int(steps["action"][step]),

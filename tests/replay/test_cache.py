@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.replays import transitions_of, write_shard
-from helpers.steps import make_all
+from helpers.steps import FEATURES, make_all
 
-from tfds_atari_replay.prepared.reading import read_shard
+from tfds_atari_replay.prepared.reading import read_file
 from tfds_atari_replay.replay import cache, packed
 from tfds_atari_replay.replay.packed import STORED, Packed
 
@@ -40,7 +40,7 @@ class Dataset:
 
     def _read(self) -> Any:
         self.times += 1
-        return read_shard(self.shard, 0, "tfrecord")
+        return read_file(self.shard, 0, "tfrecord", FEATURES)
 
     def open(self) -> Packed:
         """What load_replay does."""
@@ -179,13 +179,13 @@ def test_a_failed_packing_leaves_nothing(dataset: Dataset) -> None:
 PACK = """
 import pathlib, sys
 from tfds_atari_replay.replay import cache, packed
-from tfds_atari_replay.prepared.reading import read_shard
+from tfds_atari_replay.prepared.reading import read_file
 shard = pathlib.Path(sys.argv[1])
 print("ready", flush=True)
 cache.open_or_pack(
     shard.with_name("replay"),
     [shard],
-    lambda: (print("packing"), read_shard(shard, 0, "tfrecord"))[1],
+    lambda: (print("packing"), read_file(self.shard, 0, "tfrecord", FEATURES))[1],
 )
 """
 

@@ -18,6 +18,7 @@ from helpers.steps import UNDECODED
 from helpers.transitions import FIELDS, count_transitions, in_batches
 
 from tfds_atari_replay import load_replay, schema, transitions
+from tfds_atari_replay.fields import VERSION
 from tfds_atari_replay.replay import cache
 from tfds_atari_replay.replay.packed import STORED
 from tfds_atari_replay.steps import Steps
@@ -83,7 +84,7 @@ def test_array_record_holds_the_same(data_dir: pathlib.Path, tmp_path: pathlib.P
 
 def test_a_pinned_version(data_dir: pathlib.Path) -> None:
     """TFDS then makes a builder that knows nothing of ours."""
-    replay = load_replay(f"{EXPERT}:1.0.0", data_dir=data_dir)
+    replay = load_replay(f"{EXPERT}:{VERSION}", data_dir=data_dir)
     assert len(replay.transitions()) == len(load_replay(EXPERT, data_dir=data_dir).transitions())
 
 
@@ -165,7 +166,7 @@ class SmallFrames(Other):
     """Steps, but of smaller frames."""
 
     def _info(self) -> Any:
-        fields = dict(schema.features()["steps"].feature)
+        fields = dict(schema.features("1.0.0")["steps"].feature)
         fields["observation"] = tfds.features.Tensor(shape=(10, 10, 1), dtype=np.uint8)
         steps = Steps(fields)
         return tfds.core.DatasetInfo(
@@ -199,12 +200,12 @@ def test_datasets_of_a_different_kind(builder: Any, message: str, tmp_path: path
 
 def test_datasets_of_different_versions(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
     folder = tmp_path / "atari_replay" / "breakout_expert_v0"
-    shutil.copytree(data_dir / "atari_replay" / "breakout_expert_v0" / "1.0.0", folder / "2.0.0")
+    shutil.copytree(data_dir / "atari_replay" / "breakout_expert_v0" / VERSION, folder / "2.0.0")
     info = folder / "2.0.0" / "dataset_info.json"
-    info.write_text(info.read_text().replace('"1.0.0"', '"2.0.0"'))
-    shutil.copytree(data_dir / "atari_replay" / "breakout_expert_v0" / "1.0.0", folder / "1.0.0")
-    with pytest.raises(ValueError, match=r"datasets of one version, got .*1\.0\.0.*2\.0\.0"):
-        load_replay([f"{EXPERT}:1.0.0", f"{EXPERT}:2.0.0"], data_dir=tmp_path)
+    info.write_text(info.read_text().replace(f'"{VERSION}"', '"2.0.0"'))
+    shutil.copytree(data_dir / "atari_replay" / "breakout_expert_v0" / VERSION, folder / VERSION)
+    with pytest.raises(ValueError, match=r"datasets of one major version, got .*1\.1\.0.*2\.0\.0"):
+        load_replay([f"{EXPERT}:{VERSION}", f"{EXPERT}:2.0.0"], data_dir=tmp_path)
 
 
 def test_damaged_datasets(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -264,7 +265,7 @@ def test_packed_files_elsewhere(
         patch.chdir(tmp_path)
         source = load_replay(EXPERT, data_dir="data", cache_dir="a/cache").transitions()
     assert count_transitions(in_batches(source)) == expected
-    folder = tmp_path / "a/cache" / EXPERT / "1.0.0" / "replay"
+    folder = tmp_path / "a/cache" / EXPERT / VERSION / "replay"
     packed = {path.name: path.stat().st_ino for path in folder.iterdir()}
     assert set(packed) == {f"{name}.npy" for name in STORED} | {"meta.json"}
     assert len(pickle.loads(pickle.dumps(source))) == len(source)
@@ -304,7 +305,7 @@ def test_a_dataset_copied_without_its_times(
     assert not [record for record in caplog.records if "atari_replay.replay" in record.name]
 
 
-@pytest.mark.parametrize("name", ["breakout_expert_v0", "breakout_expert_v0:1.0.0", [EXPERT]])
+@pytest.mark.parametrize("name", ["breakout_expert_v0", f"breakout_expert_v0:{VERSION}", [EXPERT]])
 def test_a_name_without_its_builder(data_dir: pathlib.Path, name: Any) -> None:
     replay = load_replay(name, data_dir=data_dir)
     assert replay.names[0].partition(":")[0] == EXPERT

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.replays import pack_steps, transitions_of, write_shard
-from helpers.steps import make_all
+from helpers.steps import FEATURES, make_all
 
-from tfds_atari_replay.prepared.reading import read_shard
+from tfds_atari_replay.prepared.reading import read_file
 from tfds_atari_replay.replay import packing, table
 from tfds_atari_replay.replay.packed import join, map_folder
 
@@ -30,7 +30,7 @@ def test_packing_goes_on_with_a_different_hash(
         return (lambda units: units[:, 0].astype(np.uint64)) if seed == 0 else real(seed)
 
     monkeypatch.setattr(table, "UnitHash", hash_of)
-    packing.pack(lambda: read_shard(shard, 0, "tfrecord"), tmp_path)
+    packing.pack(lambda: read_file(shard, 0, "tfrecord", FEATURES), tmp_path)
     assert seeds == [0, 1]
     assert transitions_of(map_folder(tmp_path, "{}")) == expected
 

@@ -131,10 +131,10 @@ def test_a_replay_says_what_it_holds(expert_replay: Any) -> None:
 
 def test_a_source_says_what_it_holds(expert_replay: Any) -> None:
     source = expert_replay.transitions(n_step=3, gamma=0.9, axis=-1)
-    settings = "stack_size=4, n_step=3, gamma=0.9, axis=-1"
+    settings = "stack_size=4, n_step=3, gamma=0.9, axis=-1, reward=clipped"
     assert repr(source) == f"TransitionSource({len(source):,} items, {settings}; NumPy)"
-    source = expert_replay.sequences(30, stack_size=2)
-    settings = "steps=30, stack_size=2, axis=0"
+    source = expert_replay.sequences(30, stack_size=2, reward="unclipped")
+    settings = "steps=30, stack_size=2, axis=0, reward=unclipped"
     assert repr(source) == f"SequenceSource({len(source):,} items, {settings}; NumPy)"
     jax = pytest.importorskip("jax")
     device = jax.devices()[0]

@@ -63,17 +63,21 @@ class KeepingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
         """Like TFDS's, but never loses a dataset, and tolerates concurrent builds.
 
         What is there is deleted only if the download mode says overwrite, and only once the new
-        dataset is complete beside it.
+        dataset is complete beside it. An older version of it counts as prepared, unless the builder
+        was made for a version, as `tfds build` makes it.
 
         Raises:
           FileNotFoundError: there are no logs.
           ReplayLogError: the logs are damaged.
-          ValueError: a dataset is there that is not whole, and was not to be overwritten.
+          ValueError: a dataset is there that is not whole, and was not to be overwritten; or one of
+            an older version is to be.
           OSError: the folder cannot be written.
         """
         config = download_config or tfds.download.DownloadConfig()
-        arguments = {"download_config": config, "file_format": file_format, **kwargs}
         is_overwriting = config.download_mode.overwrite_dataset
+        if self.version != self.VERSION and is_overwriting:
+            raise ValueError(opening.explain_older(self.data_path))
+        arguments = {"download_config": config, "file_format": file_format, **kwargs}
         if self.data_path.exists() and not is_overwriting:
             opening.check_whole(self)
             super().download_and_prepare(**arguments)  # does nothing, and says so
@@ -141,7 +145,16 @@ class KeepingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
         root, folder = map(absolute, super()._build_data_dir(*args))
         self._original_state["data_dir"] = os.fspath(root)
         folders.restore(folder)
+        if self._is_any_version and not folder.exists():
+            # What is prepared stays readable, without the logs and without a pinned version.
+            found = (f for f in map(folder.with_name, self.RELEASE_NOTES) if f.exists())
+            folder = next(found, folder)
+            self._version = tfds.core.Version(folder.name)
         return os.fspath(root), os.fspath(folder)
+
+    def _pick_version(self, requested_version: Any) -> tfds.core.Version:
+        self._is_any_version = requested_version is None
+        return super()._pick_version(requested_version)
 
 
 def _check_format(file_format: Any) -> None:

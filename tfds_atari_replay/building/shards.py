@@ -12,7 +12,8 @@ import hashlib
 import importlib
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -21,8 +22,9 @@ from etils import epath
 
 from tfds_atari_replay import _tfds, blocks, schema
 from tfds_atari_replay.building import downloads
-from tfds_atari_replay.logs.records import Episode
+from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs.runs import Run, Shard
+from tfds_atari_replay.scores.scorer import Scorer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Note:
       examples: how many episodes.
       transitions: how many logged steps.
       num_bytes: how large the file is.
+      rewards: how many true rewards are known; see `Scorer.counts`.
     """
 
     examples: int
     transitions: int
     num_bytes: int
+    rewards: dict[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +49,13 @@ class Job:
     """A shard to write, for any worker that sees the logs and the dataset's folder.
 
     Attributes:
+      game: which is played.
       shard: what to read.
       path: the file to write.
       file_format: TFDS's name of the format, such as `tfrecord`.
     """
 
+    game: str
     shard: Shard
     path: epath.Path
     file_format: str
@@ -75,6 +81,7 @@ class Job:
         if self.read_note() is not None:
             return
         counts: list[int] = []
+        scorer = Scorer(GAMES[self.game])
         # Under unique names: an engine may run a job twice at the same time.
         part, note_part = (
             path.with_name(f"{_tfds.INCOMPLETE}{uuid.uuid4().hex}.{path.name}")
@@ -83,9 +90,9 @@ class Job:
         try:
             writer = _tfds.ExampleWriter(tfds.core.FileFormat.from_value(self.file_format))
             with downloads.deleting_damaged():
-                examples = self._examples(counts, when_read)
+                examples = self._examples(counts, scorer, when_read)
                 writer.encode_and_write(part, schema.features(), examples)
-            note = Note(len(counts), sum(counts), part.stat().length)
+            note = Note(len(counts), sum(counts), part.stat().length, scorer.counts)
             note_part.write_text(json.dumps(dataclasses.asdict(note)))
             part.replace(self.path)
             note_part.replace(self._note_path)
@@ -103,25 +110,16 @@ class Job:
         return self.path.with_name(f"{self.path.name}.json")
 
     def _examples(
-        self, counts: list[int], when_read: Callable[[int], object]
+        self, counts: list[int], scorer: Scorer, when_read: Callable[[int], object]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        found = self.shard.episodes(blocks.BLOCK_LENGTH)
-        number = self.shard.number
-        for episode, example in to_examples(found, number):
+        for episode in self.shard.episodes(blocks.BLOCK_LENGTH):
             counts.append(len(episode.action))
-            yield episode.index, example
+            yield episode.index, schema.to_rlds(episode, self.shard.number, scorer)
             when_read(len(episode.action))
 
 
-def to_examples(
-    episodes: Iterable[Episode], checkpoint: int
-) -> Iterator[tuple[Episode, dict[str, Any]]]:
-    """Yields each episode with its example, whose frames are read when it is written."""
-    for episode in episodes:
-        yield episode, schema.to_rlds(episode, checkpoint)
-
-
 def write_run(
+    game: str,
     run: Run,
     template: Any,
     file_format: str,
@@ -129,13 +127,14 @@ def write_run(
     version: str,
     runner: Any = None,
     options: Any = None,
-) -> tuple[tfds.core.SplitInfo, int]:
+) -> tuple[tfds.core.SplitInfo, dict[str, Any]]:
     """Writes a run as one split, a shard for each checkpoint.
 
     Until all shards are written, they are kept in a folder beside the dataset's, where a second
     attempt continues.
 
     Args:
+      game: which is played.
       run: what to write.
       template: TFDS's `ShardedFileTemplate` of the split.
       file_format: TFDS's name of the format.
@@ -144,14 +143,14 @@ def write_run(
       options: Beam's `PipelineOptions`. Without these two, shards are written in this process.
 
     Returns:
-      The split, and how many logged steps it has.
+      The split, and for the dataset's metadata, how many logged steps and true rewards it has.
 
     Raises:
       ReplayLogError: a file of the logs is damaged, or has changed since the run was joined. (By
         way of Beam it is a RuntimeError.)
       FileNotFoundError: a shard is missing or changed, although no worker reported an error.
     """
-    jobs = _plan(run, template, file_format, version)
+    jobs = _plan(game, run, template, file_format, version)
     if runner is None and options is None:
         _write_here(jobs)
     else:
@@ -162,10 +161,13 @@ def write_run(
         shard_lengths=[note.examples for note in notes],
         num_bytes=sum(note.num_bytes for note in notes),
         filename_template=template,
-    ), sum(note.transitions for note in notes)
+    ), {
+        "transitions": sum(note.transitions for note in notes),
+        "unclipped_rewards": dict(sum((Counter(note.rewards) for note in notes), Counter())),
+    }
 
 
-def _plan(run: Run, template: Any, file_format: str, version: str) -> list[Job]:
+def _plan(game: str, run: Run, template: Any, file_format: str, version: str) -> list[Job]:
     count = len(run.shards)
     names = [template.sharded_filepath(shard_index=n, num_shards=count).name for n in range(count)]
     # Everything the shards depend on. Shards of a different plan are useless.
@@ -178,7 +180,8 @@ def _plan(run: Run, template: Any, file_format: str, version: str) -> list[Job]:
         if old.name.startswith(prefix) and old != parts:
             old.rmtree()
     return [
-        Job(shard, parts / name, file_format) for shard, name in zip(run.shards, names, strict=True)
+        Job(game, shard, parts / name, file_format)
+        for shard, name in zip(run.shards, names, strict=True)
     ]
 
 

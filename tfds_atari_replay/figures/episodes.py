@@ -23,10 +23,12 @@ class Episode:
       length: T.
       episode_return: sum of clipped rewards.
       is_complete: whether it goes from a reset to a terminal.
+      unclipped_return: sum of true rewards; NaN if it is not known.
       dataset: full name of the dataset.
       frames: uint8 (T, 84, 84), in which the actions were taken.
       action: int64 (T,), indices into `action_meanings`.
       reward: float32 (T,), clipped rewards of the actions.
+      unclipped_reward: float32 (T,), their true rewards; NaN where unknown.
       action_meanings: name by action.
     """
 
@@ -35,19 +37,23 @@ class Episode:
     length: int
     episode_return: float
     is_complete: bool
+    unclipped_return: float
     dataset: str = dataclasses.field(repr=False)
     frames: npt.NDArray[np.uint8] = dataclasses.field(repr=False)
     action: npt.NDArray[Any] = dataclasses.field(repr=False)
     reward: npt.NDArray[Any] = dataclasses.field(repr=False)
+    unclipped_reward: npt.NDArray[Any] = dataclasses.field(repr=False)
     action_meanings: tuple[str, ...] = dataclasses.field(repr=False)
 
     @property
     def title(self) -> str:
         """What it is, in a line."""
         cut = "" if self.is_complete else ", cut"
+        is_known = not np.isnan(self.unclipped_return)
+        score = f", true score {self.unclipped_return:,.0f}" if is_known else ""
         return (
             f"{self.dataset}, episode {self.episode_id}: {self.length} steps, "
-            f"return {self.episode_return:g}{cut}"
+            f"return {self.episode_return:g}{score}{cut}"
         )
 
     def video(self, scale: int = 3) -> npt.NDArray[np.uint8]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,8 @@ class Summary:
       builder: TFDS's, of the dataset.
       episodes: (E,) in time order, with the fields of `load_replay(...).episodes`: `episode_id`,
         `checkpoint_id`, `length` (logged steps, without the terminal state), `episode_return` (of
-        clipped rewards) and `is_complete` (from a reset to a terminal).
+        clipped rewards), `is_complete` (from a reset to a terminal) and `unclipped_return` (NaN if
+        unknown).
       action_counts: int64 (A,), how often each action was taken.
     """
 
@@ -71,15 +71,21 @@ class Summary:
         complete: Array = self.episodes[self.episodes["is_complete"]]
         return complete
 
+    @property
+    def return_field(self) -> str:
+        """What episodes are compared by: `unclipped_return` if it is known of all of them."""
+        is_known = ~np.isnan(self.episodes["unclipped_return"])
+        return "unclipped_return" if is_known.all() else "episode_return"
+
     @functools.cached_property
     def ranked(self) -> Array:
-        """The episodes by their returns, best first, those of equal returns in time order.
+        """The episodes by `return_field`, best first, those of equal returns in time order.
 
         Complete ones only, unless fewer than three are; none without steps.
         """
         chosen = self.complete if len(self.complete) >= 3 else self.episodes
         chosen = chosen[chosen["length"] > 0]
-        return chosen[np.argsort(-chosen["episode_return"], kind="stable")]
+        return chosen[np.argsort(-chosen[self.return_field], kind="stable")]
 
     def read(self, episode_id: int | None = None) -> Episode:
         """Reads an episode and its frames.
@@ -95,7 +101,7 @@ class Summary:
             episode_id = check_whole("episode_id", episode_id, at_least=0)
         with_steps = self.episodes[self.episodes["length"] > 0]
         if episode_id is None and len(with_steps):
-            episode_id = with_steps["episode_id"][with_steps["episode_return"].argmax()]
+            episode_id = with_steps["episode_id"][with_steps[self.return_field].argmax()]
         ids = with_steps["episode_id"].tolist()
         if episode_id not in ids:
             shown = f"{ids[0]} to {ids[-1]}" if len(ids) > 9 else ", ".join(map(str, ids)) or "none"
@@ -103,7 +109,7 @@ class Summary:
         (place,) = np.flatnonzero(self.episodes["episode_id"] == episode_id)
         shard, record = self._places[place].tolist()
         with reporting_damage(self.builder):
-            stored = next(itertools.islice(_read(self.builder, shard), record, None))
+            stored = next(itertools.islice(read_shard(self.builder, shard), record, None))
             return self._unpack(stored)
 
     def _unpack(self, stored: StoredEpisode) -> Episode:
@@ -118,6 +124,7 @@ class Summary:
             frames=frames[:length, ..., 0],
             action=columns["action"][:length],
             reward=columns["reward"][:length],
+            unclipped_reward=columns["unclipped_reward"][:length],
             action_meanings=tuple(self.metadata["action_meanings"]),
         )
 
@@ -150,7 +157,7 @@ def summarize(name: str, *, data_dir: Any = None) -> Summary:
         ) as bar,
     ):
         for shard in range(split.num_shards):
-            for episode in _read(builder, shard):
+            for episode in read_shard(builder, shard):
                 columns = unpack_columns(episode)
                 rows.append(row := describe(episode, columns))
                 places.append((episode.shard, episode.record))
@@ -183,8 +190,3 @@ def summarize_run(summary: Summary) -> list[Summary]:
 def _is_prepared(folder: epath.Path) -> bool:
     versions = folder.iterdir() if folder.exists() else ()
     return any((version / "dataset_info.json").exists() for version in versions)
-
-
-def _read(builder: Any, shard: int) -> Iterator[StoredEpisode]:
-    path = builder.info.splits["train"].filepaths[shard]
-    return read_shard(path, shard, builder.info.file_format.value)

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath, epy
 
-from tfds_atari_replay import schema
+from tfds_atari_replay import fields, schema
 from tfds_atari_replay.arguments import check_text
 from tfds_atari_replay.logs.errors import DAMAGE
 from tfds_atari_replay.logs.paths import is_remote
@@ -106,7 +106,8 @@ def check_prepared(builder: Any) -> None:
     """
     if not builder.data_path.exists():
         raise FileNotFoundError(
-            f"{builder.data_path} holds no dataset. Build it first:\n  {_build_command(builder)}"
+            f"{builder.data_path} holds no dataset. Build it first:\n"
+            f"  {_build_command(builder.data_path)}"
         )
     check_whole(builder)
 
@@ -148,7 +149,7 @@ def reporting_damage(builder: Any) -> Iterator[None]:
 def _refuse(builder: Any, what: str) -> ValueError:
     return ValueError(
         f"The dataset in {builder.data_path} is {what}. It was left as it is. If it is a copy, "
-        f"complete it; or prepare it again, with {_build_command(builder, '--overwrite')}"
+        f"complete it; or prepare it again, with {_build_command(builder.data_path, '--overwrite')}"
     )
 
 
@@ -158,11 +159,12 @@ def check_features(name: str, builder: Any) -> None:
     Raises:
       ValueError: it does not.
     """
-    features, expected = builder.info.features, schema.features()
+    features = builder.info.features
     is_dict = isinstance(features, tfds.features.FeaturesDict)
     steps = dict(features.items()).get("steps") if is_dict else None
     if not isinstance(steps, Steps):
         raise ValueError(f"Expected a dataset of atari_replay, got {name}, with {features}.")
+    expected = schema.features(min(builder.version, tfds.core.Version(fields.VERSION)))
     got, wanted = (dict(one.feature.get_tensor_info()) for one in (steps, expected["steps"]))
     different = {field: got.get(field) for field in wanted if got.get(field) != wanted[field]}
     if different:
@@ -226,13 +228,22 @@ def _count_records(path: epath.Path) -> int:
     return count
 
 
-def _build_command(builder: Any, *options: str) -> str:
-    data_dir = builder.data_path.parents[2]
+def explain_older(folder: epath.Path) -> str:
+    """Says what the dataset of an older version in a folder lacks, and how to prepare it anew."""
+    return (
+        f"{folder} is of version {folder.name}, which has no unclipped_reward and no "
+        f"unclipped_return. {fields.VERSION} has; prepare it beside this one:\n  "
+        f"{_build_command(folder)}"
+    )
+
+
+def _build_command(folder: epath.Path, *options: str) -> str:
+    """Returns what builds the dataset of a folder, in the current version."""
     return " ".join(
         (
-            f"tfds build {builder.info.full_name.rpartition('/')[0]}",
+            f"tfds build {folder.parts[-3]}/{folder.parts[-2]}",
             "--imports=tfds_atari_replay --manual_dir=LOGS",
-            f"--data_dir={shlex.quote(str(data_dir))}",
+            f"--data_dir={shlex.quote(str(folder.parents[2]))}",
             *options,
         )
     )

@@ -26,7 +26,7 @@ from tfds_atari_replay.prepared.reading import StoredEpisode
 from tfds_atari_replay.replay.packed import META, STORED, Packed, map_folder
 from tfds_atari_replay.replay.packing import pack
 
-_FORMAT = 3
+_FORMAT = 4
 
 _logger = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import tensorflow_datasets as tfds
 import tqdm
 
+from tfds_atari_replay import schema
 from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.prepared import opening
 from tfds_atari_replay.prepared.reading import StoredEpisode, read_shard
@@ -54,14 +55,14 @@ def load_replay(
         `{"download_config": tfds.download.DownloadConfig(manual_dir="LOGS")}`.
       cache_dir: a folder for the packed files, if they are not to be beside the datasets, because
         those are read-only for example; those of a dataset go to
-        `<cache_dir>/atari_replay/breakout_expert_v0/1.0.0/replay`. Without it, if files cannot be
+        `<cache_dir>/atari_replay/breakout_expert_v0/1.1.0/replay`. Without it, if files cannot be
         written beside a dataset, each process packs for itself.
 
     Raises:
       FileNotFoundError: a dataset is not prepared, and download is False or there are no logs.
       TypeError: a name or the split is not a string.
       ValueError: a dataset is of a different kind, incomplete or damaged; datasets differ in
-        version; the split has no episode, or one of them twice.
+        their major version; the split has no episode, or one of them twice.
       OSError: `cache_dir` cannot be written.
     """
     given: Any = [name] if isinstance(name, str) or not isinstance(name, Iterable) else name
@@ -73,9 +74,9 @@ def load_replay(
         _prepared(name, data_dir, download, builder_kwargs or {}, download_and_prepare_kwargs or {})
         for name in names
     ]
-    versions = {builder.info.full_name: str(builder.version) for builder in builders}
+    versions = {builder.info.full_name: builder.version.major for builder in builders}
     if len(set(versions.values())) > 1:
-        raise ValueError(f"Expected datasets of one version, got {versions}.")
+        raise ValueError(f"Expected datasets of one major version, got {list(versions)}.")
     splits = [_find_split(split, builder) for builder in builders]
     parts = [_open(builder, cache) for builder in builders]
     chosen, start = [], 0
@@ -87,6 +88,11 @@ def load_replay(
         join(parts),
         dataset=np.repeat(np.arange(len(parts)), [len(part.episodes) for part in parts]),
         chosen=np.concatenate(chosen),
+        without_scores="\n".join(
+            opening.explain_older(builder.data_path)
+            for builder in builders
+            if not schema.has_scores(builder.info.features)
+        ),
     )
     if not len(replay.chosen):
         raise ValueError(f"{', '.join(names)}: no episode is in the split {split!r}.")
@@ -124,7 +130,7 @@ def _open(builder: Any, cache_dir: pathlib.Path | None) -> Packed:
         return open_or_pack(
             folder,
             paths,
-            functools.partial(_read, builder, paths),
+            functools.partial(_read, builder),
             may_be_temporary=cache_dir is None,
         )
 
@@ -133,15 +139,13 @@ def _shards(builder: Any) -> list[pathlib.Path]:
     return [pathlib.Path(path) for path in builder.info.splits["train"].filepaths]
 
 
-def _read(builder: Any, paths: list[pathlib.Path]) -> Iterator[StoredEpisode]:
-    file_format = builder.info.file_format.value
+def _read(builder: Any) -> Iterator[StoredEpisode]:
+    split = builder.info.splits["train"]
     with tqdm.tqdm(
-        desc=f"Packing {builder.info.full_name}",
-        total=builder.info.splits["train"].num_examples,
-        unit=" episodes",
+        desc=f"Packing {builder.info.full_name}", total=split.num_examples, unit=" episodes"
     ) as bar:
-        for number, path in enumerate(paths):
-            for episode in read_shard(path, number, file_format):
+        for number in range(split.num_shards):
+            for episode in read_shard(builder, number):
                 yield episode
                 bar.update()
 

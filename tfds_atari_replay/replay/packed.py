@@ -22,15 +22,9 @@ import numpy.typing as npt
 from tfds_atari_replay import fields
 from tfds_atari_replay.replay.table import BYTES_PER_UNIT, UNITS_PER_FRAME, unite
 
-EPISODE = np.dtype(
-    [
-        ("episode_id", np.int64),
-        ("checkpoint_id", np.int64),
-        ("length", np.int64),
-        ("episode_return", np.float32),
-        ("is_complete", np.bool_),
-    ]
-)
+_EPISODE = [(field.name, field.dtype) for field in fields.EPISODE]
+
+EPISODE = np.dtype([*_EPISODE[:2], ("length", np.int64), *_EPISODE[2:]])
 """An episode as a dataset describes it; `length` counts its logged steps."""
 
 SPAN = np.dtype(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay import blocks, fields, schema
+from tfds_atari_replay import blocks, schema
 from tfds_atari_replay.prepared.reading import StoredEpisode
 from tfds_atari_replay.replay.packed import EPISODE, SCALARS, SPAN
 from tfds_atari_replay.replay.table import (
@@ -120,30 +120,30 @@ def pack_with(
 def unpack_columns(episode: StoredEpisode) -> dict[str, Array]:
     """Unpacks the scalar fields of its steps, terminal state included: (steps,) each.
 
+    A field that an older dataset lacks is NaN throughout.
+
     Raises:
       ValueError: they differ in length, or are empty.
     """
     columns = {
-        name: blocks.unpack_column_np(episode.columns[name], FIELDS[name]) for name in fields.NEEDED
+        name: blocks.unpack_column_np(column, FIELDS[name])
+        for name, column in episode.columns.items()
     }
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) != 1 or not lengths["action"]:
         raise ValueError(
-            f"episode {episode.episode_id}: expected fields of one length, at least 1, "
+            f"episode {episode.values['episode_id']}: expected fields of one length, at least 1, "
             f"got {lengths}"
         )
-    return columns
+    unknown = np.full(lengths["action"], np.nan, np.float32)
+    return {**dict.fromkeys(SCALARS, unknown), **columns}
 
 
 def describe(episode: StoredEpisode, columns: dict[str, Array]) -> tuple[Any, ...]:
     """A row of `EPISODE`."""
-    return (
-        episode.episode_id,
-        episode.checkpoint_id,
-        len(columns["action"]) - int(columns["is_terminal"][-1]),
-        episode.episode_return,
-        episode.is_complete,
-    )
+    length = len(columns["action"]) - int(columns["is_terminal"][-1])
+    values = {**episode.values, "length": length}
+    return tuple(values[name] for name in EPISODE.names or ())
 
 
 def _locate(episode: StoredEpisode, columns: dict[str, Array], start: int) -> tuple[Any, ...]:

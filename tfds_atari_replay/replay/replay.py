@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay.arguments import check_axis, check_share, check_sizes
+from tfds_atari_replay.arguments import check_axis, check_choice, check_share, check_sizes
 from tfds_atari_replay.configs import find_config
+from tfds_atari_replay.fields import REWARDS
 from tfds_atari_replay.replay.packed import EPISODE, Packed
 from tfds_atari_replay.replay.sequences import SequenceSource, make_sequences
 from tfds_atari_replay.replay.transitions import TransitionSource, make_transitions
+from tfds_atari_replay.windows.rule import Window
 
 Array = npt.NDArray[Any]
 
@@ -29,12 +31,14 @@ class Replay:
       packed: the episodes of all of them.
       dataset: int64, the number in `names` of each episode of `packed`.
       chosen: int64 (E,), the episodes of `packed` that this replay has.
+      without_scores: what to do about datasets without true rewards, if there are any.
     """
 
     names: tuple[str, ...]
     packed: Packed
     dataset: Array
     chosen: Array
+    without_scores: str = ""
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -78,6 +82,7 @@ class Replay:
             length: int64, logged steps, without the terminal state.
             episode_return: float32, sum of clipped rewards, of those in the dataset.
             is_complete: bool, whether it goes from a reset to a terminal.
+            unclipped_return: float32, sum of true rewards; NaN if it is not known.
             dataset: int64, index into `names`.
 
         `pandas.DataFrame(replay.episodes)` makes it a table.
@@ -115,7 +120,13 @@ class Replay:
         return dataclasses.replace(self, chosen=self.chosen[is_wanted])
 
     def transitions(
-        self, *, stack_size: int = 4, n_step: int = 1, gamma: float = 0.99, axis: int = 0
+        self,
+        *,
+        stack_size: int = 4,
+        n_step: int = 1,
+        gamma: float = 0.99,
+        axis: int = 0,
+        reward: str = "clipped",
     ) -> TransitionSource:
         """Returns all transitions, to be read in any order: exactly those of the transform.
 
@@ -124,35 +135,49 @@ class Replay:
           n_step: steps from observation to next_observation, at least 1.
           gamma: discount per step, 0 to 1.
           axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
+          reward: "clipped", as logged, or "unclipped", in the game's own points.
 
         Raises:
           TypeError: an argument is not a number of the right kind.
-          ValueError: an argument is out of range.
+          ValueError: an argument is out of range, or a dataset has no unclipped rewards.
         """
         stack_size, n_step = check_sizes(stack_size=stack_size, n_step=n_step)
         gamma = check_share("gamma", gamma)
         axis = check_axis(axis)
-        return make_transitions(
-            self.packed, self.chosen, stack_size=stack_size, n_step=n_step, gamma=gamma, axis=axis
-        )
+        window = Window(stack_size, n_step, gamma, self._check_reward(reward))
+        return make_transitions(self.packed, self.chosen, window, axis)
 
-    def sequences(self, length: int, *, stack_size: int = 4, axis: int = 0) -> SequenceSource:
+    def sequences(
+        self, length: int, *, stack_size: int = 4, axis: int = 0, reward: str = "clipped"
+    ) -> SequenceSource:
         """Returns all sequences of steps, to be read in any order.
 
         Args:
           length: steps per sequence, at least 1; shorter ones are padded.
           stack_size: frames per observation, at least 1.
           axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
+          reward: "clipped", as logged, or "unclipped", in the game's own points.
 
         Raises:
           TypeError: an argument is not a number of the right kind.
-          ValueError: an argument is out of range.
+          ValueError: an argument is out of range, or a dataset has no unclipped rewards.
         """
         length, stack_size = check_sizes(length=length, stack_size=stack_size)
         axis = check_axis(axis)
         return make_sequences(
-            self.packed, self.chosen, length=length, stack_size=stack_size, axis=axis
+            self.packed,
+            self.chosen,
+            length=length,
+            stack_size=stack_size,
+            axis=axis,
+            reward=self._check_reward(reward),
         )
+
+    def _check_reward(self, reward: str) -> str:
+        check_choice("reward", reward, REWARDS)
+        if reward == "unclipped" and self.without_scores:
+            raise ValueError(self.without_scores)
+        return reward
 
     def _find(self, ids: Array) -> Array:
         """Returns a mask of the episodes with these ids."""

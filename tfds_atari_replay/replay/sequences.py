@@ -61,9 +61,10 @@ class SequenceSource(Source[SequenceColumns]):
 
         observation: uint8 (length, stack_size, 84, 84), oldest frame first, zeros before a reset.
         action: int64 (length,).
-        reward: float32 (length,), clipped.
+        reward: float32 (length,), clipped; with reward="unclipped", NaN where unknown.
         return_to_go: float32 (length,), sum of rewards from this step to the episode's end. NaN
-          where the checkpoint cut off that end, since the future return is unknown.
+          where the checkpoint cut off that end, since the future return is unknown; and with
+          reward="unclipped", where one of these rewards is unknown.
         timestep: int64 (length,), steps since the reset. -1 where the checkpoint cut off the reset.
         mask: bool (length,), False for padding.
 
@@ -74,11 +75,13 @@ class SequenceSource(Source[SequenceColumns]):
       steps: in each sequence.
       stack_size: frames per observation.
       axis: of the frames in an observation, 0 or -1.
+      reward: "clipped" or "unclipped".
     """
 
     steps: int
     stack_size: int
     axis: int
+    reward: str
 
     def _gather(self, arrays: Arrays, indices: Array) -> Batch:
         columns: SequenceColumns = arrays.columns
@@ -111,7 +114,7 @@ class SequenceSource(Source[SequenceColumns]):
 
 
 def make_sequences(
-    packed: Packed, chosen: Array, *, length: int, stack_size: int, axis: int
+    packed: Packed, chosen: Array, *, length: int, stack_size: int, axis: int, reward: str
 ) -> SequenceSource:
     """Lists the sequences of some episodes.
 
@@ -121,7 +124,9 @@ def make_sequences(
       length: steps in a sequence.
       stack_size: frames per observation.
       axis: of the frames in an observation.
+      reward: "clipped" or "unclipped".
     """
+    scalars = {name: packed.scalars[field] for name, field in fields.carried(reward).items()}
     spans = packed.spans[chosen]
     # Without the terminal state.
     steps = spans["steps"] - spans["ends_in_terminal"]
@@ -134,17 +139,16 @@ def make_sequences(
         size=np.minimum(steps[owner] - within, np.int64(length)).astype(np.int32),
         back=np.minimum(within + 1, np.int64(stack_size)).astype(np.int32),
         timestep=np.where(starts_at_reset, within.astype(np.int32), UNKNOWN_TIME),
-        scalars={field.name: packed.scalars[field.name] for field in fields.CARRIED},
-        return_to_go=_returns_to_go(packed),
+        scalars=scalars,
+        return_to_go=_returns_to_go(packed, scalars["reward"]),
         position=np.arange(length, dtype=np.int32),
         offset=Stacking(stack_size).offsets,
     )
-    return SequenceSource(packed, columns, len(owner), length, stack_size, axis)
+    return SequenceSource(packed, columns, len(owner), length, stack_size, axis, reward)
 
 
-def _returns_to_go(packed: Packed) -> Array:
-    """Sums up the rewards from each frame on to its episode's end, float32 (F,)."""
-    reward = packed.scalars["reward"]
+def _returns_to_go(packed: Packed, reward: Array) -> Array:
+    """Sums up the rewards (F,) from each frame on to its episode's end, float32 (F,)."""
     return_to_go = np.zeros(len(reward), np.float32)
     for span in packed.spans:
         steps = slice(span["start"], span["start"] + span["steps"])

@@ -42,7 +42,8 @@ class TransitionSource(Source[TransitionColumns]):
 
         observation: uint8 (stack_size, 84, 84), oldest frame first, zeros before a reset.
         action: int64.
-        reward: float32, sum of gamma**k * reward over n_step steps, or up to the episode's end.
+        reward: float32, sum of gamma**k * reward over n_step steps, or up to the episode's end; NaN
+          with reward="unclipped" if one of them is unknown.
         discount: float32, gamma**n_step, or 0 if the episode ended within these steps.
         next_observation: like observation, n_step steps later; means nothing where discount is 0.
 
@@ -54,12 +55,14 @@ class TransitionSource(Source[TransitionColumns]):
       n_step: steps from observation to next_observation.
       gamma: discount per step.
       axis: of the frames in an observation, 0 or -1.
+      reward: "clipped" or "unclipped".
     """
 
     stack_size: int
     n_step: int
     gamma: float
     axis: int
+    reward: str
 
     def _gather(self, arrays: Arrays, indices: Array) -> Batch:
         columns: TransitionColumns = arrays.columns
@@ -79,20 +82,16 @@ class TransitionSource(Source[TransitionColumns]):
         }
 
 
-def make_transitions(
-    packed: Packed, chosen: Array, *, stack_size: int, n_step: int, gamma: float, axis: int
-) -> TransitionSource:
+def make_transitions(packed: Packed, chosen: Array, window: Window, axis: int) -> TransitionSource:
     """Lists the transitions of some episodes.
 
     Args:
       packed: the episodes.
       chosen: integers (E,), which of them.
-      stack_size: frames per observation.
-      n_step: steps from observation to next_observation.
-      gamma: discount per step.
+      window: of a transition.
       axis: of the frames in an observation.
     """
-    window = Window(stack_size, n_step, gamma)
+    stack_size, n_step = window.stack_size, window.n_step
     spans = packed.spans[chosen]
     group = spans["steps"].cumsum() // _STEPS_AT_ONCE
     cuts = np.flatnonzero(np.diff(group)) + 1
@@ -116,7 +115,16 @@ def make_transitions(
     for column, offset in enumerate(others, start=stack_size):
         frames[:, column] = frame + reach(ahead + offset, back)
     columns = TransitionColumns(frames, scalars, discount)
-    return TransitionSource(packed, columns, len(frames), stack_size, n_step, gamma, axis)
+    return TransitionSource(
+        packed,
+        columns,
+        len(frames),
+        stack_size=stack_size,
+        n_step=n_step,
+        gamma=window.gamma,
+        axis=axis,
+        reward=window.reward,
+    )
 
 
 class _Found(NamedTuple):
@@ -160,7 +168,10 @@ def _list_transitions(packed: Packed, spans: Array, window: Window) -> _Found:
     is_known[before] = spans["starts_at_reset"][:, np.newaxis]
     starts = window.starts(
         Columns(
-            {field.name: lay_out(packed.scalars[field.name][frame]) for field in fields.CARRIED},
+            {
+                name: lay_out(packed.scalars[field][frame])
+                for name, field in fields.carried(window.reward).items()
+            },
             is_terminal=lay_out(is_last & spans["ends_in_terminal"][owner]),
             is_real=is_real,
             is_known=is_known,

@@ -109,7 +109,12 @@ def _check_fields(steps: Any, needed: tuple[str, ...], spec: Any) -> None:
         raise ValueError(f"Expected steps or episodes, which are dicts.\nGot {spec}")
     missing = sorted(set(needed) - set(steps))
     if missing:
+        why = "Were the others left out by PartialDecoding?"
+        if "unclipped_reward" in missing:
+            why += (
+                " Or is the dataset of version 1.0.0, which has no true scores? Then prepare it "
+                "again: tfds build NAME --imports=tfds_atari_replay --manual_dir=LOGS."
+            )
         raise ValueError(
-            f"Steps need the fields {sorted(needed)}; {missing} is missing. Were the others left "
-            f"out by PartialDecoding?\nGot {spec}"
+            f"Steps need the fields {sorted(needed)}; {missing} is missing. {why}\nGot {spec}"
         )

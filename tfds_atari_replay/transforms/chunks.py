@@ -26,9 +26,6 @@ Tensors = dict[str, Any]
 STEPS_PER_CHUNK = 64
 """Of decoded steps; stored ones are cut as their blocks are."""
 
-NEEDED = ("observation", *fields.NEEDED)
-"""The fields of steps that transitions are made of."""
-
 
 class StoredChunk(NamedTuple):
     """A chunk whose frames are packed.
@@ -93,9 +90,9 @@ def without_autograph(function: Any) -> Any:
     return tf.autograph.experimental.do_not_convert(function)
 
 
-def _carried(steps: Tensors) -> Tensors:
+def _carried(steps: Tensors, window: Window) -> Tensors:
     """Returns the scalar fields that transitions carry."""
-    return {field.name: steps[field.name] for field in fields.CARRIED}
+    return {name: steps[field] for name, field in fields.carried(window.reward).items()}
 
 
 def decode(stored: Tensors) -> tf.data.Dataset:
@@ -106,14 +103,17 @@ def decode(stored: Tensors) -> tf.data.Dataset:
 def cut_stored_episode(stored: Tensors, window: Window) -> StoredChunk:
     """Cuts an episode whose steps are not decoded; a dimension of chunks comes first."""
     info = STEP_FIELDS.get_tensor_info()
-    columns = {name: blocks.unpack_column(stored[name], info[name]) for name in fields.NEEDED}
+    columns = {
+        name: blocks.unpack_column(stored[name], info[name])
+        for name in fields.needed(window.reward)
+    }
     frames = stored["observation"]
     num_chunks, num_steps = tf.size(frames), tf.size(columns["is_first"])
     geometry = blocks.read_geometry(frames[0])
     num_padded = num_chunks * geometry.block_length
     starts = window.starts(
         window.pad(
-            scalars=_carried(columns),
+            scalars=_carried(columns, window),
             is_terminal=columns["is_terminal"],
             is_first=columns["is_first"],
             before=window.length - 1,
@@ -175,7 +175,7 @@ def cut_steps(steps: tf.data.Dataset, window: Window) -> tf.data.Dataset:
         # Before the first step nothing is real. What it was is known if that step is a reset.
         is_reset = ~tail.has_begun & steps["is_first"][0]
         tail_columns = tail.columns._replace(is_known=tail.columns.is_known | is_reset)
-        own_columns = Columns(_carried(steps), steps["is_terminal"], ones, ones)
+        own_columns = Columns(_carried(steps, window), steps["is_terminal"], ones, ones)
         columns = tf.nest.map_structure(
             lambda *parts: tf.concat(parts, 0), tail_columns, own_columns
         )
@@ -201,7 +201,7 @@ def cut_steps(steps: tf.data.Dataset, window: Window) -> tf.data.Dataset:
     start = Tail(
         tf.zeros((before, height, width), spec["observation"].dtype),
         Columns(
-            {name: tf.zeros(before, part.dtype) for name, part in _carried(spec).items()},
+            {name: tf.zeros(before, part.dtype) for name, part in _carried(spec, window).items()},
             *[nothing] * 3,
         ),
         tf.constant(False),

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tfds_atari_replay import fields
 from tfds_atari_replay._extras import tensorflow as tf
-from tfds_atari_replay.arguments import check_axis, check_share, check_sizes, check_whole
+from tfds_atari_replay.arguments import (
+    check_axis,
+    check_choice,
+    check_share,
+    check_sizes,
+    check_whole,
+)
 from tfds_atari_replay.transforms import checks
-from tfds_atari_replay.transforms.chunks import NEEDED, STEPS_PER_CHUNK
+from tfds_atari_replay.transforms.chunks import STEPS_PER_CHUNK
 from tfds_atari_replay.transforms.pools import (
     cut_into_batches,
     pools_of_decoded_steps,
@@ -26,6 +33,7 @@ def transitions(
     shuffle: bool = False,
     seed: int | None = None,
     axis: int = 0,
+    reward: str = "clipped",
 ) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
     """Turns episodes into transitions, each complete one exactly once.
 
@@ -56,6 +64,8 @@ def transitions(
         gives the rest of its epoch in the same order, but not the epochs after it: make each epoch
         with a seed of its own if that matters.
       axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
+      reward: "clipped", as logged, or "unclipped", in the game's own points, which is NaN where any
+        of the n_step rewards is unknown. Datasets of version 1.0.0 have only the first.
 
     Returns:
       A function from a dataset of episodes to one of transitions, for `tf.data.Dataset.apply`. It
@@ -79,10 +89,12 @@ def transitions(
     if seed is not None:
         seed = check_whole("seed", seed, at_least=-(2**63), below=2**63)
     axis = check_axis(axis)
-    window = Window(stack_size, n_step, gamma)
+    check_choice("reward", reward, fields.REWARDS)
+    window = Window(stack_size, n_step, gamma, reward)
+    needed = ("observation", *fields.needed(reward))
 
     def apply(dataset: tf.data.Dataset) -> tf.data.Dataset:
-        is_stored = checks.check_episodes(checks.element_spec(dataset), NEEDED)
+        is_stored = checks.check_episodes(checks.element_spec(dataset), needed)
         if is_stored:
             pools = pools_of_stored_steps(dataset, window, shuffle, seed, axis)
         else:

@@ -80,11 +80,12 @@ class Starts(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """The window of a transition."""
+    """The window of a transition, and which of `fields.REWARDS` it sums."""
 
     stack_size: int
     n_step: int
     gamma: float
+    reward: str = "clipped"
 
     @property
     def length(self) -> int:

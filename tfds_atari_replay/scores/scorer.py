@@ -1,0 +1,126 @@
+"""The true rewards of a dataset's episodes, read off their frames as these pass by."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay.games import Game
+from tfds_atari_replay.scores.facts import FACTS
+from tfds_atari_replay.scores.reading import ScoreReader
+from tfds_atari_replay.scores.rewards import Rewards, true_rewards
+
+# Frames that a reading is wrong on, such as those of a late level, are few; those of another ROM,
+# or of a different preprocessing, are most.
+_MOST_CONTRADICTIONS = 0.01  # of an episode's rewards
+_MOST_DOUBTFUL = 0.05  # of the episodes
+_FEW_EPISODES = 3
+
+_logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+
+
+class Scorer:
+    """Finds the true rewards of a dataset's episodes, one episode after the other.
+
+    An episode whose frames contradict its clipped rewards in more than 1% of them gets none. Once
+    more than 5% of the episodes are such, and at least three, no later one gets any: the frames are
+    of another ROM, or were made in another way.
+
+    Attributes:
+      counts: of the non-zero rewards so far, those `known` by themselves, those known as part of a
+        sum (`summed`) and those `unknown`; and the `contradictions`.
+    """
+
+    def __init__(self, game: Game):
+        self.counts = {"known": 0, "summed": 0, "unknown": 0, "contradictions": 0}
+        self._name = game.name
+        self._facts = FACTS[game.rom]
+        self._reader = None
+        if not self._facts.clipped_is_true and not self._facts.why_not:
+            self._reader = ScoreReader.of(game)
+        self._num_episodes = self._num_doubtful = 0
+        self._is_trusted = True
+
+    def watch(
+        self, frames: Iterable[Array], clipped: npt.NDArray[np.float32], *, starts_at_reset: bool
+    ) -> Scored:
+        """Returns the frames of an episode, to be taken instead of the given ones.
+
+        Args:
+          frames: uint8 (n, 84, 84) with any n, those of the T steps in order; frames after them
+            are passed on too.
+          clipped: (T,), the clipped rewards.
+          starts_at_reset: whether the first frame follows a reset.
+        """
+        return Scored(self, frames, clipped, starts_at_reset)
+
+    def read(self, frames: Array) -> Array:
+        """Reads scores, (n,); NaN if there is nothing to read, or nothing to be trusted."""
+        if self._reader is None or not self._is_trusted:
+            return np.full(len(frames), np.nan)
+        return self._reader.read(frames)
+
+    def find(self, readings: Array, clipped: Array, *, starts_at_reset: bool) -> Rewards:
+        """Finds an episode's rewards, and counts them."""
+        rewards = true_rewards(readings, clipped, self._facts, starts_at_reset=starts_at_reset)
+        num_changes = np.count_nonzero(clipped)
+        self._num_episodes += 1
+        if rewards.num_contradictions > _MOST_CONTRADICTIONS * num_changes:
+            self._num_doubtful += 1
+            rewards = _without_readings(clipped, rewards.num_contradictions)
+        if self._is_trusted and self._num_doubtful >= max(
+            _FEW_EPISODES, _MOST_DOUBTFUL * self._num_episodes
+        ):
+            self._is_trusted = False
+            _logger.warning(
+                "%s: in %d of %d episodes the scores in the frames contradict the clipped rewards. "
+                "The frames may be of another ROM, or made in another way than Dopamine's. No more "
+                "unclipped rewards are given. docs/scores.md says more.",
+                self._name,
+                self._num_doubtful,
+                self._num_episodes,
+            )
+        for name in self.counts:
+            self.counts[name] += getattr(rewards, f"num_{name}")
+        return rewards
+
+
+class Scored:
+    """An episode's frames, as `Scorer.watch` returns them; iterate over them once."""
+
+    def __init__(
+        self, scorer: Scorer, frames: Iterable[Array], clipped: Array, starts_at_reset: bool
+    ):
+        self._scorer, self._frames = scorer, frames
+        self._clipped, self._starts_at_reset = clipped, starts_at_reset
+        self._readings: list[Array] = []
+
+    def __iter__(self) -> Iterator[Array]:
+        for frames in self._frames:
+            self._readings.append(self._scorer.read(frames))
+            yield frames
+
+    @functools.cached_property
+    def rewards(self) -> Rewards:
+        """The true rewards, once all frames are taken."""
+        readings = np.concatenate(self._readings)[: len(self._clipped)]
+        return self._scorer.find(readings, self._clipped, starts_at_reset=self._starts_at_reset)
+
+
+def _without_readings(clipped: Array, num_contradictions: int) -> Rewards:
+    num_unknown = int(np.count_nonzero(clipped))
+    return Rewards(
+        np.where(clipped == 0, 0, np.nan).astype(np.float32),
+        np.nan if num_unknown else 0,
+        num_known=0,
+        num_summed=0,
+        num_unknown=num_unknown,
+        num_contradictions=num_contradictions,
+    )
