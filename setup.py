@@ -46,7 +46,7 @@ setuptools.setup(
         "tfds_atari_replay.dummy_data": "dummy_data",
     },
     package_data={
-        "tfds_atari_replay": ["py.typed", "figures/page/*", "scores/digits.npz"],
+        "tfds_atari_replay": ["py.typed", "figures/*.json", "figures/page/*", "scores/*.npz"],
         "tfds_atari_replay.checksums": ["*.tsv"],
         "tfds_atari_replay.dummy_data": ["*/*/replay_logs/*.gz"],
     },

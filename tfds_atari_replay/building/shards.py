@@ -12,7 +12,6 @@ import hashlib
 import importlib
 import json
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -163,7 +162,9 @@ def write_run(
         filename_template=template,
     ), {
         "transitions": sum(note.transitions for note in notes),
-        "unclipped_rewards": dict(sum((Counter(note.rewards) for note in notes), Counter())),
+        "unclipped_rewards": {
+            kind: sum(note.rewards[kind] for note in notes) for kind in notes[0].rewards
+        },
     }
 
 

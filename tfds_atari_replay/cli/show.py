@@ -7,6 +7,7 @@ import pathlib
 from typing import Any
 
 import cv2
+import numpy as np
 
 from tfds_atari_replay import figures
 
@@ -54,10 +55,12 @@ def _print_summary(summary: figures.Summary) -> None:
     if gaps := metadata.get("gaps"):
         print(f"Episodes stay cut before checkpoint {', '.join(str(g['before']) for g in gaps)}")
     print()
-    print("episode_id  steps  return  is_complete")
+    print("episode_id  steps  score  clipped return  is_complete")
     for episode in episodes[:20]:
+        score = episode["unclipped_return"]
         print(
-            f"{episode['episode_id']:10}{episode['length']:7}{episode['episode_return']:8g}  "
+            f"{episode['episode_id']:10}{episode['length']:7}"
+            f"{'?' if np.isnan(score) else f'{score:.0f}':>7}{episode['episode_return']:16g}  "
             f"{episode['is_complete']}"
         )
     if len(episodes) > 20:

@@ -16,7 +16,14 @@ from tfds_atari_replay.figures.episodes import Episode
 from tfds_atari_replay.figures.summaries import Summary, summarize_run
 from tfds_atari_replay.logs import layouts
 
-_COLUMNS = ("episode_id", "checkpoint_id", "length", "episode_return", "is_complete")
+_COLUMNS = {
+    "episode_id": "Episode",
+    "checkpoint_id": "Checkpoint",
+    "length": "Steps",
+    "unclipped_return": "Score",
+    "episode_return": "Clipped return",
+    "is_complete": "Complete",
+}
 
 
 def check_can_write(folder: pathlib.Path) -> None:
@@ -90,8 +97,14 @@ def _render(summary: Summary) -> str:
         sheet=videos.to_webp([players[0]["episode"].contact_sheet()]) if players else None,
         plots=_plots(summary),
         curve=_curve(run),
-        columns={name: summary.episodes[name].tolist() for name in _COLUMNS},
+        titles=_COLUMNS,
+        columns={name: _values(summary.episodes[name]) for name in _COLUMNS},
     )
+
+
+def _values(column: Any) -> list[Any]:
+    """Returns a column as JSON has it: null for what is not known."""
+    return [None if value != value else value for value in column.tolist()]
 
 
 def _chosen(summary: Summary) -> dict[int, list[str]]:
@@ -139,11 +152,13 @@ def _plots(summary: Summary) -> list[tuple[str, str]]:
 
 def _curve(run: list[Summary]) -> dict[str, Any] | None:
     points = plots.mean_returns(run)
-    if len(points) < 2:
+    field = run[0].return_field
+    if len(points) < (1 if field == "unclipped_return" else 2):
         return None
     return {
         "svg": plots.to_svg(plots.learning_curve(run)),
         "points": points,
+        "is_true": field == "unclipped_return",
         "names": [summary.name for summary in run],
     }
 
@@ -151,13 +166,17 @@ def _curve(run: list[Summary]) -> dict[str, Any] | None:
 def _facts(summary: Summary) -> dict[str, str]:
     metadata, info = summary.metadata, summary.builder.info
     complete, episodes = summary.complete, summary.episodes
-    returns = complete["episode_return"].astype(np.float64)
+    is_true = summary.return_field == "unclipped_return"
+    returns = complete[summary.return_field].astype(np.float64)
+    returns = returns[~np.isnan(returns)]
     facts = {
         "Steps": f"{episodes['length'].sum():,}",
         "Episodes": f"{len(episodes):,}, {len(complete):,} complete",
     }
     if len(complete):
-        facts["Return of complete episodes"] = (
+        what = "Score" if is_true else "Clipped return"
+        known = f", of {len(returns):,} that are known" if len(returns) < len(complete) else ""
+        facts[f"{what} of complete episodes{known}"] = (
             f"mean {returns.mean():.2f}, median {np.median(returns):g}, "
             f"{returns.min():g} to {returns.max():g}"
         )
@@ -175,8 +194,8 @@ def limits(summary: Summary) -> list[str]:
     """Returns what the data lack, in sentences."""
     metadata, cut = summary.metadata, len(summary.episodes) - len(summary.complete)
     found = [
-        "Rewards were clipped to [-1, 1] when they were logged, so a return counts rewards; it is "
-        "not the game's score.",
+        "Rewards were clipped to [-1, 1] when they were logged, so a clipped return counts "
+        f"rewards; it is not the game's score. {_describe_scores(metadata)}",
         "A step is four frames of the game. The agents of the public logs explored, and their "
         "actions were sticky: this is how they played while they learned, not their best.",
     ]
@@ -202,6 +221,17 @@ def limits(summary: Summary) -> list[str]:
             "assumed. In a run's last dump two episodes are then joined at one place."
         )
     return found
+
+
+def _describe_scores(metadata: dict[str, Any]) -> str:
+    counts = metadata.get("unclipped_rewards")
+    if counts is None:
+        return "This dataset is of a version without true scores."
+    known, summed, unknown = counts["known"], counts["summed"], counts["unknown"]
+    return (
+        f"Scores were read off the frames. Of {known + summed + unknown:,} rewards, {known:,} are "
+        f"known by themselves, {summed:,} as part of a sum, {unknown:,} not."
+    )
 
 
 def _ranges(numbers: Sequence[int]) -> list[str]:

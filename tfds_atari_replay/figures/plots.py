@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import io
+import itertools
+import json
+import pathlib
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay import _extras
 from tfds_atari_replay.figures.summaries import Summary
+from tfds_atari_replay.games import GAMES, find_game
 
 _ACCENT, _SECOND = "#3987e5", "#d9822b"  # readable on white and on black
 # More dots are stored as pixels, since each would take a hundred bytes.
 _MAX_DOTS = 1000
 _MAX_BINS = 40
 _WINDOW = 100
+_MARKS = {"capsize": 3, "markersize": 4}
+_LABELS = {
+    "unclipped_return": "return (unclipped)",
+    "episode_return": "return (clipped)",
+    "length": "logged steps",
+}
 
 
-@dataclasses.dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """A point of a learning curve.
 
     Attributes:
       checkpoint: its number.
-      episodes: how many complete ones it has.
+      episodes: how many complete ones of known return it has.
       mean: of their returns.
       standard_error: of the mean; NaN if there is a single episode.
     """
@@ -40,10 +49,11 @@ class Point:
 
 def returns_over_time(summary: Summary) -> Any:
     """Draws each episode's return over the steps logged so far, and the mean of the last 100."""
-    figure, axes = _new_figure("steps so far", "return (clipped rewards)")
-    episodes = summary.episodes
-    ends, complete = episodes["length"].cumsum(), episodes["is_complete"]
-    returns = episodes["episode_return"]
+    figure, axes = _new_figure("steps so far", _LABELS[summary.return_field])
+    ends = summary.episodes["length"].cumsum()
+    is_known = ~np.isnan(summary.episodes[summary.return_field])
+    episodes, ends = summary.episodes[is_known], ends[is_known]
+    complete, returns = episodes["is_complete"], episodes[summary.return_field]
     are_many = len(episodes) > _MAX_DOTS
     for label, chosen, color in (("complete", complete, _ACCENT), ("cut", ~complete, _SECOND)):
         if chosen.any():
@@ -63,6 +73,7 @@ def returns_over_time(summary: Summary) -> Any:
         axes.plot(ends[complete][_WINDOW - 1 :][thin], mean[thin], "k", label=f"mean of {_WINDOW}")
     axes.xaxis.set_major_formatter(_compact)
     axes.set_xlim(left=0)
+    _add_human_axis(axes, summary)
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False
     )
@@ -71,12 +82,12 @@ def returns_over_time(summary: Summary) -> Any:
 
 def return_distribution(summary: Summary) -> Any:
     """Draws a histogram of returns over `summary.ranked`."""
-    return _histogram(summary, "episode_return", "return (clipped rewards)")
+    return _histogram(summary, summary.return_field)
 
 
 def episode_lengths(summary: Summary) -> Any:
     """Draws how many episodes have which length: those of `summary.ranked`."""
-    return _histogram(summary, "length", "logged steps")
+    return _histogram(summary, "length")
 
 
 def action_frequencies(summary: Summary) -> Any:
@@ -91,32 +102,62 @@ def action_frequencies(summary: Summary) -> Any:
 
 
 def learning_curve(summaries: Sequence[Summary]) -> Any:
-    """Draws the mean return of each checkpoint's complete episodes, with its standard error."""
-    points = mean_returns(summaries)
-    figure, axes = _new_figure("checkpoint", "mean return (clipped rewards)")
-    axes.errorbar(
-        [point.checkpoint for point in points],
-        [point.mean for point in points],
-        [point.standard_error for point in points],
-        fmt="o-",
-        color=_ACCENT,
-        capsize=3,
-        markersize=4,
-    )
+    """Draws the mean return of each checkpoint's complete episodes, with its standard error.
+
+    A checkpoint with a single such episode is an empty circle. Behind true returns is the curve of
+    Dopamine's DQN (`dqn_curve`).
+    """
+    points, field = mean_returns(summaries), _return_field(summaries)
+    figure, axes = _new_figure("checkpoint", f"mean {_LABELS[field]}")
+    if field == "unclipped_return":
+        axes.plot(dqn_curve(summaries[0].metadata["game"]), color="#999999", label="DQN, published")
+        _add_human_axis(axes, summaries[0])
+    # Checkpoints that are missing leave a gap.
+    breaks = [n for n, (a, b) in enumerate(itertools.pairwise(points), 1) if b[0] > a[0] + 1]
+    for part in np.split(np.array(points, np.float64).reshape(-1, 4), breaks):
+        axes.errorbar(part[:, 0], part[:, 2], part[:, 3], fmt="o-", color=_ACCENT, **_MARKS)
+    single = [point for point in points if point.episodes == 1]
+    axes.plot([p[0] for p in single], [p[2] for p in single], "o", color=_ACCENT, mfc="w", ms=4)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False)
     return figure
 
 
+@functools.cache
+def _dqn_curves() -> dict[str, Any]:
+    text = pathlib.Path(__file__).with_name("dqn_curves.json").read_text()
+    curves: dict[str, Any] = json.loads(text)["games"]
+    return curves
+
+
+def dqn_curve(game: str) -> npt.NDArray[np.float64]:
+    """Returns what DQN scored while it learned a game, (50,), by checkpoint.
+
+    The mean return of training episodes, unclipped, over five runs: other runs than those of the
+    logs, with the same software and settings (google/dopamine, baselines/atari/data).
+
+    Args:
+      game: in any spelling.
+    """
+    return np.array(_dqn_curves()[find_game(game).name])
+
+
 def mean_returns(summaries: Sequence[Summary]) -> list[Point]:
-    """Returns the points of the learning curve, one for each checkpoint with complete episodes."""
+    """Returns the points of the learning curve, one for each checkpoint with complete episodes.
+
+    Returns are true ones if they are known of at least half of the episodes of each dataset; then
+    the others do not count.
+    """
+    field = _return_field(summaries)
     returns: dict[int, npt.NDArray[np.float64]] = {}
     for summary in summaries:
-        complete = summary.complete
+        complete = summary.complete[~np.isnan(summary.complete[field])]
         for checkpoint in np.unique(complete["checkpoint_id"]).tolist():
             chosen = complete["checkpoint_id"] == checkpoint
             # Two configs may be of one checkpoint, as expert and epoch_50 are.
-            returns[checkpoint] = complete["episode_return"][chosen].astype(np.float64)
+            returns[checkpoint] = complete[field][chosen].astype(np.float64)
     return [
         Point(
             checkpoint,
@@ -126,6 +167,11 @@ def mean_returns(summaries: Sequence[Summary]) -> list[Point]:
         )
         for checkpoint, values in sorted(returns.items())
     ]
+
+
+def _return_field(summaries: Sequence[Summary]) -> str:
+    fields = {summary.return_field for summary in summaries}
+    return fields.pop() if len(fields) == 1 else "episode_return"
 
 
 def to_svg(figure: Any) -> str:
@@ -145,8 +191,8 @@ def to_svg(figure: Any) -> str:
     return re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
 
 
-def _histogram(summary: Summary, field: str, label: str) -> Any:
-    figure, axes = _new_figure(label, "episodes")
+def _histogram(summary: Summary, field: str) -> Any:
+    figure, axes = _new_figure(_LABELS[field], "episodes")
     values = summary.ranked[field]
     if len(values):
         low, high = int(np.floor(values.min())), int(np.ceil(values.max()))
@@ -158,6 +204,18 @@ def _histogram(summary: Summary, field: str, label: str) -> Any:
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.yaxis.get_major_locator().set_params(integer=True)
     return figure
+
+
+def _add_human_axis(axes: Any, summary: Summary) -> None:
+    """Adds true returns in percent of a human's, with random play as 0, where these are known."""
+    game = GAMES[summary.metadata["game"]]
+    low, high = game.random_score, game.human_score
+    if summary.return_field != "unclipped_return" or low is None or high is None:
+        return
+    size = (high - low) / 100
+    functions = (lambda score: (score - low) / size, lambda share: share * size + low)
+    axes.secondary_yaxis("right", functions=functions).set_ylabel("human-normalised, %")
+    axes.spines["right"].set_visible(True)
 
 
 def _new_figure(x_label: str, y_label: str, height: float = 2.7) -> tuple[Any, Any]:

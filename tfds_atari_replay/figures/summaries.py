@@ -73,19 +73,23 @@ class Summary:
 
     @property
     def return_field(self) -> str:
-        """What episodes are compared by: `unclipped_return` if it is known of all of them."""
-        is_known = ~np.isnan(self.episodes["unclipped_return"])
-        return "unclipped_return" if is_known.all() else "episode_return"
+        """What episodes are compared by: `unclipped_return` if it is known of at least half."""
+        compared = self.complete if len(self.complete) else self.episodes
+        num_known = np.count_nonzero(~np.isnan(compared["unclipped_return"]))
+        is_enough = num_known > 0 and 2 * num_known >= len(compared)
+        return "unclipped_return" if is_enough else "episode_return"
 
     @functools.cached_property
     def ranked(self) -> Array:
         """The episodes by `return_field`, best first, those of equal returns in time order.
 
-        Complete ones only, unless fewer than three are; none without steps.
+        Complete ones only, unless fewer than three are; none without steps, none whose return is
+        not known.
         """
         chosen = self.complete if len(self.complete) >= 3 else self.episodes
-        chosen = chosen[chosen["length"] > 0]
-        return chosen[np.argsort(-chosen[self.return_field], kind="stable")]
+        chosen = chosen[(chosen["length"] > 0) & ~np.isnan(chosen[self.return_field])]
+        ranked: Array = chosen[np.argsort(-chosen[self.return_field], kind="stable")]
+        return ranked
 
     def read(self, episode_id: int | None = None) -> Episode:
         """Reads an episode and its frames.
@@ -101,7 +105,8 @@ class Summary:
             episode_id = check_whole("episode_id", episode_id, at_least=0)
         with_steps = self.episodes[self.episodes["length"] > 0]
         if episode_id is None and len(with_steps):
-            episode_id = with_steps["episode_id"][with_steps[self.return_field].argmax()]
+            returns = np.nan_to_num(with_steps[self.return_field], nan=-np.inf)
+            episode_id = with_steps["episode_id"][returns.argmax()]
         ids = with_steps["episode_id"].tolist()
         if episode_id not in ids:
             shown = f"{ids[0]} to {ids[-1]}" if len(ids) > 9 else ", ".join(map(str, ids)) or "none"

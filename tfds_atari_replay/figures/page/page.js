@@ -67,7 +67,7 @@ function startTable(table) {
       const row = document.createElement("tr");
       for (const name of names) {
         const value = columns[name][place];
-        row.insertCell().textContent = typeof value === "boolean" ? (value ? "yes" : "no") : value.toLocaleString("en");
+        row.insertCell().textContent = typeof value === "boolean" ? (value ? "yes" : "no") : (value?.toLocaleString("en") ?? "?");
       }
       return row;
     });
@@ -78,7 +78,7 @@ function startTable(table) {
 
   function sort(heading) {
     const sign = heading.getAttribute("aria-sort") === "ascending" ? -1 : 1;
-    const values = columns[heading.dataset.column];
+    const values = columns[heading.dataset.column].map((value) => value ?? -Infinity);
     // Equal ones stay in the order of time.
     order.sort((a, b) => sign * (values[a] - values[b]) || a - b);
     for (const other of headings) other.removeAttribute("aria-sort");
