@@ -71,8 +71,21 @@ class DataPath(type(epath.Path())):  # type: ignore[misc]
     """
 
     def rmtree(self, missing_ok: bool = False) -> None:
-        if sys._getframe(1).f_globals["__name__"] != "tensorflow_datasets.scripts.cli.build":
+        if sys._getframe(1).f_globals["__name__"] != _BUILD:
             super().rmtree(missing_ok=missing_ok)
+
+
+_BUILD = "tensorflow_datasets.scripts.cli.build"
+
+
+def is_tfds_build() -> bool:
+    """Whether `tfds build` calls, which tells builders nothing but what everyone may."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        if frame.f_globals.get("__name__") == _BUILD:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def default_data_dir() -> epath.Path:

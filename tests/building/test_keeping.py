@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from etils import epath
@@ -22,7 +23,13 @@ from helpers.logs import copy_to_cache
 from helpers.processes import unprivileged
 from tensorflow_datasets.scripts.cli import main as tfds_cli
 
-from tfds_atari_replay import ReplayLogError, load_collection, load_replay
+from tfds_atari_replay import (
+    ReplayLogError,
+    figures,
+    load_collection,
+    load_replay,
+    transitions,
+)
 from tfds_atari_replay.building import folders
 from tfds_atari_replay.cli import main as cli
 from tfds_atari_replay.configs import SPLITS, Config
@@ -545,3 +552,61 @@ def test_a_relative_folder_may_be_left(
     assert sorted(e["episode_return"] for e in pickle.loads(pickle.dumps(source))) == [2, 17, 18]
     assert pickle.loads(pickle.dumps(located)).files.open().capacity == 1499
     assert os.listdir() == []
+
+
+OLDER = "breakout_epoch_0_v0"
+
+
+@pytest.fixture
+def older(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A data_dir with a dataset of version 1.0.0, as that version wrote it."""
+    shutil.copytree(ROOT / "tests" / "data" / "without_geometry", tmp_path / "data")
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("name", [OLDER, f"{OLDER}:1.0.0"])
+def test_an_older_version_stays_readable(older: pathlib.Path, name: str) -> None:
+    """By its plain name too, everywhere; asking it for scores says how to get them."""
+    before = contents(older / "atari_replay" / OLDER / "1.0.0")
+    dataset = tfds.load(f"atari_replay/{name}", data_dir=older, split="train")
+    assert "unclipped_reward" not in dataset.element_spec["steps"].element_spec
+    reward = [batch["reward"] for batch in dataset.apply(transitions(batch_size=64))]
+    with pytest.raises(ValueError, match=r"unclipped_reward.*is missing.*version 1\.0\.0.*tfds bu"):
+        dataset.apply(transitions(reward="unclipped"))
+    replay = load_replay(name, data_dir=older)
+    random = replay.transitions()[:]["reward"]
+    np.testing.assert_array_equal(np.sort(np.concatenate(reward)), np.sort(random))
+    assert np.isnan(replay.episodes["unclipped_return"]).all()
+    for ask in (replay.transitions, lambda **kwargs: replay.sequences(3, **kwargs)):
+        with pytest.raises(ValueError, match=r"of version 1\.0\.0, which has no unclipped_reward"):
+            ask(reward="unclipped")
+    summary = figures.summarize(name, data_dir=older)
+    assert summary.return_field == "episode_return"
+    assert summary.read(1).episode_return == replay.episodes["episode_return"][1]
+    after = contents(older / "atari_replay" / OLDER / "1.0.0")
+    assert {path: after[path] for path in before} == before
+
+
+def test_a_newer_version_is_built_beside_an_older_one(older: pathlib.Path) -> None:
+    """By the command that errors name; the older one is no longer what the plain name means."""
+    with pytest.raises(ValueError, match="of version") as refused:
+        load_replay(OLDER, data_dir=older).transitions(reward="unclipped")
+    command = str(refused.value).splitlines()[-1].split()
+    assert command[:2] == ["tfds", "build"]
+    run_tfds(*[part.replace("LOGS", str(DUMMY_DATA)) for part in command[2:]])
+    versions = {path.name for path in (older / "atari_replay" / OLDER).iterdir()}
+    assert versions == {"1.0.0", VERSION}
+    replay = load_replay(OLDER, data_dir=older)
+    assert replay.transitions(reward="unclipped")[:]["reward"].sum() > 0
+    assert len(replay) != len(load_replay(f"{OLDER}:1.0.0", data_dir=older))
+    both = load_replay([OLDER, f"{OLDER}:1.0.0"], data_dir=older)
+    with pytest.raises(ValueError, match=r"1\.0\.0 is of version"):
+        both.transitions(reward="unclipped")
+
+
+def test_an_older_version_is_not_overwritten(older: pathlib.Path) -> None:
+    """Not even where overwriting is asked for: that would put a newer one in its folder."""
+    before = contents(older / "atari_replay" / OLDER / "1.0.0")
+    with pytest.raises(ValueError, match=r"1\.1\.0 has; prepare it beside this one"):
+        _prepare(OLDER, older, DUMMY_DATA, OVERWRITE)
+    assert contents(older / "atari_replay" / OLDER / "1.0.0") == before

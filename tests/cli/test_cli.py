@@ -268,8 +268,8 @@ def test_show(expert: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
     assert main(arguments) == 0
     out = capsys.readouterr().out
     assert "Breakout, run 1, checkpoint 50: 3 episodes, 1,493 steps" in out
-    assert "         1    729      18  True" in out
-    assert f"Drew episode 1 in {picture}" in out
+    assert "         1    729     18              18  True" in out
+    assert f"Drew episode 0 in {picture}" in out
     sheet: Any = cv2.imread(str(picture))
     assert sheet.shape == (862, 1416, 3)
     assert main([*arguments, "--episode=9"]) == 1
@@ -284,7 +284,7 @@ def test_show_a_whole_run(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[
     out = capsys.readouterr().out
     assert "Breakout, run 1, checkpoints 0 to 50: 29 episodes, 6,724 steps" in out
     assert "Episodes stay cut before checkpoint 10, 49" in out
-    assert "        17     23       0  False" in out
+    assert "        17     23      0               0  False" in out
 
 
 def test_show_a_pinned_version(
@@ -311,7 +311,7 @@ def test_show_episodes_without_steps(
     arguments = [f"--data_dir={tmp_path / 'data'}", f"--out={tmp_path / 'episode.png'}"]
     assert main(["show", "breakout_mixed_v0", *arguments]) == 0
     out = capsys.readouterr().out
-    assert "         0      0       0  False\n         1      5" in out
+    assert "         0      0      0               0  False\n         1      5" in out
     assert "Drew episode 1 in" in out
     assert main(["show", "breakout_mixed_v0", *arguments, "--episode=0"]) == 1
     assert "error: episode_id must be one with steps: 1 (got 0)" in capsys.readouterr().err

@@ -85,12 +85,13 @@ def test_the_facts_are_the_datasets(page: str) -> None:
     text = text_of(page)
     assert f"Breakout, run 1, checkpoint 1 · atari_replay/breakout_epoch_1_v0/{VERSION}" in text
     assert "Steps 1,469 Episodes 11, 9 complete" in text
-    assert "Return of complete episodes mean 0.44, median 0, 0 to 3" in text
+    assert "Score of complete episodes mean 0.44, median 0, 0 to 3" in text
+    assert "Of 5 rewards, 5 are known by themselves, 0 as part of a sum, 0 not." in text
     assert f"Steps of complete episodes mean {1375 / 9:,.0f}, 130 to 262" in text
     assert "Layout of the logs dopamine" in text
     assert "2 episodes are cut" in text
     assert "The logs lack the frame after an episode's last action" in text.replace("&#39;", "'")
-    assert "Learning curve" not in text  # of a single checkpoint
+    assert "The grey line is what Dopamine's DQN scored" in text.replace("&#39;", "'")
 
 
 def test_a_page_is_small_and_needs_no_network(page: str) -> None:

@@ -10,17 +10,24 @@ import pytest
 
 from tfds_atari_replay import figures
 from tfds_atari_replay.figures import plots
+from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.replay.packed import EPISODE
 
 
 def make_summary(returns: list[float], **fields: Any) -> figures.Summary:
-    """Of complete episodes of 10 steps in checkpoint 1, if nothing else is said."""
+    """Of complete episodes of 10 steps in checkpoint 1, of unknown scores, unless said."""
     episodes = np.zeros(len(returns), EPISODE)
     episodes["episode_id"] = np.arange(len(returns))
     episodes["episode_return"] = returns
-    for name, values in ({"length": 10, "is_complete": True, "checkpoint_id": 1} | fields).items():
+    usual = {
+        "length": 10,
+        "is_complete": True,
+        "checkpoint_id": 1,
+        "unclipped_return": np.nan,
+    }
+    for name, values in (usual | fields).items():
         episodes[name] = values
-    metadata = {"action_meanings": ["NOOP", "FIRE", "UP"]}
+    metadata = {"game": "Breakout", "action_meanings": ["NOOP", "FIRE", "UP"]}
     builder = types.SimpleNamespace(info=types.SimpleNamespace(metadata=metadata))
     places = np.zeros((len(returns), 2), np.int64)
     return figures.Summary(builder, episodes, np.array([2, 1, 5]), places)
@@ -106,9 +113,42 @@ def test_learning_curve() -> None:
     errors = [point.standard_error for point in points]
     assert errors == pytest.approx([1, np.nan, 2 / 3**0.5], nan_ok=True)
     (axes,) = figures.learning_curve([late, early]).axes
-    line = axes.lines[0]
-    assert line.get_xdata().tolist() == [1, 2, 50]
-    assert line.get_ydata().tolist() == [2, 4, 7]
+    assert lines(axes) == [[(1, 2), (2, 4)], [(50, 7)], [(2, 4)]]  # a gap; the last: single ones
+    assert axes.get_ylabel() == "mean return (clipped)"
+
+
+def lines(axes: Any) -> list[list[tuple[float, float]]]:
+    """The points of each line, without those of error bars."""
+    return [
+        [(float(x), float(y)) for x, y in line.get_xydata()]
+        for line in axes.lines
+        if line.get_marker() == "o"
+    ]
+
+
+def test_a_learning_curve_of_true_returns() -> None:
+    """Unknown ones do not count. Behind it is DQN's; beside it, a human's score is 100%."""
+    early = make_summary([1, 1, 1], unclipped_return=[10, 20, np.nan])
+    late = make_summary([1], checkpoint_id=2, unclipped_return=40)
+    (axes,) = figures.learning_curve([early, late]).axes
+    assert lines(axes) == [[(1, 15), (2, 40)], [(2, 40)]]
+    dqn = axes.lines[0]
+    assert dqn.get_label() == "DQN, published"
+    np.testing.assert_array_equal(dqn.get_ydata(), plots.dqn_curve("breakout"))
+    (human,) = axes.child_axes
+    to_percent, to_score = human._functions
+    assert to_score(100) == pytest.approx(30.5)
+    assert to_percent(1.7) == pytest.approx(0)
+    mixed = figures.learning_curve([early, make_summary([1], checkpoint_id=2)]).axes[0]
+    assert mixed.get_ylabel() == "mean return (clipped)"
+
+
+def test_dqns_curve() -> None:
+    """The table of the games has the mean of its end: the last 10 of 200 iterations."""
+    for game in GAMES.values():
+        curve = plots.dqn_curve(game.name)
+        assert curve.shape == (50,)
+        assert abs(curve[-3:].mean() - game.dqn_score) <= 0.08 * abs(game.dqn_score) + 6, game.name
 
 
 def test_an_svg_takes_the_pages_colour_and_size() -> None:
@@ -116,7 +156,7 @@ def test_an_svg_takes_the_pages_colour_and_size() -> None:
     summary = make_summary([1, 2, 3])
     svg = plots.to_svg(figures.return_distribution(summary))
     assert svg.startswith("<svg")
-    assert ">return (clipped rewards)</text>" in svg
+    assert ">return (clipped)</text>" in svg
     assert "#000000" not in svg
     assert "currentColor" in svg
     assert "<g id" not in svg

@@ -88,7 +88,7 @@ def ranked(summary: figures.Summary, complete: list[bool]) -> list[int]:
     episodes = np.zeros(len(complete), summary.episodes.dtype)
     episodes["episode_id"] = np.arange(len(complete))
     episodes["length"] = 1
-    episodes["episode_return"] = [1, 4, 4, 2, 9][: len(complete)]
+    episodes["unclipped_return"] = [1, 4, 4, 2, 9][: len(complete)]
     episodes["is_complete"] = complete
     made = figures.Summary(None, episodes, summary.action_counts, np.zeros((0, 2)))
     found: list[int] = made.ranked["episode_id"].tolist()
@@ -99,6 +99,21 @@ def test_only_complete_episodes_are_ranked(summary: figures.Summary) -> None:
     """Unless fewer than three are; equal ones by time."""
     assert ranked(summary, [True, True, True, True, False]) == [1, 2, 3, 0]
     assert ranked(summary, [True, True, False, False, False]) == [4, 1, 2, 3, 0]
+
+
+def test_true_returns_rank_if_half_are_known(summary: figures.Summary) -> None:
+    """Then those that are not known have no rank; otherwise, clipped ones rank."""
+    episodes = np.zeros(4, summary.episodes.dtype)
+    episodes["episode_id"] = range(4)
+    episodes["length"] = 1
+    episodes["is_complete"] = True
+    episodes["episode_return"] = [1, 2, 3, 4]
+    episodes["unclipped_return"] = [90, np.nan, np.nan, 10]
+    made = figures.Summary(None, episodes, summary.action_counts, np.zeros((0, 2)))
+    assert made.ranked["episode_id"].tolist() == [0, 3]
+    episodes["unclipped_return"][0] = np.nan
+    made = figures.Summary(None, episodes, summary.action_counts, np.zeros((0, 2)))
+    assert made.ranked["episode_id"].tolist() == [3, 2, 1, 0]
 
 
 def test_a_damaged_dataset(expert: Any, tmp_path: pathlib.Path) -> None:

@@ -178,14 +178,15 @@ def test_a_failed_packing_leaves_nothing(dataset: Dataset) -> None:
 
 PACK = """
 import pathlib, sys
-from tfds_atari_replay.replay import cache, packed
+from tfds_atari_replay import schema
+from tfds_atari_replay.replay import cache
 from tfds_atari_replay.prepared.reading import read_file
 shard = pathlib.Path(sys.argv[1])
 print("ready", flush=True)
 cache.open_or_pack(
     shard.with_name("replay"),
     [shard],
-    lambda: (print("packing"), read_file(self.shard, 0, "tfrecord", FEATURES))[1],
+    lambda: (print("packing"), read_file(shard, 0, "tfrecord", schema.features()))[1],
 )
 """
 

@@ -10,11 +10,15 @@ from helpers.steps import Steps, make_all, make_steps, stack_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfds_atari_replay.fields import REWARDS
+
 lengths = st.one_of(st.integers(1, 12), st.integers(62, 66))
 episode_lists = st.lists(st.tuples(lengths, st.booleans(), st.booleans()), min_size=1, max_size=4)
 
 
-def expected_sequences(steps: Steps, length: int, stack_size: int) -> list[dict[str, Any]]:
+def expected_sequences(
+    steps: Steps, length: int, stack_size: int, reward: str = "reward"
+) -> list[dict[str, Any]]:
     """The sequences of an episode, field by field and step by step."""
     ended = bool(steps["is_terminal"][-1])
     count = len(steps["action"]) - ended
@@ -23,14 +27,14 @@ def expected_sequences(steps: Steps, length: int, stack_size: int) -> list[dict[
     for start in range(0 if at_reset else stack_size - 1, count):
         taken = range(start, min(start + length, count))
         padding = length - len(taken)
-        rest = [float(steps["reward"][step:count].sum()) for step in taken]
+        rest = [float(steps[reward][step:count].sum()) for step in taken]
         zeros = np.zeros((padding, stack_size, 84, 84), np.uint8)
         stacks = np.stack([stack_at(steps, step, stack_size) for step in taken])
         found.append(
             {
                 "observation": np.concatenate([zeros, stacks]),
                 "action": [0] * padding + [steps["action"][step] for step in taken],
-                "reward": [0] * padding + [steps["reward"][step] for step in taken],
+                "reward": [0] * padding + [steps[reward][step] for step in taken],
                 "return_to_go": [0] * padding + (rest if ended else [np.nan] * len(taken)),
                 "timestep": [0] * padding + (list(taken) if at_reset else [-1] * len(taken)),
                 "mask": [False] * padding + [True] * len(taken),
@@ -40,12 +44,23 @@ def expected_sequences(steps: Steps, length: int, stack_size: int) -> list[dict[
 
 
 @settings(deadline=None)
-@given(shapes=episode_lists, length=st.integers(1, 20), stack_size=st.integers(1, 5))
-def test_they_are_those_of_a_slow_loop(shapes: Any, length: int, stack_size: int) -> None:
+@given(
+    shapes=episode_lists,
+    length=st.integers(1, 20),
+    stack_size=st.integers(1, 5),
+    reward=st.sampled_from(["clipped", "unclipped"]),
+)
+def test_they_are_those_of_a_slow_loop(
+    shapes: Any, length: int, stack_size: int, reward: str
+) -> None:
     """In order: every step starts one, none reaches over an episode's border."""
     episodes = make_all(shapes)
-    expected = [s for steps in episodes for s in expected_sequences(steps, length, stack_size)]
-    source = make_replay(episodes).sequences(length, stack_size=stack_size)
+    expected = [
+        s
+        for steps in episodes
+        for s in expected_sequences(steps, length, stack_size, REWARDS[reward])
+    ]
+    source = make_replay(episodes).sequences(length, stack_size=stack_size, reward=reward)
     assert len(source) == len(expected)
     if not expected:
         return

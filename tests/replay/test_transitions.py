@@ -27,6 +27,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfds_atari_replay import load_replay, transitions
+from tfds_atari_replay.fields import REWARDS
 
 LOGS = (
     "breakout_epoch_1_v0",
@@ -70,16 +71,21 @@ def test_they_are_those_of_the_transform(config: str, windows: Any, tmp_path: pa
     stack_size=st.integers(1, 6),
     n_step=st.sampled_from([1, 1, 2, 3, 5, 20]),
     gamma=st.sampled_from([0.0, 0.5, 0.99, 1.0]),
+    reward=st.sampled_from(["clipped", "unclipped"]),
 )
 def test_they_are_those_of_a_slow_loop(
-    shapes: Any, stack_size: int, n_step: int, gamma: float
+    shapes: Any, stack_size: int, n_step: int, gamma: float, reward: str
 ) -> None:
     """In the order of episodes and time."""
     episodes = make_all(shapes)
     expected = [
-        t for steps in episodes for t in expected_transitions(steps, stack_size, n_step, gamma)
+        t
+        for steps in episodes
+        for t in expected_transitions(steps, stack_size, n_step, gamma, REWARDS[reward])
     ]
-    source = make_replay(episodes).transitions(stack_size=stack_size, n_step=n_step, gamma=gamma)
+    source = make_replay(episodes).transitions(
+        stack_size=stack_size, n_step=n_step, gamma=gamma, reward=reward
+    )
     assert len(source) == len(expected)
     got = unbatched(source[start : start + 100] for start in range(0, len(source), 100))
     assert_equal(got, expected)

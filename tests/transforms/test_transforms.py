@@ -29,6 +29,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfds_atari_replay import frame_stack, transitions
+from tfds_atari_replay.fields import REWARDS
 
 SLOW = pytest.mark.slow
 
@@ -45,13 +46,18 @@ episode_lists = st.lists(st.tuples(lengths, st.booleans(), st.booleans()), min_s
     gamma=st.sampled_from([0.0, 0.5, 0.99, 1.0]),
     batch_size=st.sampled_from([1, 7, 32, 1000]),
     decoders=st.sampled_from([None, UNDECODED]),
+    reward=st.sampled_from(["clipped", "unclipped"]),
 )
 def test_transitions_are_those_of_a_slow_loop(
-    shapes: Any, size: int, n_step: int, gamma: float, batch_size: int, decoders: Any
+    shapes: Any, size: int, n_step: int, gamma: float, batch_size: int, decoders: Any, reward: str
 ) -> None:
     """In order and shuffled, decoded or not, for windows within and beyond a block's lead."""
     episodes = make_all(shapes)
-    expected = [t for steps in episodes for t in expected_transitions(steps, size, n_step, gamma)]
+    expected = [
+        t
+        for steps in episodes
+        for t in expected_transitions(steps, size, n_step, gamma, REWARDS[reward])
+    ]
     for shuffle in (False, True):
         dataset = as_dataset(episodes, decoders).apply(
             transitions(
@@ -61,6 +67,7 @@ def test_transitions_are_those_of_a_slow_loop(
                 batch_size=batch_size,
                 shuffle=shuffle,
                 seed=1,
+                reward=reward,
             )
         )
         assert dataset.element_spec["observation"].shape.as_list() == [None, size, 84, 84]

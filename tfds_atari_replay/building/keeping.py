@@ -64,7 +64,7 @@ class KeepingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
 
         What is there is deleted only if the download mode says overwrite, and only once the new
         dataset is complete beside it. An older version of it counts as prepared, unless the builder
-        was made for a version, as `tfds build` makes it.
+        was made for a version, or by `tfds build`.
 
         Raises:
           FileNotFoundError: there are no logs.
@@ -145,7 +145,7 @@ class KeepingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
         root, folder = map(absolute, super()._build_data_dir(*args))
         self._original_state["data_dir"] = os.fspath(root)
         folders.restore(folder)
-        if self._is_any_version and not folder.exists():
+        if self._is_any_version and not folder.exists() and not _tfds.is_tfds_build():
             # What is prepared stays readable, without the logs and without a pinned version.
             found = (f for f in map(folder.with_name, self.RELEASE_NOTES) if f.exists())
             folder = next(found, folder)
