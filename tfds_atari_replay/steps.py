@@ -208,7 +208,7 @@ def _encode_frames(name: str, column: Iterable[Any], info: TensorInfo) -> tuple[
         for block in _reblock(name, chunks, info):
             length += len(block)
             yield lead, block
-            lead = np.concatenate([lead, block[-blocks.LEAD :]])[-blocks.LEAD :]
+            lead = block[-blocks.LEAD :]  # all but an episode's last block have as many
 
     # Packing takes most of a build's time and releases the GIL.
     packed = list(map_ahead(lambda pair: blocks.pack_block(*pair), with_lead()))

@@ -94,22 +94,41 @@ class ScoreReader:
     def __init__(self, facts: Facts, cells: Sequence[Cell]):
         self._facts = facts
         self._cells = cells
-        self._pixels = np.concatenate([cell.pixels for cell in self._cells])
+        pixels = np.concatenate([cell.pixels for cell in self._cells])
+        first, last = pixels.min() // 84, pixels.max() // 84
+        self._rows = slice(first, last + 1)
+        self._pixels = pixels - first * 84
         self._seen: dict[bytes, float] = {}
+
+    def cut(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Copies the rows of frames (N, 84, 84) that show the score, (N, bytes)."""
+        rows = frames[:, self._rows]
+        return rows.reshape(len(rows), rows.shape[1] * rows.shape[2])
 
     def read(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
         """Reads uint8 (N, 84, 84) to float64 (N,), NaN where unknown."""
-        pictures = np.take(frames.reshape(-1, 84 * 84), self._pixels, axis=1)
-        is_new = np.ones(len(pictures), np.bool_)
-        is_new[1:] = (pictures[1:] != pictures[:-1]).any(axis=1)
-        changed = pictures[is_new]
+        return self.read_rows(self.cut(frames))
+
+    def read_rows(self, rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+        """Reads what `cut` returns, of many frames at once, to float64 (N,), NaN where unknown."""
+        if not len(rows):
+            return np.zeros(0)
+        # Compared as one value each: most frames show what the one before shows.
+        whole = np.ascontiguousarray(rows).view(f"V{rows.shape[1]}")[:, 0]
+        stops = np.flatnonzero(whole[1:] != whole[:-1]) + 1
+        starts = np.concatenate([[0], stops])
+        changed = rows[starts[:, np.newaxis], self._pixels]
         keys = [picture.tobytes() for picture in changed]
         unseen = {key: row for row, key in enumerate(keys) if key not in self._seen}
         if unseen:
             read = self._read_pictures(changed[list(unseen.values())])
             self._seen.update(zip(unseen, read.tolist(), strict=True))
-        readings = np.array([self._seen[key] for key in keys], np.float64)
-        return readings[is_new.cumsum() - 1] if len(readings) else readings
+        readings = np.empty(len(rows))
+        for start, stop, key in zip(
+            starts.tolist(), [*stops.tolist(), len(rows)], keys, strict=True
+        ):
+            readings[start:stop] = self._seen[key]
+        return readings
 
     def _read_pictures(self, pictures: Array) -> Array:
         """Reads distinct pictures, uint8 (N, pixels of all cells)."""

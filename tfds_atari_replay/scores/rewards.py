@@ -17,7 +17,6 @@ both, so it is not used.
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,26 +76,24 @@ def true_rewards(
         scores[0] = facts.start
     signs = np.sign(clipped[changes])
     known, sums, num_excluded = _compare(scores, signs, facts)
+    counts = np.diff(known)
+    # A sum of one reward is that; so are those of several if each must be the game's smallest.
+    is_smallest = _are_equal(signs, known) & (abs(sums) == facts.divisor * counts)
+    shares = np.where(is_smallest | (counts == 1), sums / counts, np.nan)
     reward = np.zeros(len(clipped), np.float32)
     reward[changes] = np.nan
-    num_known = num_summed = 0
-    for start, stop, change in zip(known[:-1], known[1:], sums, strict=True):
-        between = changes[start:stop]
-        if np.isnan(change):
-            continue
-        if smallest := _if_all_smallest(change, signs[start:stop], facts):
-            reward[between] = smallest * signs[start:stop]
-            num_known += len(between)
-        elif len(between) == 1:
-            reward[between] = change
-            num_known += 1
-        else:
-            num_summed += len(between)
-    is_whole = bool(len(known)) and known[0] == 0 and known[-1] == len(changes)
-    total = float(sum(sums)) if is_whole or not len(changes) else np.nan
-    num_unknown = len(changes) - num_known - num_summed
+    if len(counts):
+        reward[changes[known[0] : known[-1]]] = np.repeat(shares, counts)
+    num_known = int(counts[~np.isnan(shares)].sum())
+    num_summed = int(counts[np.isnan(shares) & ~np.isnan(sums)].sum())
+    is_whole = len(known) > 0 and known[0] == 0 and known[-1] == len(changes)
     return Rewards(
-        reward, total, num_known, num_summed, num_unknown, num_contradictions + num_excluded
+        reward,
+        float(sums.sum()) if is_whole or not len(changes) else np.nan,
+        num_known,
+        num_summed,
+        len(changes) - num_known - num_summed,
+        num_contradictions + num_excluded,
     )
 
 
@@ -116,15 +113,15 @@ def _read_stretches(readings: Array, clipped: Array, facts: Facts) -> tuple[Arra
       clipped: (T,), of which C are not 0; there are C + 1 stretches.
       facts: of the game.
     """
-    stretch = np.append(0, (clipped != 0).cumsum())[:-1]
-    chosen = settled(clipped, facts.lag) & ~np.isnan(readings)
-    scores = np.full(np.count_nonzero(clipped) + 1, np.nan)
-    scores[stretch[chosen]] = readings[chosen]  # the last one wins
-    differs = np.zeros(len(scores), np.bool_)
-    is_other = ~_is_same(readings[chosen], scores[stretch[chosen]], facts)
-    differs[stretch[chosen][is_other]] = True
-    scores[differs] = np.nan
-    return scores, int(differs.sum())
+    is_change = clipped != 0
+    stretch = is_change.cumsum() - is_change  # changes before the frame
+    chosen = np.flatnonzero(settled(clipped, facts.lag) & ~np.isnan(readings))
+    stretch, readings = stretch[chosen], readings[chosen]
+    scores = np.full(np.count_nonzero(is_change) + 1, np.nan)
+    scores[stretch] = readings  # the last one wins
+    contradicting = np.unique(stretch[~_is_same(readings, scores[stretch], facts)])
+    scores[contradicting] = np.nan
+    return scores, len(contradicting)
 
 
 def _is_same(some: Any, others: Any, facts: Facts) -> Any:
@@ -135,7 +132,7 @@ def _is_same(some: Any, others: Any, facts: Facts) -> Any:
     return np.isnan(difference) | (difference == 0)
 
 
-def _compare(scores: Array, signs: Array, facts: Facts) -> tuple[list[int], list[float], int]:
+def _compare(scores: Array, signs: Array, facts: Facts) -> tuple[Array, Array, int]:
     """Compares each known stretch with the next, and drops both where the signs exclude them.
 
     Args:
@@ -144,49 +141,42 @@ def _compare(scores: Array, signs: Array, facts: Facts) -> tuple[list[int], list
       facts: of the game.
 
     Returns:
-      The known stretches; the sum of the rewards from each to the next; and how many were dropped.
+      The K known stretches; (K - 1,), the sum of the rewards from each to the next, NaN if it may
+      be more than what a picture can show; and how many were dropped.
     """
-    known = np.flatnonzero(~np.isnan(scores)).tolist()
+    known = np.flatnonzero(~np.isnan(scores))
     num_dropped = 0
     while True:
-        sums = [
-            _difference(scores[start], scores[stop], signs[start:stop], facts)
-            for start, stop in itertools.pairwise(known)
-        ]
-        bad = {
-            stretch
-            for pair, change in zip(itertools.pairwise(known), sums, strict=True)
-            if change is None
-            for stretch in pair
-        }
-        if not bad:
-            return known, [change for change in sums if change is not None], num_dropped
-        num_dropped += len(bad)
-        known = [stretch for stretch in known if stretch not in bad]
+        sums, is_excluded = _differences(scores, signs, known, facts)
+        if not is_excluded.any():
+            return known, sums, num_dropped
+        is_bad = np.append(is_excluded, False) | np.append(False, is_excluded)
+        num_dropped += int(is_bad.sum())
+        known = known[~is_bad]
 
 
-def _difference(before: float, after: float, signs: Array, facts: Facts) -> float | None:
-    """Returns the sum of the rewards between two stretches.
-
-    None if there is no such sum; NaN if it may be more than what a picture can show.
-    """
-    change = after - before
-    low, high = signs.min(), signs.max()
-    least, most = facts.divisor * len(signs), facts.largest * len(signs)
+def _differences(scores: Array, signs: Array, known: Array, facts: Facts) -> tuple[Array, Array]:
+    """Returns the sums of rewards between known stretches, and whether there is no such sum."""
+    if len(known) < 2:
+        return np.zeros(0), np.zeros(0, np.bool_)
+    between = signs[: known[-1]]
+    low, high = (f.reduceat(between, known[:-1]) for f in (np.minimum, np.maximum))
+    counts, sums = np.diff(known), np.diff(scores[known])
+    least, most = facts.divisor * counts, facts.largest * counts
+    is_open = np.zeros(len(counts), np.bool_)
     if facts.modulus:
-        if 2 * most >= facts.modulus and not (low == high and most < facts.modulus):
-            return np.nan
-        change %= facts.modulus
-        if high < 0 or (low < 0 and 2 * change > facts.modulus):
-            change -= facts.modulus
-    if change % facts.divisor or abs(change) > most:
-        return None
-    if (low > 0 and change < least) or (high < 0 and change > -least):
-        return None
-    return float(change)
+        is_open = (2 * most >= facts.modulus) & ~((low == high) & (most < facts.modulus))
+        sums %= facts.modulus
+        falls = (high < 0) | ((low < 0) & (2 * sums > facts.modulus))
+        sums -= facts.modulus * falls
+    is_excluded = (sums % facts.divisor != 0) | (abs(sums) > most)
+    is_excluded |= ((low > 0) & (sums < least)) | ((high < 0) & (sums > -least))
+    return np.where(is_open, np.nan, sums), is_excluded & ~is_open
 
 
-def _if_all_smallest(change: float, signs: Array, facts: Facts) -> float:
-    """Returns the game's smallest reward if all rewards of a sum must be that; otherwise 0."""
-    is_one_way = abs(signs.sum()) == len(signs)
-    return facts.divisor if is_one_way and abs(change) == facts.divisor * len(signs) else 0
+def _are_equal(signs: Array, known: Array) -> Array:
+    """Whether all rewards between two known stretches have one sign, (K - 1,)."""
+    if len(known) < 2:
+        return np.zeros(0, np.bool_)
+    are_equal: Array = abs(np.add.reduceat(signs[: known[-1]], known[:-1])) == np.diff(known)
+    return are_equal

@@ -61,11 +61,15 @@ class Scorer:
         """
         return Scored(self, frames, clipped, starts_at_reset)
 
-    def read(self, frames: Array) -> Array:
-        """Reads scores, (n,); NaN if there is nothing to read, or nothing to be trusted."""
+    def cut(self, frames: Array) -> Array:
+        """Copies what of frames (n, 84, 84) is to be read, (n, bytes)."""
+        return frames[:, :0, 0] if self._reader is None else self._reader.cut(frames)
+
+    def read(self, rows: Array) -> Array:
+        """Reads what `cut` returned, (n,); NaN if there is nothing to read, or to be trusted."""
         if self._reader is None or not self._is_trusted:
-            return np.full(len(frames), np.nan)
-        return self._reader.read(frames)
+            return np.full(len(rows), np.nan)
+        return self._reader.read_rows(rows)
 
     def find(self, readings: Array, clipped: Array, *, starts_at_reset: bool) -> Rewards:
         """Finds an episode's rewards, and counts them."""
@@ -100,17 +104,17 @@ class Scored:
     ):
         self._scorer, self._frames = scorer, frames
         self._clipped, self._starts_at_reset = clipped, starts_at_reset
-        self._readings: list[Array] = []
+        self._rows: list[Array] = []
 
     def __iter__(self) -> Iterator[Array]:
         for frames in self._frames:
-            self._readings.append(self._scorer.read(frames))
+            self._rows.append(self._scorer.cut(frames))
             yield frames
 
     @functools.cached_property
     def rewards(self) -> Rewards:
         """The true rewards, once all frames are taken."""
-        readings = np.concatenate(self._readings)[: len(self._clipped)]
+        readings = self._scorer.read(np.concatenate(self._rows)[: len(self._clipped)])
         return self._scorer.find(readings, self._clipped, starts_at_reset=self._starts_at_reset)
 
 
