@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "figures": "arguments games configs logs blocks prepared replay _extras",
     "envs": "arguments games logs windows threads _extras",
     "atari_replay": "fields games configs scores logs blocks schema prepared building _tfds",
-    "d4rl_atari": "games configs logs building envs _extras",
+    "d4rl_atari": "arguments fields games configs logs scores building envs _extras",
     "cli": "logs envs prepared figures",
     "__init__": "atari_replay building envs games logs replay scores transforms",
     "__main__": "cli",

@@ -9,11 +9,12 @@ import gymnasium
 import numpy as np
 import pytest
 from helpers.cases import cases
-from helpers.datasets import DUMMY_DATA
+from helpers.datasets import DUMMY_DATA, build, rows
 from helpers.logs import make_episodes, read_gz, write_log
 from helpers.processes import run_python
 
 from tfds_atari_replay import GAMES
+from tfds_atari_replay.configs import find_config
 from tfds_atari_replay.d4rl_atari import registration
 from tfds_atari_replay.d4rl_atari.stacked_frames import StackedFrames
 from tfds_atari_replay.logs import locating
@@ -50,20 +51,45 @@ def test_get_dataset_gives_the_files_rows(
     env: Any = gymnasium.make(env_id)
     dataset = env.get_dataset()
     folder = logs / "Breakout" / str(run) / "replay_logs"
-    rows = {
+    columns = {
         name: read_gz(folder / f"$store$_{name}_ckpt.{number}.gz")
         for name in ("observation", "action", "reward", "terminal")
     }
     assert list(dataset) == ["observations", "actions", "rewards", "terminals"]
-    np.testing.assert_array_equal(dataset["observations"], rows["observation"][:, np.newaxis])
+    np.testing.assert_array_equal(dataset["observations"], columns["observation"][:, np.newaxis])
     for name in ("action", "reward", "terminal"):
-        np.testing.assert_array_equal(dataset[f"{name}s"], rows[name])
-        assert dataset[f"{name}s"].dtype == rows[name].dtype
+        np.testing.assert_array_equal(dataset[f"{name}s"], columns[name])
+        assert dataset[f"{name}s"].dtype == columns[name].dtype
     stacked = gymnasium.make(env_id, stack=True).get_dataset()  # type: ignore[attr-defined]
-    expected = slow_stacks(rows["observation"], rows["terminal"])
+    expected = slow_stacks(columns["observation"], columns["terminal"])
     assert len(stacked["observations"]) == len(expected)
     for one, other in zip(stacked["observations"], expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "env_id", ["breakout-mixed-v0", "breakout-epoch-0-v0", "breakout-expert-v0"]
+)
+def test_get_dataset_gives_true_rewards(
+    logs: pathlib.Path, env_id: str, tmp_path: pathlib.Path
+) -> None:
+    """In their rows, whichever way the ring lies: in time order they are the dataset's."""
+    env: Any = gymnasium.make(env_id)
+    clipped, unclipped = (env.get_dataset(reward=kind) for kind in ("clipped", "unclipped"))
+    for name in ("observations", "actions", "terminals"):
+        np.testing.assert_array_equal(clipped[name], unclipped[name])
+    builder = build(env_id.replace("-", "_"), logs, tmp_path)
+    steps = [step for episode in rows(builder) for step in episode["steps"]]
+    expected = [step["unclipped_reward"] for step in steps if step["reward"] != 0]
+    config = find_config(env_id.replace("-", "_"))
+    assert config is not None
+    found = locating.locate(config, manual_dir=logs)
+    (checkpoint,) = (one.files.open() for one in found)
+    got = checkpoint.in_time_order(unclipped["rewards"])
+    np.testing.assert_array_equal(got[got != 0], expected)
+    assert np.isfinite(expected).any()
+    with pytest.raises(ValueError, match="reward must be 'clipped' or 'unclipped'"):
+        env.get_dataset(reward="true")
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 30])

@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from tfds_atari_replay.arguments import check_choice
 from tfds_atari_replay.building import downloads
 from tfds_atari_replay.configs import Config
 from tfds_atari_replay.d4rl_atari.stacked_frames import StackedFrames
+from tfds_atari_replay.fields import REWARDS
 from tfds_atari_replay.logs import locating
+from tfds_atari_replay.logs.files import OpenedCheckpoint
+from tfds_atari_replay.scores.scorer import Scorer
 
 
-def read_dataset(config: Config, *, stack: bool) -> dict[str, Any]:
+def read_dataset(config: Config, *, stack: bool, reward: str = "clipped") -> dict[str, Any]:
     """Reads a checkpoint into memory.
 
     The rows keep the order of the file, which is a ring buffer: time starts at the cursor. The
@@ -23,25 +27,48 @@ def read_dataset(config: Config, *, stack: bool) -> dict[str, Any]:
     Returns:
       observations: uint8 (N, 1, 84, 84); with `stack`, a `StackedFrames` of N (4, 84, 84).
       actions: int32 (N,).
-      rewards: float32 (N,), clipped to [-1, 1].
+      rewards: float32 (N,), clipped to [-1, 1]; or, if `reward` is "unclipped", in the game's own
+        points, NaN where they are unknown, read off the frames in a second pass.
       terminals: uint8 (N,).
 
     Raises:
       FileNotFoundError: there are no such logs; the message says where it looked.
       ReplayLogError: a file is damaged.
       OSError: a download failed.
+      TypeError: `reward` is not a string.
+      ValueError: `reward` is neither "clipped" nor "unclipped".
     """
+    check_choice("reward", reward, REWARDS)
     (found,) = locating.locate(config, manual_dir=None)
     with downloads.deleting_damaged():
         _, checkpoint = downloads.open_located(
             found, lambda urls: downloads.download(downloads.default_manager(), urls)
         )
         rows = checkpoint.rows()
+        rewards = rows.reward if reward == "clipped" else _unclip(rows.reward, checkpoint, config)
     return {
         "observations": (
             StackedFrames(rows.frames, rows.terminal) if stack else rows.frames[:, np.newaxis]
         ),
         "actions": rows.action,
-        "rewards": rows.reward,
+        "rewards": rewards,
         "terminals": rows.terminal,
     }
+
+
+def _unclip(clipped: Any, checkpoint: OpenedCheckpoint, config: Config) -> Any:
+    """Returns the true rewards of a checkpoint's rows, (N,)."""
+    scorer = Scorer(config.game)
+    found = [np.zeros(0, np.float32)]
+    for episode in checkpoint.episodes():
+        scored = scorer.watch(
+            episode.frames, episode.reward, starts_at_reset=episode.starts_at_reset
+        )
+        for _ in scored:
+            pass
+        found.append(scored.rewards.reward[episode.reward != 0])
+    # Padding has no reward, so rows and steps with one are the same, in time order.
+    rows = checkpoint.in_time_order(np.arange(len(clipped)))
+    rewards = clipped.copy()
+    rewards[rows[clipped[rows] != 0]] = np.concatenate(found)
+    return rewards

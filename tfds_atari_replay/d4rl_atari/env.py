@@ -39,6 +39,6 @@ class OfflineAtariEnv(AtariEnv):
         self._config = Config(games.find_game(game), SPLITS[split], run)
         self._stack_observations = stack
 
-    def get_dataset(self) -> dict[str, Any]:
+    def get_dataset(self, *, reward: str = "clipped") -> dict[str, Any]:
         """Reads the log; see `dataset.read_dataset`."""
-        return read_dataset(self._config, stack=self._stack_observations)
+        return read_dataset(self._config, stack=self._stack_observations, reward=reward)

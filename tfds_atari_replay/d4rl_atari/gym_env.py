@@ -34,6 +34,6 @@ class OfflineAtariEnv(gym.Env):
     def close(self) -> None:
         self._env.close()
 
-    def get_dataset(self) -> dict[str, Any]:
+    def get_dataset(self, *, reward: str = "clipped") -> dict[str, Any]:
         """Reads the log; see `dataset.read_dataset`."""
-        return self._env.get_dataset()
+        return self._env.get_dataset(reward=reward)

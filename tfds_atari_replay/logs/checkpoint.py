@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.files import CheckpointFiles, Stamps
 from tfds_atari_replay.logs.npy import expect_end, open_npy, read_exactly, read_into
-from tfds_atari_replay.logs.records import FRAME_SHAPE
+from tfds_atari_replay.logs.records import FRAME_SHAPE, Scalar
 
 _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     # name: dtype, shape after the capacity; as Dopamine's OutOfGraphReplayBuffer stores them.
@@ -31,8 +31,6 @@ ARRAY_NAMES: tuple[str, ...] = tuple(_ARRAYS)
 # A lap that ends inside an episode's padding is not dumped, so add_count may run some laps ahead of
 # the checkpoint's number. More than this many laps per checkpoint cannot come from play.
 _MAX_LAPS_PER_CHECKPOINT = 100
-
-_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Checkpoint:
             self.add_count is not None and self.files.number > 0 and self.add_count < self.capacity
         )
 
-    def in_time_order(self, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+    def in_time_order(self, array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         """Returns the rows of one of its arrays, oldest first, without those never written."""
         return np.concatenate([array[rows] for rows in self.time_order])
 
@@ -112,7 +110,7 @@ class Piece:
                 yield slice(start, stop)
             passed += rows.stop - rows.start
 
-    def take(self, array: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+    def take(self, array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         """Takes these rows of one of the checkpoint's arrays, oldest first."""
         return self.checkpoint.in_time_order(array)[self.start : self.stop]
 

@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple, TypeAlias
 
+import numpy.typing as npt
 from etils import epath
 
 from tfds_atari_replay.configs import Split
 from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs.errors import DAMAGE, ReplayLogError, UnreadableLogError
 from tfds_atari_replay.logs.paths import children, is_remote
-from tfds_atari_replay.logs.records import Episode, Outline, Rows
+from tfds_atari_replay.logs.records import Episode, Outline, Rows, Scalar
 from tfds_atari_replay.logs.runs import Run
 
 FilesByName: TypeAlias = dict[str, epath.Path]
@@ -219,6 +220,10 @@ class OpenedCheckpoint(abc.ABC):
     @abc.abstractmethod
     def rows(self) -> Rows:
         """Reads everything into memory."""
+
+    def in_time_order(self, array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+        """Returns some of what `rows` returns, oldest first, without what was never written."""
+        return array
 
     def count_repeated(self, before: OpenedCheckpoint) -> int | None:
         """Counts the rows of this last dump that are also in the previous checkpoint."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,8 @@ import numpy.typing as npt
 FRAME_SHAPE = (84, 84)
 
 Frames = npt.NDArray[np.uint8]
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclasses.dataclass(frozen=True)
