@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("example", ["dqn_torch", "decision_transformer"])
+@pytest.mark.parametrize("example", ["dqn_torch", "decision_transformer", "best_episodes"])
 def test_examples_in_torch(example: str, tmp_path: pathlib.Path) -> None:
     config = tfds.download.DownloadConfig(manual_dir=str(DUMMY_DATA))
     load_replay(
