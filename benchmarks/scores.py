@@ -1,10 +1,11 @@
 """True rewards read off frames, against those of the emulators, for all games.
 
-  python benchmarks/scores.py [--steps 3000] [--games breakout pong ...]
+  python benchmarks/scores.py [--steps 3000] [--games Breakout Pong ...] [--search]
 
 Plays with uniformly random actions on the logs' ROMs, in ale-py and in atari-py, with a seed from
-which nothing was learnt. Frames and clipped rewards go through `tfds_atari_replay.scores`. Every
-reading that is older than the game's lag, every reward and every return must be NaN or right.
+which nothing was learnt; with --search, plays better, in ale-py alone. Frames and clipped rewards
+go through `tfds_atari_replay.scores`. Every reading that is older than the game's lag, every reward
+and every return must be NaN or right.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from __future__ import annotations
 import argparse
 import collections
 import multiprocessing
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
-from players import play_randomly
+from players import Episode, play_by_search, play_randomly
 
 from tfds_atari_replay.envs.emulators import EMULATORS
 from tfds_atari_replay.games import GAMES
@@ -24,16 +26,15 @@ from tfds_atari_replay.scores.reading import ScoreReader
 from tfds_atari_replay.scores.rewards import settled, true_rewards
 
 
-def count(game: str, emulator: str, seed: int, steps: int) -> collections.Counter[str]:
+def count(game: str, episodes: Iterable[Episode], where: str) -> collections.Counter[str]:
     """Counts what is known of a game's scores. An assertion fails if anything is wrong."""
     facts = FACTS[GAMES[game].rom]
     counts: collections.Counter[str] = collections.Counter()
     if facts.why_not:
         return counts
     reader = ScoreReader.of(GAMES[game]) if facts.ram else None
-    for frames, rewards, is_complete in play_randomly(game, emulator, seed, steps):
+    for frames, rewards, is_complete in episodes:
         readings = reader.read(frames) if reader else np.full(len(frames), np.nan)
-        where = f"{game}, {emulator}, seed {seed}"
         if reader:
             counts += _count_readings(readings, rewards, facts, where)
         clipped = np.clip(rewards, -1, 1).astype(np.float32)
@@ -45,6 +46,7 @@ def count(game: str, emulator: str, seed: int, steps: int) -> collections.Counte
         counts["singly"] += found.num_known
         counts["in sums"] += found.num_summed
         counts["contradictions"] += found.num_contradictions
+        counts["highest"] = max(counts["highest"], int(rewards.sum()))
         if is_complete:
             counts["episodes"] += 1
             counts["returns"] += not np.isnan(found.total)
@@ -64,11 +66,16 @@ def _count_readings(
     return collections.Counter({"frames": int(is_settled.sum()), "read": int(is_read.sum())})
 
 
-def _count(arguments: tuple[str, int, int]) -> tuple[str, collections.Counter[str]]:
-    game, seed, steps = arguments
-    counts: collections.Counter[str] = collections.Counter()
-    for emulator in EMULATORS:
-        counts += count(game, emulator, seed, steps)
+def _count(arguments: tuple[str, int, int, bool]) -> tuple[str, collections.Counter[str]]:
+    game, seed, steps, is_search = arguments
+    if is_search:
+        return game, count(game, play_by_search(game, seed, steps), f"{game}, search, seed {seed}")
+    parts = [
+        count(game, play_randomly(game, emulator, seed, steps), f"{game}, {emulator}, seed {seed}")
+        for emulator in EMULATORS
+    ]
+    counts = sum(parts, collections.Counter[str]())
+    counts["highest"] = max(part["highest"] for part in parts)
     return game, counts
 
 
@@ -81,19 +88,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=3000, help="in each emulator")
     parser.add_argument("--seed", type=int, default=101)
+    parser.add_argument("--search", action="store_true", help="play by search")
     parser.add_argument("--games", nargs="+", default=list(GAMES), choices=list(GAMES))
     args = parser.parse_args()
-    print("| game | frames read | rewards | singly | in sums | returns known |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| game | frames read | rewards | singly | in sums | returns known | highest |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     with multiprocessing.Pool() as pool:
-        jobs = [(game, args.seed, args.steps) for game in args.games]
+        jobs = [(game, args.seed, args.steps, args.search) for game in args.games]
         for game, found in pool.imap(_count, jobs):
             assert not found["contradictions"], f"{game}: contradictions"
             print(
                 f"| {game} | {_share(found['read'], found['frames'])} | {found['rewards']} "
                 f"| {_share(found['singly'], found['rewards'])} "
                 f"| {_share(found['in sums'], found['rewards'])} "
-                f"| {found['returns']} of {found['episodes']} |",
+                f"| {found['returns']} of {found['episodes']} | {found['highest']:,} |",
                 flush=True,
             )
 

