@@ -94,7 +94,7 @@ zaxxon            100 100 zeros 0     1000000 E9l E9h E8l E8h
 """
 
 # A twentieth of the modulus for all others, so that sums of up to 19 rewards are known.
-# In Hero and Qbert a bonus is paid in dozens of steps in a row; up to 1,020 points a step were seen.
+# In Hero and Qbert a bonus is paid in dozens of steps in a row; steps of up to 1,020 were seen.
 _LARGEST = {"bowling": 30, "breakout": 40, "enduro": 10, "hero": 2000, "qbert": 2000}
 
 # Measured (docs/scores.md); 1 for all others.
