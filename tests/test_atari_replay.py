@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, assert_no_dataset, build, columns, rows
 from helpers.logs import copy_to_cache, make_episodes, open_log, write_gz, write_log
-from helpers.processes import run_python
+from helpers.processes import PEAK_MEMORY, run_python
 
 import tfds_atari_replay
 from tfds_atari_replay import ReplayLogError
@@ -536,7 +536,8 @@ def test_memory_stays_small(tmp_path: pathlib.Path) -> None:
         array = array.astype(np.uint8) if array.dtype == np.bool_ else array
         write_gz(folder / f"{name}_ckpt.1.gz", array)
     code = f"""
-import gzip, resource
+{PEAK_MEMORY}
+import gzip
 import numpy as np
 from tfds_atari_replay import GAMES, schema
 from tfds_atari_replay.logs import layouts
@@ -550,16 +551,16 @@ with gzip.open({str(folder / "$store$_observation_ckpt.1.gz")!r}, "wb", 1) as fi
 features = schema.features()
 (first, *_) = layouts.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)
 checkpoint = first.open()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_memory()
 scorer, steps = Scorer(GAMES["Breakout"]), 0
 for episode in checkpoint.episodes():
     features.encode_example(schema.to_rlds(episode, 1, scorer))
     steps += len(episode.action)
-print(steps, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(steps, peak_memory() - before)
 """
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    steps, kilobytes = map(int, result.stdout.split())
+    steps, grown = map(int, result.stdout.split())
     assert steps == count
-    assert kilobytes < 60_000
+    assert grown < 60e6

@@ -11,7 +11,7 @@ import pytest
 from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, build, rows
 from helpers.logs import make_episodes, read_gz, write_log
-from helpers.processes import run_python
+from helpers.processes import PEAK_MEMORY, run_python
 
 from tfds_atari_replay import GAMES
 from tfds_atari_replay.configs import find_config
@@ -225,14 +225,15 @@ def test_memory_is_that_of_the_frames(tmp_path: pathlib.Path) -> None:
     """No second copy of the frames, stacked or not."""
     write_log(tmp_path / "Breakout" / "1" / "replay_logs", 20_000, make_episodes([9000, 12_000]))
     code = f"""
-import os, resource
+{PEAK_MEMORY}
+import os
 os.environ["{locating.SOURCE_VARIABLE}"] = {str(tmp_path)!r}
 from tfds_atari_replay import GAMES
 from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_memory()
 dataset = read_dataset(Config(GAMES["Breakout"], SPLITS["epoch_0"], 1), stack=True)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+print(peak_memory() - before)
 """
     assert float(run_python(code)) < 1.3 * 20_000 * 84 * 84
 

@@ -17,7 +17,6 @@ import gzip
 import logging
 import pathlib
 import random
-import resource
 import struct
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from typing import Any
 import cv2
 import tqdm
 from helpers.logs import find_checkpoint, log_folder, make_episodes, write_log
+from helpers.processes import peak_memory
 from helpers.unplugged import masked_checksum, unplugged_example, write_records
 
 from tfds_atari_replay import ReplayLogError
@@ -250,7 +250,7 @@ def fuzz(reader: str, inputs: int, seed: int) -> collections.Counter[str]:
         logs = READERS[reader](pathlib.Path(top))
         logs.read()
         whole = {path: path.read_bytes() for path in logs.paths}
-        start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start = peak_memory()
         for number in tqdm.trange(inputs, desc=reader, unit=" inputs", disable=None):
             path = rng.choice(logs.paths)
             path.write_bytes(logs.damaged(rng, whole[path]))
@@ -265,7 +265,7 @@ def fuzz(reader: str, inputs: int, seed: int) -> collections.Counter[str]:
             seconds = time.process_time() - begin
             assert seconds < SECONDS, f"{reader}, seed {seed}, input {number}: {seconds:.1f} s"
             path.write_bytes(whole[path])
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) / 1000
+        grown = (peak_memory() - start) / 1e6
         assert grown < MEGABYTES, f"{reader}, seed {seed}: memory grew by {grown:.0f} MB"
         found["peak MB"] = round(grown)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import pathlib
 import subprocess
@@ -15,6 +16,16 @@ def run_python(code: str) -> str:
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
+
+
+def peak_memory() -> int:
+    """The most bytes that this process had in memory; `ru_maxrss` begins with its parent's."""
+    with open("/proc/self/status") as file:
+        return 1024 * int(file.read().partition("VmHWM:")[2].split()[0])
+
+
+PEAK_MEMORY = inspect.getsource(peak_memory)
+"""`peak_memory`, for code that is run in another process."""
 
 
 @contextlib.contextmanager

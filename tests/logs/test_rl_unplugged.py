@@ -16,6 +16,7 @@ import tensorflow_datasets as tfds
 from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, assert_no_dataset, build, columns, rows
 from helpers.logs import Truth, copy_to_cache, find_checkpoint, log_folder, make_episodes, write_log
+from helpers.processes import PEAK_MEMORY
 from helpers.unplugged import masked_checksum, unplugged_example, write_records, write_unplugged
 from tensorflow_datasets.rl_unplugged import atari_utils
 from tensorflow_datasets.rl_unplugged.rlu_atari import rlu_atari
@@ -269,22 +270,22 @@ def test_memory_stays_small(tmp_path: pathlib.Path) -> None:
     png = cv2.imencode(".png", frames[0])[1].tobytes()
     write_records(path, [unplugged_example(1, 0, truth, observations=[png] * 20_001)])
     code = f"""
-import resource
+{PEAK_MEMORY}
 from etils import epath
 from tfds_atari_replay import GAMES
 from tfds_atari_replay.logs import layouts
 import cv2
 (files,) = layouts.find_run(epath.Path({str(tmp_path)!r}), GAMES["Breakout"], 1)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_memory()
 count = sum(len(piece) for e in files.open().episodes() for piece in e.frames)
-print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(count, peak_memory() - before)
 """
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    count, kilobytes = map(int, result.stdout.split())
+    count, grown = map(int, result.stdout.split())
     assert count == 20_001
-    assert kilobytes < 60_000
+    assert grown < 60e6
 
 
 def test_the_games_are_tfdss() -> None:

@@ -3,6 +3,7 @@
 from tfds_atari_replay.figures.episodes import Episode
 from tfds_atari_replay.figures.plots import (
     action_frequencies,
+    dqn_curve,
     episode_lengths,
     learning_curve,
     return_distribution,
@@ -14,6 +15,7 @@ __all__ = [
     "Episode",
     "Summary",
     "action_frequencies",
+    "dqn_curve",
     "episode_lengths",
     "learning_curve",
     "return_distribution",

@@ -102,7 +102,7 @@ class ScoreReader:
 
     def cut(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Copies the rows of frames (N, 84, 84) that show the score, (N, bytes)."""
-        rows = frames[:, self._rows]
+        rows = frames[:, self._rows].copy()  # or it would keep all of the frames in memory
         return rows.reshape(len(rows), rows.shape[1] * rows.shape[2])
 
     def read(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:

@@ -15,8 +15,8 @@ from tfds_atari_replay.scores.facts import FACTS
 from tfds_atari_replay.scores.reading import ScoreReader
 from tfds_atari_replay.scores.rewards import Rewards, true_rewards
 
-# Frames that a reading is wrong on, such as those of a late level, are few; those of another ROM,
-# or of a different preprocessing, are most.
+# A late level that nobody has seen may be misread now and then; frames of another ROM, or of a
+# different preprocessing, mostly are.
 _MOST_CONTRADICTIONS = 0.01  # of an episode's rewards
 _MOST_DOUBTFUL = 0.05  # of the episodes
 _FEW_EPISODES = 3
@@ -29,9 +29,9 @@ Array = npt.NDArray[Any]
 class Scorer:
     """Finds the true rewards of a dataset's episodes, one episode after the other.
 
-    An episode whose frames contradict its clipped rewards in more than 1% of them gets none. Once
-    more than 5% of the episodes are such, and at least three, no later one gets any: the frames are
-    of another ROM, or were made in another way.
+    An episode whose frames contradict more than 1% of its clipped rewards gets none. Once 5% of the
+    episodes are such, and at least three, no later one gets any: the frames are of another ROM, or
+    were made in another way.
 
     Attributes:
       counts: of the non-zero rewards so far, those `known` by themselves, those known as part of a
@@ -63,7 +63,9 @@ class Scorer:
 
     def cut(self, frames: Array) -> Array:
         """Copies what of frames (n, 84, 84) is to be read, (n, bytes)."""
-        return frames[:, :0, 0] if self._reader is None else self._reader.cut(frames)
+        if self._reader is None:
+            return np.empty((len(frames), 0), np.uint8)
+        return self._reader.cut(frames)
 
     def read(self, rows: Array) -> Array:
         """Reads what `cut` returned, (n,); NaN if there is nothing to read, or to be trusted."""
