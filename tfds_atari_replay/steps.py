@@ -208,7 +208,9 @@ def _encode_frames(name: str, column: Iterable[Any], info: TensorInfo) -> tuple[
         for block in _reblock(name, chunks, info):
             length += len(block)
             yield lead, block
-            lead = block[-blocks.LEAD :]  # all but an episode's last block have as many
+            if len(block) < blocks.LEAD:
+                block = np.concatenate([lead, block])
+            lead = block[-blocks.LEAD :]
 
     # Packing takes most of a build's time and releases the GIL.
     packed = list(map_ahead(lambda pair: blocks.pack_block(*pair), with_lead()))
