@@ -570,3 +570,25 @@ def test_a_restored_iterator_goes_on_with_its_epoch(decoders: Any, tmp_path: pat
     after = unbatched(tfds.as_numpy(list(restored)))
     assert_equal(before + after, expected)
     assert [row[1] for row in got_from(make_epoch(1))] != [row[1] for row in expected]
+
+
+@pytest.mark.parametrize("decoders", [None, UNDECODED])
+def test_without_the_remainder_batches_have_static_shapes(decoders: Any) -> None:
+    """And are the same as with it, but for the last."""
+    episodes = make_all([(70, True, True), (131, True, False)])
+    whole = list(as_dataset(episodes, decoders).apply(transitions(batch_size=32)))
+    dataset = as_dataset(episodes, decoders).apply(transitions(batch_size=32, drop_remainder=True))
+    assert {name: spec.shape.as_list() for name, spec in dataset.element_spec.items()} == {
+        "observation": [32, 4, 84, 84],
+        "action": [32],
+        "reward": [32],
+        "discount": [32],
+        "next_observation": [32, 4, 84, 84],
+    }
+    batches = list(dataset)
+    assert len(batches) == len(whole) - 1 == 6
+    for ours, theirs in zip(batches, whole, strict=False):
+        for name in ours:
+            np.testing.assert_array_equal(ours[name], theirs[name])
+    with pytest.raises(ValueError, match="drop_remainder needs a batch_size"):
+        transitions(drop_remainder=True)

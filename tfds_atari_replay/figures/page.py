@@ -152,13 +152,13 @@ def _plots(summary: Summary) -> list[tuple[str, str]]:
 
 def _curve(run: list[Summary]) -> dict[str, Any] | None:
     points = plots.mean_returns(run)
-    field = run[0].return_field
-    if len(points) < (1 if field == "unclipped_return" else 2):
+    is_true = plots.return_field(run) == "unclipped_return"
+    if len(points) < (1 if is_true else 2):
         return None
     return {
         "svg": plots.to_svg(plots.learning_curve(run)),
         "points": points,
-        "is_true": field == "unclipped_return",
+        "is_true": is_true,
         "names": [summary.name for summary in run],
     }
 

@@ -107,7 +107,7 @@ def learning_curve(summaries: Sequence[Summary]) -> Any:
     A checkpoint with a single such episode is an empty circle. Behind true returns is the curve of
     Dopamine's DQN (`dqn_curve`).
     """
-    points, field = mean_returns(summaries), _return_field(summaries)
+    points, field = mean_returns(summaries), return_field(summaries)
     figure, axes = _new_figure("checkpoint", f"mean {_LABELS[field]}")
     if field == "unclipped_return":
         axes.plot(dqn_curve(summaries[0].metadata["game"]), color="#999999", label="DQN, published")
@@ -150,7 +150,7 @@ def mean_returns(summaries: Sequence[Summary]) -> list[Point]:
     Returns are true ones if they are known of at least half of the episodes of each dataset; then
     the others do not count.
     """
-    field = _return_field(summaries)
+    field = return_field(summaries)
     returns: dict[int, npt.NDArray[np.float64]] = {}
     for summary in summaries:
         complete = summary.complete[~np.isnan(summary.complete[field])]
@@ -169,7 +169,8 @@ def mean_returns(summaries: Sequence[Summary]) -> list[Point]:
     ]
 
 
-def _return_field(summaries: Sequence[Summary]) -> str:
+def return_field(summaries: Sequence[Summary]) -> str:
+    """Returns what all episodes of some datasets can be compared by; see `Summary`."""
     fields = {summary.return_field for summary in summaries}
     return fields.pop() if len(fields) == 1 else "episode_return"
 

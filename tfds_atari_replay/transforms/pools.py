@@ -116,7 +116,7 @@ def pools_of_decoded_steps(
 
 
 def cut_into_batches(
-    pools: tf.data.Dataset, stacking: Stacking, batch_size: int
+    pools: tf.data.Dataset, stacking: Stacking, batch_size: int, drop_remainder: bool
 ) -> tf.data.Dataset:
     """Cuts pools into batches of transitions. What is left of a pool begins the next batch.
 
@@ -124,6 +124,7 @@ def cut_into_batches(
       pools: each with whether it is the end.
       stacking: of observations.
       batch_size: transitions per batch; the very last may have fewer.
+      drop_remainder: whether it is left out then, so that the shapes of batches are static.
 
     Returns:
       A dataset of dicts: observation, action, reward, discount, next_observation.
@@ -160,17 +161,20 @@ def cut_into_batches(
         pool, is_end = pool_and_end
         count = tf.size(rest["discount"]) + tf.size(pool.discount)
         whole = count // batch_size * batch_size
-        return take(rest, pool, whole, count), (rest, pool, tf.where(is_end, count, whole))
+        stop = whole if drop_remainder else tf.where(is_end, count, whole)
+        return take(rest, pool, whole, count), (rest, pool, stop)
 
     @without_autograph
     def cut(rest: Tensors, pool: Pool, stop: tf.Tensor) -> tf.data.Dataset:
+        def batch(start: tf.Tensor) -> Tensors:
+            taken = take(rest, pool, start, tf.minimum(start + batch_size, stop))
+            if drop_remainder:
+                for name, column in taken.items():
+                    taken[name] = tf.ensure_shape(column, (batch_size, *column.shape[1:]))
+            return taken
+
         starts = tf.data.Dataset.range(0, tf.cast(stop, tf.int64), batch_size, output_type=tf.int32)
-        return starts.map(
-            without_autograph(
-                lambda start: take(rest, pool, start, tf.minimum(start + batch_size, stop))
-            ),
-            num_parallel_calls=PARALLEL,
-        )
+        return starts.map(without_autograph(batch), num_parallel_calls=PARALLEL)
 
     nothing = gather(_empty_pool(pools), tf.constant(0), tf.constant(0))
     return pools.scan(nothing, keep_rest).flat_map(cut)

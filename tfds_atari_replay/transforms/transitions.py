@@ -30,6 +30,7 @@ def transitions(
     n_step: int = 1,
     gamma: float = 0.99,
     batch_size: int | None = None,
+    drop_remainder: bool = False,
     shuffle: bool = False,
     seed: int | None = None,
     axis: int = 0,
@@ -59,6 +60,7 @@ def transitions(
       gamma: discount per step, 0 to 1.
       batch_size: transitions per batch; the last one of an epoch may have fewer. None for single
         transitions without a batch dimension.
+      drop_remainder: whether to leave that last one out, so that batches have static shapes.
       shuffle: whether to mix; the order differs in each iteration.
       seed: makes the order of shuffling reproducible. An iterator restored by tf.train.Checkpoint
         gives the rest of its epoch in the same order, but not the epochs after it: make each epoch
@@ -80,11 +82,13 @@ def transitions(
 
     Raises:
       TypeError: an argument is not a number of the right kind.
-      ValueError: an argument is out of range.
+      ValueError: an argument is out of range, or `drop_remainder` is given without `batch_size`.
     """
     stack_size, n_step = check_sizes(stack_size=stack_size, n_step=n_step)
     if batch_size is not None:
         batch_size = check_whole("batch_size", batch_size)
+    elif drop_remainder:
+        raise ValueError("drop_remainder needs a batch_size (got None)")
     gamma = check_share("gamma", gamma)
     if seed is not None:
         seed = check_whole("seed", seed, at_least=-(2**63), below=2**63)
@@ -100,7 +104,7 @@ def transitions(
         else:
             pools = pools_of_decoded_steps(dataset, window, shuffle, seed)
         stacking = Stacking(stack_size, axis)
-        batches = cut_into_batches(pools, stacking, batch_size or STEPS_PER_CHUNK)
+        batches = cut_into_batches(pools, stacking, batch_size or STEPS_PER_CHUNK, drop_remainder)
         return batches.unbatch() if batch_size is None else batches.prefetch(2)
 
     return apply
