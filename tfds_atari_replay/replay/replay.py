@@ -127,6 +127,7 @@ class Replay:
         gamma: float = 0.99,
         axis: int = 0,
         reward: str = "clipped",
+        labels: bool = False,
     ) -> TransitionSource:
         """Returns all transitions, to be read in any order: exactly those of the transform.
 
@@ -136,6 +137,7 @@ class Replay:
           gamma: discount per step, 0 to 1.
           axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
           reward: "clipped", as logged, or "unclipped", in the game's own points.
+          labels: whether items also say which dataset, episode and step they are from.
 
         Raises:
           TypeError: an argument is not a number of the right kind.
@@ -145,10 +147,16 @@ class Replay:
         gamma = check_share("gamma", gamma)
         axis = check_axis(axis)
         window = Window(stack_size, n_step, gamma, self._check_reward(reward))
-        return make_transitions(self.packed, self.chosen, window, axis)
+        return make_transitions(self.packed, self.chosen, window, axis, self._labels(labels))
 
     def sequences(
-        self, length: int, *, stack_size: int = 4, axis: int = 0, reward: str = "clipped"
+        self,
+        length: int,
+        *,
+        stack_size: int = 4,
+        axis: int = 0,
+        reward: str = "clipped",
+        labels: bool = False,
     ) -> SequenceSource:
         """Returns all sequences of steps, to be read in any order.
 
@@ -157,6 +165,7 @@ class Replay:
           stack_size: frames per observation, at least 1.
           axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
           reward: "clipped", as logged, or "unclipped", in the game's own points.
+          labels: whether items also say which dataset, episode and step they are from.
 
         Raises:
           TypeError: an argument is not a number of the right kind.
@@ -171,7 +180,11 @@ class Replay:
             stack_size=stack_size,
             axis=axis,
             reward=self._check_reward(reward),
+            dataset=self._labels(labels),
         )
+
+    def _labels(self, are_wanted: bool) -> Array | None:
+        return self.dataset[self.chosen] if are_wanted else None
 
     def _check_reward(self, reward: str) -> str:
         check_choice("reward", reward, REWARDS)

@@ -17,6 +17,7 @@ from tfds_atari_replay.replay.source import (
     Batch,
     Source,
     default_integer,
+    label_episodes,
     take_scalars,
 )
 from tfds_atari_replay.windows.stacking import Stacking, reach
@@ -38,6 +39,7 @@ class SequenceColumns(NamedTuple):
       return_to_go: float32 (F,), NaN where it is unknown.
       position: int32 (length,), 0, 1, 2 ...
       offset: int32 (stack_size,), ... -2, -1, 0.
+      labels: of the first step, see `label_episodes`; empty if they are not asked for.
     """
 
     frame: Array
@@ -48,6 +50,7 @@ class SequenceColumns(NamedTuple):
     return_to_go: Array
     position: Array
     offset: Array
+    labels: dict[str, Array]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -67,6 +70,12 @@ class SequenceSource(Source[SequenceColumns]):
           reward="unclipped", where one of these rewards is unknown.
         timestep: int64 (length,), steps since the reset. -1 where the checkpoint cut off the reset.
         mask: bool (length,), False for padding.
+
+    With labels=True also, each int64 (length,), -1 in the padding:
+
+        dataset: index into `replay.names`.
+        episode: row of `replay.episodes`.
+        step: its place among that episode's logged steps, from 0.
 
     With axis=-1 observations are (length, 84, 84, stack_size), a transposed view. Terminal states
     are no steps here, since no action was taken in them.
@@ -104,17 +113,32 @@ class SequenceSource(Source[SequenceColumns]):
         first = take(columns.timestep)
         timestep = xp.where(first == UNKNOWN_TIME, UNKNOWN_TIME, first + step)
         scalars = {**columns.scalars, "return_to_go": columns.return_to_go}
+        labels = {
+            name: take(column) + (step if name == "step" else 0)
+            for name, column in columns.labels.items()
+        }
         taken = take_scalars(xp, scalars, xp.reshape(frame, (-1,)))
         return {
             "observation": stacking.to_axis(observation, xp.permute_dims),
             **{name: xp.reshape(column, frame.shape) for name, column in taken.items()},
             "timestep": xp.astype(xp.where(mask, timestep, 0), default_integer(xp)),
             "mask": mask,
+            **{
+                name: xp.astype(xp.where(mask, column, -1), default_integer(xp))
+                for name, column in labels.items()
+            },
         }
 
 
 def make_sequences(
-    packed: Packed, chosen: Array, *, length: int, stack_size: int, axis: int, reward: str
+    packed: Packed,
+    chosen: Array,
+    *,
+    length: int,
+    stack_size: int,
+    axis: int,
+    reward: str,
+    dataset: Array | None = None,
 ) -> SequenceSource:
     """Lists the sequences of some episodes.
 
@@ -125,6 +149,7 @@ def make_sequences(
       stack_size: frames per observation.
       axis: of the frames in an observation.
       reward: "clipped" or "unclipped".
+      dataset: integers (E,), whose the episodes are, if sequences are to have labels.
     """
     scalars = {name: packed.scalars[field] for name, field in fields.carried(reward).items()}
     spans = packed.spans[chosen]
@@ -143,6 +168,7 @@ def make_sequences(
         return_to_go=_returns_to_go(packed, scalars["reward"]),
         position=np.arange(length, dtype=np.int32),
         offset=Stacking(stack_size).offsets,
+        labels={} if dataset is None else label_episodes(dataset, owner, within),
     )
     return SequenceSource(packed, columns, len(owner), length, stack_size, axis, reward)
 

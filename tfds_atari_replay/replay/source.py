@@ -164,6 +164,18 @@ def take_scalars(xp: Any, scalars: dict[str, Array], indices: Array) -> Batch:
     return taken
 
 
+def label_episodes(dataset: Array, episode: Array, step: Array) -> dict[str, Array]:
+    """Says of items where they are from, (N,) each.
+
+    Args:
+      dataset: integers (E,), the dataset of each episode of the replay.
+      episode: integers (N,), the rows of `replay.episodes`.
+      step: integers (N,), places among that episode's logged steps.
+    """
+    labels = {"dataset": dataset[episode], "episode": episode, "step": step}
+    return {name: column.astype(np.int32) for name, column in labels.items()}
+
+
 def default_integer(xp: Any) -> Any:
     """Returns an array library's usual integer type: int64, but int32 in JAX, unless it has x64."""
     return xp.__array_namespace_info__().default_dtypes()["integral"]

@@ -11,7 +11,15 @@ import numpy as np
 from tfds_atari_replay import fields
 from tfds_atari_replay.replay.gathering import gather_frames
 from tfds_atari_replay.replay.packed import Packed, number_steps
-from tfds_atari_replay.replay.source import Array, Arrays, Batch, Source, take_scalars
+from tfds_atari_replay.replay.source import (
+    Array,
+    Arrays,
+    Batch,
+    Source,
+    default_integer,
+    label_episodes,
+    take_scalars,
+)
 from tfds_atari_replay.windows.rule import NUMPY_OPS, Columns, Window
 from tfds_atari_replay.windows.stacking import Stacking, reach
 
@@ -27,11 +35,13 @@ class TransitionColumns(NamedTuple):
         that the state does not have. Before a reset it is the episode's frame of zeros.
       scalars: the fields that transitions carry, by name, (N,).
       discount: float32 (N,).
+      labels: see `label_episodes`; empty if they are not asked for.
     """
 
     frames: Array
     scalars: dict[str, Array]
     discount: Array
+    labels: dict[str, Array]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -46,6 +56,12 @@ class TransitionSource(Source[TransitionColumns]):
           with reward="unclipped" if one of them is unknown.
         discount: float32, gamma**n_step, or 0 if the episode ended within these steps.
         next_observation: like observation, n_step steps later; means nothing where discount is 0.
+
+    With labels=True also, each int64:
+
+        dataset: index into `replay.names`.
+        episode: row of `replay.episodes`.
+        step: its place among that episode's logged steps, from 0.
 
     `observation` and `next_observation` of a batch are views of the same memory, which they share:
     do not change one in place. With axis=-1 they are (84, 84, stack_size), a transposed view.
@@ -79,10 +95,16 @@ class TransitionSource(Source[TransitionColumns]):
             **take_scalars(xp, columns.scalars, indices),
             "discount": take(columns.discount),
             "next_observation": windows[(*first, slice(-self.stack_size, None))],
+            **{
+                name: xp.astype(take(column), default_integer(xp))
+                for name, column in columns.labels.items()
+            },
         }
 
 
-def make_transitions(packed: Packed, chosen: Array, window: Window, axis: int) -> TransitionSource:
+def make_transitions(
+    packed: Packed, chosen: Array, window: Window, axis: int, dataset: Array | None = None
+) -> TransitionSource:
     """Lists the transitions of some episodes.
 
     Args:
@@ -90,12 +112,19 @@ def make_transitions(packed: Packed, chosen: Array, window: Window, axis: int) -
       chosen: integers (E,), which of them.
       window: of a transition.
       axis: of the frames in an observation.
+      dataset: integers (E,), whose they are, if transitions are to have labels.
     """
     stack_size, n_step = window.stack_size, window.n_step
     spans = packed.spans[chosen]
     group = spans["steps"].cumsum() // _STEPS_AT_ONCE
     cuts = np.flatnonzero(np.diff(group)) + 1
     parts = [_list_transitions(packed, part, window) for part in np.split(spans, cuts)]
+    labels: dict[str, Array] = {}
+    if dataset is not None:
+        firsts = np.append(0, cuts)
+        episode = [part.episode + first for part, first in zip(parts, firsts, strict=True)]
+        step = [part.step for part in parts]
+        labels = label_episodes(dataset, np.concatenate(episode), np.concatenate(step))
     scalars = {
         field.name: np.concatenate([part.scalars[field.name] for part in parts])
         for field in fields.CARRIED
@@ -114,7 +143,7 @@ def make_transitions(packed: Packed, chosen: Array, window: Window, axis: int) -
         frames[:, column] = frame + reach(offset, back)
     for column, offset in enumerate(others, start=stack_size):
         frames[:, column] = frame + reach(ahead + offset, back)
-    columns = TransitionColumns(frames, scalars, discount)
+    columns = TransitionColumns(frames, scalars, discount, labels)
     return TransitionSource(
         packed,
         columns,
@@ -136,6 +165,8 @@ class _Found(NamedTuple):
       ahead: int32 (N,), how many steps ahead the next state is.
       discount: float32 (N,).
       scalars: the fields that transitions carry, by name, (N,).
+      episode: integers (N,), index into the spans.
+      step: integers (N,), index in the episode.
     """
 
     frame: Array
@@ -143,6 +174,8 @@ class _Found(NamedTuple):
     ahead: Array
     discount: Array
     scalars: dict[str, Array]
+    episode: Array
+    step: Array
 
 
 def _list_transitions(packed: Packed, spans: Array, window: Window) -> _Found:
@@ -189,4 +222,6 @@ def _list_transitions(packed: Packed, spans: Array, window: Window) -> _Found:
         ahead=(steps[owner] - 1 - within).clip(max=window.n_step).astype(np.int32),
         discount=starts.discount[start],
         scalars={name: column[start] for name, column in starts.scalars.items()},
+        episode=owner,
+        step=within,
     )
