@@ -133,7 +133,7 @@ def test_a_whole_run_has_a_learning_curve_and_gaps(
     assert len(numbers) > 2
     shown = []
     for number in numbers:
-        returns = [e["episode_return"] for e in complete if e["checkpoint_id"] == number]
+        returns = [e["unclipped_return"] for e in complete if e["checkpoint_id"] == number]
         error = np.std(returns, ddof=1) / len(returns) ** 0.5 if len(returns) > 1 else None
         error_text = "-" if error is None else f"{error:.2f}"
         shown.append(f"{number} {len(returns)} {np.mean(returns):.2f} {error_text}")

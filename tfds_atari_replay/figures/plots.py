@@ -117,7 +117,9 @@ def learning_curve(summaries: Sequence[Summary]) -> Any:
     for part in np.split(np.array(points, np.float64).reshape(-1, 4), breaks):
         axes.errorbar(part[:, 0], part[:, 2], part[:, 3], fmt="o-", color=_ACCENT, **_MARKS)
     single = [point for point in points if point.episodes == 1]
-    axes.plot([p[0] for p in single], [p[2] for p in single], "o", color=_ACCENT, mfc="w", ms=4)
+    # Above errorbar's own line.
+    dots = {"color": _ACCENT, "markerfacecolor": "white", "markersize": 4, "zorder": 3}
+    axes.plot([p[0] for p in single], [p[2] for p in single], "o", **dots)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     if axes.get_legend_handles_labels()[0]:
