@@ -217,7 +217,8 @@ def _look_at_logs(folder: pathlib.Path) -> tuple[str, str]:
     if not logs.exists():
         return ABSENT, ""
     reports = inspection.inspect(folder / "logs", deep=True)
-    assert all(report.is_usable for report in reports)
+    unusable = [report for report in reports if not report.is_usable]
+    assert not unusable, unusable
     return WHOLE, digest(logs)
 
 
