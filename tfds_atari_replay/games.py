@@ -14,6 +14,7 @@ ALL_ACTIONS = (
     *("UPFIRE", "RIGHTFIRE", "LEFTFIRE", "DOWNFIRE"),
     *("UPRIGHTFIRE", "UPLEFTFIRE", "DOWNRIGHTFIRE", "DOWNLEFTFIRE"),
 )
+"""ALE's 18 actions, in its order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Game:
     def rom(self) -> str:
         """The name in snake_case: ale-py's id, the ROM's file name, and in config names."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", self.name).lower()
+
+    @functools.cached_property
+    def full_actions(self) -> tuple[int, ...]:
+        """The index of each action in `ALL_ACTIONS`."""
+        return tuple(map(ALL_ACTIONS.index, self.actions))
 
 
 # Columns: name, MD5 of the legacy ROM, MD5 of ale-py's ROM, grey difference, random score,

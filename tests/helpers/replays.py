@@ -7,13 +7,13 @@ import pathlib
 import tempfile
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from helpers.steps import FEATURES, Steps
 from helpers.transitions import count_transitions, in_batches
 from tfds_atari_replay import Replay
 from tfds_atari_replay.prepared.reading import read_file
+from tfds_atari_replay.replay.joined import Joined
 from tfds_atari_replay.replay.packed import Packed, map_folder
 from tfds_atari_replay.replay.packing import pack
 
@@ -41,16 +41,22 @@ def pack_steps(episodes: list[Steps], folder: pathlib.Path) -> Packed:
     return map_folder(folder, "")
 
 
-def make_replay(episodes: list[Steps]) -> Replay:
+def join(*parts: Packed) -> Replay:
+    """A replay of packed episodes."""
+    names = tuple(f"made{number}" for number in range(len(parts)))
+    return Replay(names, Joined(parts, (None,) * len(parts)), None)
+
+
+def make_replay(*datasets: list[Steps]) -> Replay:
     """A replay of episodes; mapped files stay readable once their folder is gone."""
+    return join(*map(_pack_in_memory, datasets))
+
+
+def _pack_in_memory(episodes: list[Steps]) -> Packed:
     with tempfile.TemporaryDirectory() as folder:
-        packed = dataclasses.replace(pack_steps(episodes, pathlib.Path(folder)), folders=())
-    count = len(episodes)
-    return Replay(("made",), packed, np.zeros(count, np.int64), np.arange(count))
+        return dataclasses.replace(pack_steps(episodes, pathlib.Path(folder)), folder=None)
 
 
-def transitions_of(packed: Packed) -> Any:
+def transitions_of(*parts: Packed) -> Any:
     """All transitions, counted."""
-    count = len(packed.episodes)
-    replay = Replay(("made",), packed, np.zeros(count, np.int64), np.arange(count))
-    return count_transitions(in_batches(replay.transitions()))
+    return count_transitions(in_batches(join(*parts).transitions()))

@@ -12,7 +12,7 @@ from helpers.steps import FEATURES, make_all
 
 from tfds_atari_replay.prepared.reading import read_file
 from tfds_atari_replay.replay import packing, table
-from tfds_atari_replay.replay.packed import join, map_folder
+from tfds_atari_replay.replay.packed import map_folder
 
 EPISODES = make_all([(70, True, True), (3, True, True), (200, True, False)])
 
@@ -23,23 +23,34 @@ def test_packing_goes_on_with_a_different_hash(
     shard = tmp_path / "shard"
     write_shard(shard, EPISODES)
     expected = transitions_of(pack_steps(EPISODES, tmp_path))
-    real, seeds = table.UnitHash, []
+    real, seeds = table.RowHash, []
 
     def hash_of(seed: int) -> Any:
         seeds.append(seed)
-        return (lambda units: units[:, 0].astype(np.uint64)) if seed == 0 else real(seed)
+        return (lambda rows: rows[:, 0].astype(np.uint64)) if seed == 0 else real(seed)
 
-    monkeypatch.setattr(table, "UnitHash", hash_of)
+    monkeypatch.setattr(table, "RowHash", hash_of)
     packing.pack(lambda: read_file(shard, 0, "tfrecord", FEATURES), tmp_path)
     assert seeds == [0, 1]
     assert transitions_of(map_folder(tmp_path, "{}")) == expected
 
 
-def test_units_are_numbered_as_they_appear(tmp_path: pathlib.Path) -> None:
-    """Those that are new in a frame lie side by side, which is quicker to read."""
-    index = pack_steps(EPISODES, tmp_path).index.reshape(-1)
-    numbers, first = np.unique(index, return_index=True)
-    np.testing.assert_array_equal(index[np.sort(first)], numbers)
+def test_numbers_are_given_as_they_appear(tmp_path: pathlib.Path) -> None:
+    """What is new in a frame lies side by side, which is quicker to read."""
+    frames = pack_steps(EPISODES, tmp_path).frames
+    for numbers, numbered in ((frames.index, frames.groups), (frames.groups, frames.units)):
+        distinct, first = np.unique(numbers, return_index=True)
+        np.testing.assert_array_equal(numbers.reshape(-1)[np.sort(first)], distinct)
+        np.testing.assert_array_equal(distinct, np.arange(len(numbered)))
+
+
+def test_nothing_is_kept_twice(tmp_path: pathlib.Path) -> None:
+    """Groups are shared by frames, as units are by groups."""
+    frames = pack_steps([*EPISODES, *EPISODES], tmp_path).frames
+    for rows in (frames.units, frames.groups):
+        assert len(np.unique(rows, axis=0)) == len(rows)
+    half = len(frames.index) // 2
+    np.testing.assert_array_equal(frames.index[:half], frames.index[half:])
 
 
 def test_joined_parts_are_their_sum(tmp_path: pathlib.Path) -> None:
@@ -48,14 +59,7 @@ def test_joined_parts_are_their_sum(tmp_path: pathlib.Path) -> None:
         folder = tmp_path / str(number)
         folder.mkdir()
         parts.append(pack_steps(episodes, folder))
-    assert transitions_of(join(parts)) == transitions_of(parts[0]) + transitions_of(parts[1])
-
-
-def test_joined_parts_share_their_units(tmp_path: pathlib.Path) -> None:
-    part = pack_steps(EPISODES, tmp_path)
-    joined = join([part, part])
-    np.testing.assert_array_equal(joined.units, part.units)
-    np.testing.assert_array_equal(joined.index, np.concatenate([part.index, part.index]))
+    assert transitions_of(*parts) == transitions_of(parts[0]) + transitions_of(parts[1])
 
 
 def test_play_that_brings_nothing_new(tmp_path: pathlib.Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pickle
 from typing import Any
 
@@ -115,8 +114,8 @@ def test_no_transition_at_all() -> None:
 
 def test_a_replay_says_what_it_holds(expert_replay: Any) -> None:
     assert len(expert_replay) == 3
-    packed = expert_replay.packed
-    arrays = [packed.units, packed.index, *packed.scalars.values(), packed.episodes, packed.spans]
+    (packed,) = expert_replay.joined.parts
+    arrays = [*packed.frames, *packed.scalars.values(), packed.episodes, packed.spans]
     size = sum(array.size * array.dtype.itemsize for array in arrays) / 1e6
     assert repr(expert_replay) == (
         "Replay(atari_replay/breakout_expert_v0: 3 episodes, 1 complete, 1,493 steps, "
@@ -128,15 +127,15 @@ def test_a_replay_says_what_it_holds(expert_replay: Any) -> None:
     for what, value in (("games", "Breakout"), ("episodes", "3"), ("steps", "1,493")):
         assert f">{what}</th><td>{value}</td>" in table
     made = make_replay([make_steps(9)])
-    assert repr(made).startswith("Replay(made: 1 episodes, 1 complete, 8 steps, ")
+    assert repr(made).startswith("Replay(made0: 1 episodes, 1 complete, 8 steps, ")
 
 
 def test_a_source_says_what_it_holds(expert_replay: Any) -> None:
     source = expert_replay.transitions(n_step=3, gamma=0.9, axis=-1)
-    settings = "stack_size=4, n_step=3, gamma=0.9, axis=-1, reward=clipped"
+    settings = "stack_size=4, n_step=3, gamma=0.9, axis=-1, reward=clipped, labels=False"
     assert repr(source) == f"TransitionSource({len(source):,} items, {settings}; NumPy)"
     source = expert_replay.sequences(30, stack_size=2, reward="unclipped")
-    settings = "steps=30, stack_size=2, axis=0, reward=unclipped"
+    settings = "steps=30, stack_size=2, axis=0, reward=unclipped, labels=False"
     assert repr(source) == f"SequenceSource({len(source):,} items, {settings}; NumPy)"
     jax = pytest.importorskip("jax")
     device = jax.devices()[0]
@@ -145,10 +144,8 @@ def test_a_source_says_what_it_holds(expert_replay: Any) -> None:
 
 def make_joined(shapes: list[tuple[int, bool, bool]]) -> Any:
     """Episodes of two datasets, the last of the second, all but the second selected."""
-    replay = make_replay(make_all(shapes))
-    dataset = np.array([0] * (len(shapes) - 1) + [1])
-    joined = dataclasses.replace(replay, names=("some", "other"), dataset=dataset)
-    return joined.select(np.arange(len(shapes)) != 1)
+    episodes = make_all(shapes)
+    return make_replay(episodes[:-1], episodes[-1:]).select(np.arange(len(shapes)) != 1)
 
 
 JOINED = [(9, True, True), (70, True, False), (12, False, True), (131, True, False)]
@@ -157,7 +154,7 @@ JOINED = [(9, True, True), (70, True, False), (12, False, True), (131, True, Fal
 @pytest.mark.parametrize("n_step", [1, 3])
 def test_labels_of_transitions(n_step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each leads back to the step whose action it is; all else stays as it is without."""
-    monkeypatch.setattr("tfds_atari_replay.replay.transitions._STEPS_AT_ONCE", 20)
+    monkeypatch.setattr("tfds_atari_replay.replay.source._ITEMS_AT_ONCE", 20)
     episodes = [steps for number, steps in enumerate(make_all(JOINED)) if number != 1]
     replay = make_joined(JOINED)
     source = replay.transitions(n_step=n_step, labels=True)

@@ -26,7 +26,7 @@ from tfds_atari_replay.prepared.reading import StoredEpisode
 from tfds_atari_replay.replay.packed import META, STORED, Packed, map_folder
 from tfds_atari_replay.replay.packing import pack
 
-_FORMAT = 4
+_FORMAT = 5
 
 _logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def open_or_pack(
         temporary = pathlib.Path(top) / folder.name
         _pack(temporary, shards, episodes)
         # A mapped file can be read after its name is gone.
-        return dataclasses.replace(_open(temporary, shards), folders=())
+        return dataclasses.replace(_open(temporary, shards), folder=None)
 
 
 @functools.cache

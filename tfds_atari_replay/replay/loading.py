@@ -16,11 +16,14 @@ import tensorflow_datasets as tfds
 import tqdm
 
 from tfds_atari_replay import schema
+from tfds_atari_replay.configs import find_config
+from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.prepared import opening
 from tfds_atari_replay.prepared.reading import StoredEpisode, read_shard
 from tfds_atari_replay.replay.cache import open_or_pack
-from tfds_atari_replay.replay.packed import Packed, join
+from tfds_atari_replay.replay.joined import Joined
+from tfds_atari_replay.replay.packed import Packed
 from tfds_atari_replay.replay.replay import Replay
 
 _FOLDER = "replay"
@@ -35,6 +38,7 @@ def load_replay(
     builder_kwargs: dict[str, Any] | None = None,
     download_and_prepare_kwargs: dict[str, Any] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    full_action_space: bool | None = None,
 ) -> Replay:
     """Loads datasets for random access, without TensorFlow.
 
@@ -57,53 +61,91 @@ def load_replay(
         those are read-only for example; those of a dataset go to
         `<cache_dir>/atari_replay/breakout_expert_v0/1.1.0/replay`. Without it, if files cannot be
         written beside a dataset, each process packs for itself.
+      full_action_space: True for actions that index ALE's 18, `games.ALL_ACTIONS`; False for those
+        of each game, as logged. Several games with different actions need one of the two.
 
     Raises:
       FileNotFoundError: a dataset is not prepared, and download is False or there are no logs.
       TypeError: a name or the split is not a string.
       ValueError: a dataset is of a different kind, incomplete or damaged; datasets differ in
-        their major version; the split has no episode, or one of them twice.
+        their major version, or in their actions; the split has no episode, or one of them twice.
       OSError: `cache_dir` cannot be written.
     """
     given: Any = [name] if isinstance(name, str) or not isinstance(name, Iterable) else name
     names = tuple(map(opening.full_name, given))
     if not names:
         raise ValueError(f"Expected the name of a dataset, or several, got {name!r}.")
+    if full_action_space not in (None, True, False):
+        raise TypeError(
+            f"full_action_space must be True, False or None (got {full_action_space!r})"
+        )
     cache = None if cache_dir is None else pathlib.Path(cache_dir).expanduser().absolute()
+    builder_kwargs = {"data_dir": data_dir, **(builder_kwargs or {})}
+    builders = [tfds.builder(name, **builder_kwargs) for name in names]
+    for name, builder in zip(names, builders, strict=True):
+        opening.check_features(name, builder)
+    actions = _translate_actions(builders, full_action_space)
     builders = [
-        _prepared(name, data_dir, download, builder_kwargs or {}, download_and_prepare_kwargs or {})
-        for name in names
+        _prepared(name, builder, download, builder_kwargs, download_and_prepare_kwargs or {})
+        for name, builder in zip(names, builders, strict=True)
     ]
     versions = {builder.info.full_name: builder.version.major for builder in builders}
     if len(set(versions.values())) > 1:
         raise ValueError(f"Expected datasets of one major version, got {list(versions)}.")
     splits = [_find_split(split, builder) for builder in builders]
     parts = [_open(builder, cache) for builder in builders]
-    chosen, start = [], 0
-    for builder, some, part in zip(builders, splits, parts, strict=True):
-        chosen.append(start + _episodes_in(some, builder, part))
-        start += len(part.episodes)
-    replay = Replay(
+    joined = Joined(tuple(parts), tuple(actions))
+    firsts = np.flatnonzero(np.diff(joined.dataset, prepend=-1))
+    chosen = np.concatenate(
+        [
+            first + _episodes_in(some, builder, part)
+            for first, builder, some, part in zip(firsts, builders, splits, parts, strict=True)
+        ]
+    )
+    if not len(chosen):
+        raise ValueError(f"{', '.join(names)}: no episode is in the split {split!r}.")
+    return Replay(
         names,
-        join(parts),
-        dataset=np.repeat(np.arange(len(parts)), [len(part.episodes) for part in parts]),
-        chosen=np.concatenate(chosen),
+        joined,
+        chosen=None if len(chosen) == len(joined.episodes) else chosen,
         without_scores="\n".join(
             opening.explain_older(builder.data_path)
             for builder in builders
             if not schema.has_scores(builder.info.features)
         ),
     )
-    if not len(replay.chosen):
-        raise ValueError(f"{', '.join(names)}: no episode is in the split {split!r}.")
-    return replay
+
+
+def _translate_actions(
+    builders: list[Any], full_action_space: bool | None
+) -> list[npt.NDArray[np.uint8] | None]:
+    """Returns what the actions of each dataset become; None if they stay as they are.
+
+    Raises:
+      ValueError: games differ in their actions, and it is not said what to do.
+    """
+    games = [_game_of(builder) for builder in builders]
+    actions = {game.actions: game for game in games}
+    if len(actions) > 1 and full_action_space is None:
+        known = "\n".join(f"  {game.name}: {', '.join(game.actions)}" for game in actions.values())
+        raise ValueError(
+            "These games have different actions, so the same number means different ones:\n"
+            f"{known}\nGive full_action_space=True for ALE's 18 actions, or False for the actions "
+            "as they were logged."
+        )
+    return [np.array(game.full_actions, np.uint8) if full_action_space else None for game in games]
+
+
+def _game_of(builder: Any) -> Game:
+    config = find_config(builder.info.config_name)
+    if config is None:
+        raise ValueError(f"Expected a dataset of atari_replay's own configs, got {builder.name}.")
+    return config.game
 
 
 def _prepared(
-    name: str, data_dir: Any, download: bool, builder_kwargs: Any, prepare_kwargs: Any
+    name: str, builder: Any, download: bool, builder_kwargs: Any, prepare_kwargs: Any
 ) -> Any:
-    builder = tfds.builder(name, data_dir=data_dir, **builder_kwargs)
-    opening.check_features(name, builder)
     # A builder of a pinned version can only read.
     if not download or not isinstance(builder, tfds.core.GeneratorBasedBuilder):
         opening.check_prepared(builder)
@@ -112,7 +154,7 @@ def _prepared(
     if is_format_free and not importlib.util.find_spec("tensorflow"):
         # TFDS needs TensorFlow to write TFRecords.
         builder_kwargs = {**builder_kwargs, "file_format": "array_record"}
-        builder = tfds.builder(name, data_dir=data_dir, **builder_kwargs)
+        builder = tfds.builder(name, **builder_kwargs)
     builder.download_and_prepare(**prepare_kwargs)
     return builder
 

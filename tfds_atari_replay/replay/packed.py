@@ -1,9 +1,10 @@
-"""Frames as rows of a shared table: what random access gathers from.
+"""Frames as rows of shared tables: what random access gathers from.
 
-A frame is cut into units of two rows of pixels. The table keeps each distinct unit once, and a
-frame is the numbers of its 42 units. Few rows change from frame to frame, and those that change
-come back again and again, so real play takes 180 to 500 bytes a frame instead of 7,056. The table
-fits into the processor's caches, so gathering from it is faster than copying raw frames.
+A frame is cut into units of two rows of pixels, and these into groups of seven. A table keeps each
+distinct unit once, another each distinct group, as the numbers of its units; a frame is the numbers
+of its 6 groups. Few rows change from frame to frame, and those that change come back again and
+again, so real play takes 70 to 500 bytes a frame instead of 7,056. The tables fit into the
+processor's caches, so gathering from them is faster than copying raw frames.
 
 Each episode is preceded by one frame of zeros, which is what a stack holds before a reset.
 """
@@ -14,13 +15,13 @@ import dataclasses
 import json
 import multiprocessing
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay import fields
-from tfds_atari_replay.replay.table import BYTES_PER_UNIT, UNITS_PER_FRAME, unite
+from tfds_atari_replay.replay.table import BYTES_PER_UNIT, GROUPS_PER_FRAME, UNITS_PER_GROUP
 
 _EPISODE = [(field.name, field.dtype) for field in fields.EPISODE]
 
@@ -48,7 +49,8 @@ SCALARS: dict[str, Any] = {
 
 STORED: dict[str, tuple[Any, tuple[int, ...]]] = {
     "units": (np.uint8, (BYTES_PER_UNIT,)),
-    "index": (np.int32, (UNITS_PER_FRAME,)),
+    "groups": (np.int32, (UNITS_PER_GROUP,)),
+    "index": (np.int32, (GROUPS_PER_FRAME,)),
     **{name: (dtype, ()) for name, dtype in SCALARS.items()},
     "episodes": (EPISODE, ()),
     "spans": (SPAN, ()),
@@ -81,80 +83,47 @@ class _Gone:
         return _Gone, (self._message,)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Packed:
-    """The steps of E episodes: F frames, including the one of zeros before each episode.
+class FrameArrays(NamedTuple):
+    """F frames, of NumPy, PyTorch or JAX.
 
     Attributes:
       units: uint8 (U, 168), the distinct units. Unit 0 is zeros.
-      index: int32 (F, 42), the numbers of each frame's units.
+      groups: int32 (G, 7), the units of each distinct group. Group 0 is zeros.
+      index: int32 (F, 6), the groups of each frame.
+    """
+
+    units: Any
+    groups: Any
+    index: Any
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Packed:
+    """A dataset's E episodes, and their F frames, including the one of zeros before each episode.
+
+    Attributes:
+      frames: all of them.
       scalars: each of `SCALARS` by name, (F,); 0 where there is no step.
       episodes: `EPISODE` (E,), in time order.
       spans: `SPAN` (E,).
-      folders: the folders that the arrays are mapped from, each with its `meta.json` text; empty if
+      folder: the folder that the arrays are mapped from, and the text of its `meta.json`; None if
         they live only in memory. If mapped, a copy in another process maps the same files.
     """
 
-    units: Array
-    index: Array
+    frames: FrameArrays
     scalars: dict[str, Array]
     episodes: Array
     spans: Array
-    folders: tuple[tuple[pathlib.Path, str], ...] = ()
+    folder: tuple[pathlib.Path, str] | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays; those in files are shared by processes that map them."""
-        arrays = (self.units, self.index, *self.scalars.values(), self.episodes, self.spans)
+        arrays = (*self.frames, *self.scalars.values(), self.episodes, self.spans)
         return sum(array.nbytes for array in arrays)
 
     def __reduce__(self) -> Any:
-        return (_map_again, (self.folders,)) if self.folders else super().__reduce__()
-
-
-def join(parts: list[Packed]) -> Packed:
-    """Puts several one after the other, with one table for all; a single one is not copied.
-
-    Checkpoints of a game have many units in common. One copy of them takes less memory, and stays
-    in the processor's caches.
-
-    Raises:
-      ValueError: there are more frames or units than an index can number.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    frames = np.cumsum([0, *(len(part.index) for part in parts)])
-    most, limit = max(frames[-1], sum(len(part.units) for part in parts)), np.iinfo(np.int32).max
-    if most > limit:
-        raise ValueError(
-            f"Expected at most {limit:,} frames, and as many units, in one replay, got {most:,}."
-        )
-    units, numbers = unite([part.units for part in parts])
-    index = np.empty((frames[-1], UNITS_PER_FRAME), np.int32)
-    spans = []
-    for part, new, start in zip(parts, numbers, frames, strict=False):
-        # mode="clip" since the default, "raise", gathers into a buffer first and copies.
-        np.take(new, part.index, out=index[start : start + len(part.index)], mode="clip")
-        moved = part.spans.copy()
-        moved["start"] += start
-        spans.append(moved)
-    return Packed(
-        units,
-        index,
-        {name: np.concatenate([part.scalars[name] for part in parts]) for name in SCALARS},
-        np.concatenate([part.episodes for part in parts]),
-        np.concatenate(spans),
-        tuple(folder for part in parts for folder in part.folders),
-    )
-
-
-def number_steps(lengths: Array) -> tuple[Array, Array]:
-    """Returns, for each step of episodes of these lengths, its episode, and its index there.
-
-    lengths 2, 3  ->  0 0 1 1 1 and 0 1 0 1 2
-    """
-    episode: Array = np.repeat(np.arange(len(lengths)), lengths)
-    return episode, np.arange(len(episode)) - np.repeat(lengths.cumsum() - lengths, lengths)
+        return (_map_again, self.folder) if self.folder else super().__reduce__()
 
 
 def map_folder(folder: pathlib.Path, meta: str) -> Packed:
@@ -175,28 +144,28 @@ def map_folder(folder: pathlib.Path, meta: str) -> Packed:
         if array.dtype != dtype or array.shape[1:] != row_shape:
             raise ValueError(f"{name}.npy holds {array.dtype} {array.shape}")
         arrays[name] = array
-    scalars = {name: arrays.pop(name) for name in SCALARS}
-    return Packed(**arrays, scalars=scalars, folders=((folder.absolute(), meta),))
+    return Packed(
+        FrameArrays(*(arrays[name] for name in FrameArrays._fields)),
+        {name: arrays[name] for name in SCALARS},
+        arrays["episodes"],
+        arrays["spans"],
+        (folder.absolute(), meta),
+    )
 
 
-def _map_again(folders: tuple[tuple[pathlib.Path, str], ...]) -> Packed | _Gone:
+def _map_again(folder: pathlib.Path, meta: str) -> Packed | _Gone:
     """Maps what another process has mapped; the files were checked there.
 
     Raises:
       ReplayChangedError: they are not there any more; in a worker process, when this is used.
     """
-
-    def map_one(folder: pathlib.Path, meta: str) -> Packed:
+    try:
         if json.loads((folder / META).read_text())["files"] != json.loads(meta)["files"]:
             raise ValueError("it was packed again")
         return map_folder(folder, meta)
-
-    try:
-        return join([map_one(*folder) for folder in folders])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        paths = ", ".join(str(folder) for folder, _ in folders)
         message = (
-            f"{paths}: no longer what this replay was loaded from ({error}). Call load_replay "
+            f"{folder}: no longer what this replay was loaded from ({error}). Call load_replay "
             "again."
         )
         # An error while a task is unpickled ends a worker, and multiprocessing.Pool waits for its

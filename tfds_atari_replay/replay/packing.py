@@ -1,4 +1,4 @@
-"""Packs the episodes of a dataset: from stored blocks to files of units."""
+"""Packs the episodes of a dataset: from stored blocks to files of units and groups."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from tfds_atari_replay.prepared.reading import StoredEpisode
 from tfds_atari_replay.replay.packed import EPISODE, SCALARS, SPAN
 from tfds_atari_replay.replay.table import (
     BYTES_PER_UNIT,
+    GROUPS_PER_FRAME,
     ROWS_PER_UNIT,
     UNITS_PER_FRAME,
+    UNITS_PER_GROUP,
     ArrayFile,
+    RowHash,
     Table,
-    UnitHash,
     without_collisions,
 )
 from tfds_atari_replay.threads import map_ahead
@@ -63,12 +65,10 @@ def pack(episodes: Callable[[], Iterable[StoredEpisode]], folder: pathlib.Path) 
       ValueError: an episode is damaged.
       OSError: the files cannot be written.
     """
-    without_collisions(lambda hash_units: pack_with(hash_units, episodes(), folder))
+    without_collisions(lambda hash_rows: pack_with(hash_rows, episodes(), folder))
 
 
-def pack_with(
-    hash_units: UnitHash, episodes: Iterable[StoredEpisode], folder: pathlib.Path
-) -> None:
+def pack_with(hash_rows: RowHash, episodes: Iterable[StoredEpisode], folder: pathlib.Path) -> None:
     """Like `pack`, with a given hash.
 
     Raises:
@@ -83,8 +83,9 @@ def pack_with(
             stack.callback(file.close)
             return file
 
-        table = Table(array_file("units", (BYTES_PER_UNIT,), np.uint8), hash_units)
-        index = array_file("index", (UNITS_PER_FRAME,), np.int32)
+        units = Table(array_file("units", (BYTES_PER_UNIT,), np.uint8), hash_rows)
+        groups = Table(array_file("groups", (UNITS_PER_GROUP,), np.int32), hash_rows)
+        index = array_file("index", (GROUPS_PER_FRAME,), np.int32)
         scalars = {name: array_file(name, (), dtype) for name, dtype in SCALARS.items()}
         some_scalar = next(iter(scalars.values()))
 
@@ -99,17 +100,17 @@ def pack_with(
                 yield from episode.frames
 
         def find_changes(blocks: list[bytes | None]) -> list[_Changes]:
-            return [_find_changes(block, hash_units) for block in blocks]
+            return [_find_changes(block, hash_rows) for block in blocks]
 
         stored = _batched(blocks_of(episodes), _BLOCKS_PER_CALL)
         found = itertools.chain.from_iterable(map_ahead(find_changes, stored))
         starts, count = [], 0
-        for group in _batched(found, _BLOCKS_PER_LOOKUP):
-            for changes in group:
+        for some in _batched(found, _BLOCKS_PER_LOOKUP):
+            for changes in some:
                 count += len(changes.is_new)
                 if not len(changes.units):
                     starts.append(count)
-            index.append(_number_units(table, group))
+            index.append(_number_groups(groups, _number_units(units, some)))
         if starts != [span[0] for span in spans] or count != len(some_scalar):
             raise ValueError("expected as many frames as actions in each episode")
     order = np.argsort(np.array([row[0] for row in rows], np.int64), kind="stable")
@@ -164,12 +165,12 @@ def _batched(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
         yield batch
 
 
-def _find_changes(stored: bytes | None, hash_units: UnitHash) -> _Changes:
+def _find_changes(stored: bytes | None, hash_rows: RowHash) -> _Changes:
     """Cuts a block into units, and keeps those that differ from the frame before.
 
     Args:
       stored: the block; None for a frame of zeros.
-      hash_units: hashes them.
+      hash_rows: hashes them.
     """
     if stored is None:
         is_new = np.zeros((1, UNITS_PER_FRAME), np.bool_)
@@ -179,29 +180,37 @@ def _find_changes(stored: bytes | None, hash_units: UnitHash) -> _Changes:
     is_new = np.ones(pairs.shape[:2], np.bool_)
     is_new[1:] = (pairs[1:] != pairs[:-1]).any(axis=2)
     units = np.take(block.rows, pairs[is_new], axis=0).reshape(-1, BYTES_PER_UNIT)
-    return _Changes(units, hash_units(units), is_new)
+    return _Changes(units, hash_rows(units), is_new)
 
 
-def _number_units(table: Table, group: list[_Changes]) -> Array:
+def _number_units(table: Table, some: list[_Changes]) -> Array:
     """Returns the numbers of all units of some blocks, int32 (frames, 42)."""
     numbers = table.number(
-        np.concatenate([changes.units for changes in group]),
-        np.concatenate([changes.hashes for changes in group]),
+        np.concatenate([changes.units for changes in some]),
+        np.concatenate([changes.hashes for changes in some]),
     )
     found, start = [], 0
-    for changes in group:
+    for changes in some:
         stop = start + len(changes.units)
         found.append(_fill_forward(numbers[start:stop], changes.is_new))
         start = stop
     return np.concatenate(found)
 
 
+def _number_groups(table: Table, units: Array) -> Array:
+    """Returns the numbers of the groups of frames, int32 (frames, 6), from those of their units."""
+    groups = units.reshape(-1, GROUPS_PER_FRAME, UNITS_PER_GROUP)
+    is_new = np.ones(groups.shape[:2], np.bool_)
+    is_new[1:] = (groups[1:] != groups[:-1]).any(axis=2)
+    return _fill_forward(table.number(groups[is_new]), is_new)
+
+
 def _fill_forward(numbers: Array, is_new: Array) -> Array:
-    """Lays numbers out where they are new; elsewhere a unit keeps the number it had before.
+    """Lays numbers out where they are new; elsewhere the number stays what it was a frame before.
 
     Args:
       numbers: int32 (C,), frame by frame.
-      is_new: bool (frames, 42), of which C are True. A unit that was never new has number 0.
+      is_new: bool (frames, W), of which C are True. What was never new has number 0.
     """
     laid_out = np.zeros(is_new.shape, np.int32)
     laid_out[is_new] = numbers

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from tfds_atari_replay.arguments import check_axis, check_choice, check_share, check_sizes
 from tfds_atari_replay.configs import find_config
 from tfds_atari_replay.fields import REWARDS
-from tfds_atari_replay.replay.packed import EPISODE, Packed
-from tfds_atari_replay.replay.sequences import SequenceSource, make_sequences
-from tfds_atari_replay.replay.transitions import TransitionSource, make_transitions
-from tfds_atari_replay.windows.rule import Window
+from tfds_atari_replay.replay.joined import Joined
+from tfds_atari_replay.replay.packed import EPISODE, ReplayChangedError
+from tfds_atari_replay.replay.sequences import SequenceSource
+from tfds_atari_replay.replay.transitions import TransitionSource
 
 Array = npt.NDArray[Any]
 
@@ -28,25 +28,28 @@ class Replay:
 
     Attributes:
       names: of the datasets.
-      packed: the episodes of all of them.
-      dataset: int64, the number in `names` of each episode of `packed`.
-      chosen: int64 (E,), the episodes of `packed` that this replay has.
+      joined: the episodes of all of them.
+      chosen: int64 (E,), which of these this replay has; None for all.
       without_scores: what to do about datasets without true rewards, if there are any.
     """
 
     names: tuple[str, ...]
-    packed: Packed
-    dataset: Array
-    chosen: Array
+    joined: Joined
+    chosen: Array | None
     without_scores: str = ""
 
     def __len__(self) -> int:
-        return len(self.chosen)
+        return len(self._rows)
+
+    @property
+    def _rows(self) -> Array:
+        return np.arange(len(self.joined.episodes)) if self.chosen is None else self.chosen
 
     def __repr__(self) -> str:
-        if not isinstance(self.packed, Packed):  # in a worker, see _map_again
+        try:
+            facts = self._facts()
+        except ReplayChangedError:
             return f"Replay({', '.join(self.names)}: its files are gone)"
-        facts = self._facts()
         counts = (f"{facts[what]} {what}" for what in ("episodes", "complete", "steps"))
         return f"Replay({', '.join(self.names)}: {', '.join(counts)}, {facts['packed']})"
 
@@ -68,7 +71,7 @@ class Replay:
             "episodes": f"{len(episodes):,}",
             "complete": f"{episodes['is_complete'].sum():,}",
             "steps": f"{episodes['length'].sum():,}",
-            "packed": f"{self.packed.nbytes / 1e6:,.1f} MB",
+            "packed": f"{self.joined.nbytes / 1e6:,.1f} MB",
         }
 
     @property
@@ -87,11 +90,11 @@ class Replay:
 
         `pandas.DataFrame(replay.episodes)` makes it a table.
         """
-        stored = self.packed.episodes[self.chosen]
+        stored = self.joined.episodes[self._rows]
         episodes = np.empty(len(stored), [*EPISODE.descr, ("dataset", np.int64)])
         for name in EPISODE.names or ():
             episodes[name] = stored[name]
-        episodes["dataset"] = self.dataset[self.chosen]
+        episodes["dataset"] = self.joined.dataset[self._rows]
         return episodes
 
     def select(self, episode_ids_or_mask: npt.ArrayLike) -> Replay:
@@ -107,17 +110,17 @@ class Replay:
         """
         wanted = np.asarray(episode_ids_or_mask)
         if wanted.dtype == np.bool_:
-            if wanted.shape != self.chosen.shape:
+            if wanted.shape != (len(self),):
                 raise ValueError(
-                    f"Expected a mask of the shape {self.chosen.shape}, one value for each of "
+                    f"Expected a mask of the shape ({len(self)},), one value for each of "
                     f"replay.episodes, got {wanted.shape}."
                 )
             is_wanted = wanted
         else:
             is_wanted = self._find(wanted)
         if not is_wanted.any():
-            raise ValueError(f"No episode is selected; this replay has {len(self.chosen):,}.")
-        return dataclasses.replace(self, chosen=self.chosen[is_wanted])
+            raise ValueError(f"No episode is selected; this replay has {len(self):,}.")
+        return dataclasses.replace(self, chosen=self._rows[is_wanted])
 
     def transitions(
         self,
@@ -144,10 +147,16 @@ class Replay:
           ValueError: an argument is out of range, or a dataset has no unclipped rewards.
         """
         stack_size, n_step = check_sizes(stack_size=stack_size, n_step=n_step)
-        gamma = check_share("gamma", gamma)
-        axis = check_axis(axis)
-        window = Window(stack_size, n_step, gamma, self._check_reward(reward))
-        return make_transitions(self.packed, self.chosen, window, axis, self._labels(labels))
+        return TransitionSource(
+            self.joined,
+            self.chosen,
+            stack_size=stack_size,
+            n_step=n_step,
+            gamma=check_share("gamma", gamma),
+            axis=check_axis(axis),
+            reward=self._check_reward(reward),
+            labels=labels,
+        )
 
     def sequences(
         self,
@@ -172,19 +181,15 @@ class Replay:
           ValueError: an argument is out of range, or a dataset has no unclipped rewards.
         """
         length, stack_size = check_sizes(length=length, stack_size=stack_size)
-        axis = check_axis(axis)
-        return make_sequences(
-            self.packed,
+        return SequenceSource(
+            self.joined,
             self.chosen,
-            length=length,
+            steps=length,
             stack_size=stack_size,
-            axis=axis,
+            axis=check_axis(axis),
             reward=self._check_reward(reward),
-            dataset=self._labels(labels),
+            labels=labels,
         )
-
-    def _labels(self, are_wanted: bool) -> Array | None:
-        return self.dataset[self.chosen] if are_wanted else None
 
     def _check_reward(self, reward: str) -> str:
         check_choice("reward", reward, REWARDS)
@@ -197,14 +202,14 @@ class Replay:
         if ids.ndim != 1 or ids.dtype.kind not in "iu":
             raise ValueError(
                 "Expected episode ids, integers (N,), or a mask, booleans "
-                f"{self.chosen.shape}, got {ids.dtype} {ids.shape}."
+                f"({len(self)},), got {ids.dtype} {ids.shape}."
             )
-        if len(set(self.dataset[self.chosen].tolist())) > 1:
+        if len(set(self.joined.dataset[self._rows].tolist())) > 1:
             raise ValueError(
                 "Episode ids are ambiguous in a replay of several datasets. Give a mask, such as "
                 'replay.episodes["dataset"] == 0.'
             )
-        own = self.packed.episodes["episode_id"][self.chosen]
+        own = self.joined.episodes["episode_id"][self._rows]
         distinct, counts = np.unique(ids, return_counts=True)
         unknown, repeated = np.setdiff1d(distinct, own), distinct[counts > 1]
         if len(unknown) or len(repeated):

@@ -9,15 +9,20 @@ import array_api_compat
 import numpy as np
 
 from tfds_atari_replay import fields
-from tfds_atari_replay.replay.gathering import gather_frames
-from tfds_atari_replay.replay.packed import Packed, number_steps
+from tfds_atari_replay.replay.gathering import gather_frames, gather_into
+from tfds_atari_replay.replay.joined import Joined
 from tfds_atari_replay.replay.source import (
     Array,
     Arrays,
     Batch,
+    Labels,
     Source,
     default_integer,
-    label_episodes,
+    find_episodes,
+    in_groups,
+    label_items,
+    make_labels,
+    number_frames,
     take_scalars,
 )
 from tfds_atari_replay.windows.stacking import Stacking, reach
@@ -27,30 +32,30 @@ UNKNOWN_TIME = np.int32(-1)
 
 
 class SequenceColumns(NamedTuple):
-    """Where N sequences are, and what is known of all F frames.
+    """Where N sequences are among F frames, and what is known of all of these.
 
     Attributes:
       frame: int32 (N,), the first step's frame.
-      size: int32 (N,), steps that are no padding.
-      back: int32 (N,), how far before the first step the episode's frame of zeros lies, or further
+      size: uint8 (N,), steps that are no padding.
+      back: uint8 (N,), how far before the first step the episode's frame of zeros lies, or further
         than needed.
-      timestep: int32 (N,), of the first step; -1 if unknown.
-      scalars: `SCALARS` of the packed episodes, by name, (F,).
+      scalars: the fields that sequences carry, by name, (F,).
       return_to_go: float32 (F,), NaN where it is unknown.
       position: int32 (length,), 0, 1, 2 ...
-      offset: int32 (stack_size,), ... -2, -1, 0.
-      labels: of the first step, see `label_episodes`; empty if they are not asked for.
+      offsets: int32 (stack_size,), ... -2, -1, 0.
+      episodes: of all items, whether they are to have labels or not.
+      starts_at_reset: bool (E,).
     """
 
     frame: Array
     size: Array
     back: Array
-    timestep: Array
     scalars: dict[str, Array]
     return_to_go: Array
     position: Array
-    offset: Array
-    labels: dict[str, Array]
+    offsets: Array
+    episodes: Labels
+    starts_at_reset: Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -80,103 +85,120 @@ class SequenceSource(Source[SequenceColumns]):
     With axis=-1 observations are (length, 84, 84, stack_size), a transposed view. Terminal states
     are no steps here, since no action was taken in them.
 
+    In memory a sequence takes 10 bytes, and 5 more for several datasets.
+
     Attributes:
       steps: in each sequence.
       stack_size: frames per observation.
       axis: of the frames in an observation, 0 or -1.
       reward: "clipped" or "unclipped".
+      labels: whether items say where they are from.
     """
 
     steps: int
     stack_size: int
     axis: int
     reward: str
+    labels: bool
 
-    def _gather(self, arrays: Arrays, indices: Array) -> Batch:
+    def _gather(self, arrays: Arrays, indices: Array, room: Batch | None = None) -> Batch:
         columns: SequenceColumns = arrays.columns
         xp: Any = array_api_compat.array_namespace(columns.frame)
 
         def take(column: Array) -> Array:
-            return xp.take(column, indices, axis=0)[:, None]
+            return xp.astype(xp.take(column, indices, axis=0), columns.frame.dtype)[:, None]
 
         # Steps since the sequence's first; negative in the padding.
         step = columns.position - (columns.position.shape[0] - take(columns.size))
         mask = step >= 0
+        first = take(columns.frame)
         # Frame 0 is a frame of zeros, without action and reward.
-        frame = xp.where(mask, take(columns.frame) + step, 0)
+        frame = xp.where(mask, first + step, 0)
         back = xp.where(mask, take(columns.back) + step, 0)
-        frames = frame[..., None] + reach(columns.offset, back[..., None], xp.maximum)
-        observation = gather_frames(
-            arrays.units, arrays.index, xp.where(mask[..., None], frames, 0)
-        )
-        stacking = Stacking(self.stack_size, self.axis)
-        first = take(columns.timestep)
-        timestep = xp.where(first == UNKNOWN_TIME, UNKNOWN_TIME, first + step)
+        frames = frame[..., None] + reach(columns.offsets, back[..., None], xp.maximum)
+        frames = xp.where(mask[..., None], frames, 0)
+        episode = find_episodes(xp, columns.episodes.first, indices)
+        within = first - xp.take(columns.episodes.start, episode, axis=0)[:, None] + step
+        is_known = xp.take(columns.starts_at_reset, episode, axis=0)[:, None]
+        timestep = xp.where(mask, xp.where(is_known, within, UNKNOWN_TIME), 0)
         scalars = {**columns.scalars, "return_to_go": columns.return_to_go}
-        labels = {
-            name: take(column) + (step if name == "step" else 0)
-            for name, column in columns.labels.items()
-        }
         taken = take_scalars(xp, scalars, xp.reshape(frame, (-1,)))
-        return {
-            "observation": stacking.to_axis(observation, xp.permute_dims),
-            **{name: xp.reshape(column, frame.shape) for name, column in taken.items()},
-            "timestep": xp.astype(xp.where(mask, timestep, 0), default_integer(xp)),
-            "mask": mask,
-            **{
-                name: xp.astype(xp.where(mask, column, -1), default_integer(xp))
+        labels = {}
+        if self.labels:
+            labels = label_items(xp, columns.episodes, indices, first[:, 0])
+            labels = {
+                name: xp.where(mask, column[:, None] + (step if name == "step" else 0), -1)
                 for name, column in labels.items()
-            },
+            }
+        return {
+            "observation": self._gather_stacks(arrays, frames, room),
+            **{name: xp.reshape(column, frame.shape) for name, column in taken.items()},
+            "timestep": xp.astype(timestep, default_integer(xp)),
+            "mask": mask,
+            **{name: xp.astype(column, default_integer(xp)) for name, column in labels.items()},
         }
 
+    def _gather_stacks(self, arrays: Arrays, frames: Array, room: Batch | None) -> Array:
+        stacking = Stacking(self.stack_size, self.axis)
+        if room is None:
+            xp: Any = array_api_compat.array_namespace(frames)
+            return stacking.to_axis(gather_frames(arrays.parts, frames), xp.permute_dims)
+        gather_into(stacking.from_axis(room["observation"]), arrays.parts, frames)
+        return room["observation"]
 
-def make_sequences(
-    packed: Packed,
-    chosen: Array,
-    *,
-    length: int,
-    stack_size: int,
-    axis: int,
-    reward: str,
-    dataset: Array | None = None,
-) -> SequenceSource:
+    def _list_items(self) -> SequenceColumns:
+        return list_sequences(
+            self.joined, self.chosen, self.steps, Stacking(self.stack_size), self.reward
+        )
+
+
+def list_sequences(
+    joined: Joined, chosen: Any, length: int, stacking: Stacking, reward: str
+) -> SequenceColumns:
     """Lists the sequences of some episodes.
 
     Args:
-      packed: the episodes.
-      chosen: integers (E,), which of them.
+      joined: the episodes.
+      chosen: integers (E,), which of them; None for all.
       length: steps in a sequence.
-      stack_size: frames per observation.
-      axis: of the frames in an observation.
+      stacking: of the frames.
       reward: "clipped" or "unclipped".
-      dataset: integers (E,), whose the episodes are, if sequences are to have labels.
     """
-    scalars = {name: packed.scalars[field] for name, field in fields.carried(reward).items()}
-    spans = packed.spans[chosen]
+    rows = np.arange(len(joined.episodes)) if chosen is None else chosen
+    spans = joined.spans[rows]
     # Without the terminal state.
     steps = spans["steps"] - spans["ends_in_terminal"]
-    owner, within = number_steps(steps)
-    starts_at_reset = spans["starts_at_reset"][owner]
-    is_start = starts_at_reset | (within >= stack_size - 1)
-    owner, within, starts_at_reset = owner[is_start], within[is_start], starts_at_reset[is_start]
-    columns = SequenceColumns(
-        frame=(spans["start"][owner] + within).astype(np.int32),
-        size=np.minimum(steps[owner] - within, np.int64(length)).astype(np.int32),
-        back=np.minimum(within + 1, np.int64(stack_size)).astype(np.int32),
-        timestep=np.where(starts_at_reset, within.astype(np.int32), UNKNOWN_TIME),
-        scalars=scalars,
-        return_to_go=_returns_to_go(packed, scalars["reward"]),
+    first = np.where(spans["starts_at_reset"], 0, stacking.size - 1)
+    counts = np.maximum(steps - first, 0)
+    size = np.empty(counts.sum(), np.min_scalar_type(length))
+    back = np.empty(len(size), np.min_scalar_type(stacking.size))
+    for some, items, within in in_groups(first, counts):
+        size[items] = np.minimum(np.repeat(steps[some], counts[some]) - within, length)
+        back[items] = np.minimum(within + 1, stacking.size)
+    return SequenceColumns(
+        frame=number_frames(spans["start"] + first, counts, joined.frame_dtype),
+        size=size,
+        back=back,
+        scalars={name: joined.column(field) for name, field in fields.carried(reward).items()},
+        return_to_go=np.concatenate(
+            [
+                _returns_to_go(part.spans, rewards)
+                for part, rewards in zip(
+                    joined.parts, joined.columns(fields.REWARDS[reward]), strict=True
+                )
+            ]
+        ),
         position=np.arange(length, dtype=np.int32),
-        offset=Stacking(stack_size).offsets,
-        labels={} if dataset is None else label_episodes(dataset, owner, within),
+        offsets=stacking.offsets,
+        episodes=make_labels(joined, rows, counts.cumsum() - counts),
+        starts_at_reset=spans["starts_at_reset"],
     )
-    return SequenceSource(packed, columns, len(owner), length, stack_size, axis, reward)
 
 
-def _returns_to_go(packed: Packed, reward: Array) -> Array:
+def _returns_to_go(spans: Array, reward: Array) -> Array:
     """Sums up the rewards (F,) from each frame on to its episode's end, float32 (F,)."""
     return_to_go = np.zeros(len(reward), np.float32)
-    for span in packed.spans:
+    for span in spans:
         steps = slice(span["start"], span["start"] + span["steps"])
         if span["ends_in_terminal"]:
             return_to_go[steps] = reward[steps][::-1].cumsum(dtype=np.float64)[::-1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import functools
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -12,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay import fields
-from tfds_atari_replay.replay.packed import Packed
+from tfds_atari_replay.replay.joined import Joined
+from tfds_atari_replay.replay.packed import FrameArrays
 
 Array = Any
 """An array of NumPy, PyTorch or JAX."""
@@ -22,6 +25,9 @@ Batch = dict[str, Array]
 ColumnsT = TypeVar("ColumnsT", bound=tuple[Any, ...])
 """A named tuple of arrays, or of dicts of arrays."""
 
+# Items that are listed at a time.
+_ITEMS_AT_ONCE = 2**20
+
 _SourceT = TypeVar("_SourceT", bound="Source[Any]")
 
 
@@ -29,14 +35,26 @@ class Arrays(NamedTuple):
     """Everything that a batch is gathered from; a pytree of JAX.
 
     Attributes:
-      units: uint8 (U, 168), distinct pairs of rows of pixels.
-      index: int32 (F, 42), the units of each frame.
+      parts: the frames of each dataset; once they are put elsewhere, of all datasets as one.
       columns: a named tuple of arrays that belong to the kind of source.
     """
 
-    units: Array
-    index: Array
+    parts: tuple[FrameArrays, ...]
     columns: Any
+
+
+class Labels(NamedTuple):
+    """Where the items of E episodes are from, each int32 (E,).
+
+    Attributes:
+      first: the episode's first item. An episode without items has the next one's.
+      dataset: the dataset that it is in.
+      start: the frame of its first step.
+    """
+
+    first: Array
+    dataset: Array
+    start: Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -59,48 +77,79 @@ class Source(abc.ABC, Generic[ColumnsT]):
     of its own. JAX cannot raise: all floats of such an item are NaN, its `mask` is False, and the
     rest means nothing.
 
-    Each call allocates new memory. Sources can be pickled; other processes map the same files,
-    whatever their current folder.
+    Each call gives new memory; `take` fills that of an earlier batch. Sources can be pickled; other
+    processes map the same files, whatever their current folder.
 
     Attributes:
-      packed: the frames.
-      columns: named tuple of arrays; what they mean depends on the kind of source.
-      length: number of items.
+      joined: the episodes of the replay.
+      chosen: integers (E,), which of them have items here; None for all.
+      put_elsewhere: the arrays after `put`; None before.
     """
 
-    packed: Packed
-    columns: ColumnsT
-    length: int
+    joined: Joined
+    chosen: npt.NDArray[Any] | None
+    put_elsewhere: Arrays | None = dataclasses.field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        len(self)  # Lists the items. A copy in another process does so when it is used.
 
     def __len__(self) -> int:
-        return self.length
+        return self._length
+
+    @functools.cached_property
+    def _length(self) -> int:
+        return len(self.arrays.columns.frame)
 
     def __getitem__(self, index: Any) -> Batch:
         return self.gather(self.arrays, index)
 
+    def __getitems__(self, indices: Any) -> list[Batch]:
+        """Returns a list of items, which PyTorch's DataLoader asks for and makes a batch of."""
+        batch = self[indices]
+        return [
+            dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)
+        ]
+
     def __repr__(self) -> str:
+        about = {field.name for field in dataclasses.fields(Source)}
         settings = "".join(
             f", {field.name}={getattr(self, field.name)}"
             for field in dataclasses.fields(self)
-            if field.name not in ("packed", "columns", "length")
+            if field.name not in about
         )
-        return f"{type(self).__name__}({self.length:,} items{settings}; {self._where()})"
+        return f"{type(self).__name__}({self._length:,} items{settings}; {self._where()})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The arrays stay behind: other processes make them again."""
+        state = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {**state, "_length": self._length}
 
     def _where(self) -> str:
         """Says which library's the arrays are, and on which device."""
-        column = self.columns[0]
-        if isinstance(column, np.ndarray):
+        if self.put_elsewhere is None:
             return "NumPy"
+        column = self.put_elsewhere.columns[0]
         library = "JAX" if array_api_compat.is_jax_array(column) else "PyTorch"
         return f"{library}, {array_api_compat.device(column)}"
 
     def __iter__(self) -> Iterator[Batch]:
-        return (self[index] for index in range(self.length))
+        return (self[index] for index in range(self._length))
+
+    @property
+    def columns(self) -> ColumnsT:
+        """Named tuple of arrays; what they mean depends on the kind of source."""
+        columns: ColumnsT = self.arrays.columns
+        return columns
 
     @property
     def arrays(self) -> Arrays:
         """Everything that a batch is gathered from."""
-        return Arrays(self.packed.units, self.packed.index, self.columns)
+        return self._arrays if self.put_elsewhere is None else self.put_elsewhere
+
+    @functools.cached_property
+    def _arrays(self) -> Arrays:
+        frames = (FrameArrays(*map(np.asarray, part.frames)) for part in self.joined.parts)
+        return Arrays(tuple(frames), self._list_items())
 
     def put(self: _SourceT, convert: Callable[[npt.NDArray[Any]], Array]) -> _SourceT:
         """Returns this source with its arrays converted, for example put on an accelerator.
@@ -110,17 +159,52 @@ class Source(abc.ABC, Generic[ColumnsT]):
             source = source.put(jax.device_put)
             source = source.put(lambda array: torch.as_tensor(array, device="cuda"))
 
+        Several datasets are put side by side first, for which this needs as much memory again.
+
         Args:
           convert: from a NumPy array to an array of PyTorch or JAX.
+
+        Raises:
+          ValueError: there are more units than an array can number.
         """
-        packed = dataclasses.replace(
-            self.packed,
-            units=convert(np.asarray(self.packed.units)),
-            index=convert(np.asarray(self.packed.index)),
-            folders=(),
+        arrays = Arrays((self.joined.unite(),), self.columns)
+        return dataclasses.replace(
+            self, joined=Joined((), ()), chosen=None, put_elsewhere=_convert(arrays, convert)
         )
-        columns = type(self.columns)(*(_convert(column, convert) for column in self.columns))
-        return dataclasses.replace(self, packed=packed, columns=columns)
+
+    def take(self, indices: Any, out: Batch | None = None) -> Batch:
+        """Returns `source[indices]`, in the memory of an earlier batch if that is given.
+
+        A large batch of new memory takes twice as long as one whose memory is used again. The
+        arrays may also be PyTorch's in pinned memory.
+
+        Args:
+          indices: as for `source[indices]`, N of them.
+          out: a batch of N items, as `source[indices]` or `take` gives; arrays of NumPy, or of
+            PyTorch on the CPU. What it holds is overwritten.
+
+        Returns:
+          `out`, if it is given.
+
+        Raises:
+          IndexError: they are no indices, or are out of range.
+          TypeError: `out` is given and this source was put elsewhere.
+          ValueError: an array of `out` is missing, or cannot hold this batch.
+        """
+        if out is None:
+            return self[indices]
+        if self.put_elsewhere is not None:
+            raise TypeError(f"out is for sources in NumPy's memory, this is {self!r}")
+        indices, is_single = _resolve(indices, self._length, self.arrays.parts[0].units)
+        if is_single:
+            raise ValueError("out is for a batch: give a list or an array of indices")
+        room = {name: np.asarray(array) for name, array in out.items()}
+        _check_room(room, self[[]], len(indices))
+        batch = self._gather(self.arrays, indices, room)
+        for name, array in batch.items():
+            if array is not room[name]:
+                room[name][...] = array
+        return out
 
     def gather(self, arrays: Arrays, indices: Any) -> Batch:
         """Returns `source[indices]`, for `jax.jit(source.gather)(source.arrays, indices)`.
@@ -132,22 +216,58 @@ class Source(abc.ABC, Generic[ColumnsT]):
         Raises:
           IndexError: they are no indices, or are out of range and not on a device.
         """
-        indices, is_single = _resolve(indices, self.length, arrays.units)
+        units = arrays.parts[0].units
+        indices, is_single = _resolve(indices, self._length, units)
         batch = self._gather(arrays, indices)
-        if array_api_compat.is_jax_array(arrays.units):
-            batch = _mark_out_of_range(batch, indices < self.length)
+        if array_api_compat.is_jax_array(units):
+            batch = _mark_out_of_range(batch, indices < self._length)
         return {name: array[0] for name, array in batch.items()} if is_single else batch
 
     @abc.abstractmethod
-    def _gather(self, arrays: Arrays, indices: Array) -> Batch:
-        """Gathers a batch, for integers (N,) where the arrays are."""
+    def _list_items(self) -> ColumnsT:
+        """Lists the items: the columns, in NumPy."""
+
+    @abc.abstractmethod
+    def _gather(self, arrays: Arrays, indices: Array, room: Batch | None = None) -> Batch:
+        """Gathers a batch, for integers (N,) where the arrays are.
+
+        Args:
+          arrays: as in `gather`.
+          indices: of the items.
+          room: NumPy's arrays by name. Frames are gathered into them.
+        """
 
 
-def _convert(column: Any, convert: Callable[[Any], Array]) -> Any:
-    """Converts an array, or each in a dict."""
-    if isinstance(column, dict):
-        return {name: convert(array) for name, array in column.items()}
-    return convert(column)
+def _convert(tree: Any, convert: Callable[[Any], Array]) -> Any:
+    """Converts all arrays in named tuples and dicts."""
+    if isinstance(tree, dict):
+        return {name: convert(array) for name, array in tree.items()}
+    if isinstance(tree, tuple):
+        parts = [_convert(part, convert) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
+    return None if tree is None else convert(tree)
+
+
+def _check_room(room: Batch, expected: Batch, count: int) -> None:
+    """Checks that arrays can hold a batch.
+
+    Args:
+      room: the arrays.
+      expected: a batch without items.
+      count: of the items.
+
+    Raises:
+      ValueError: one is missing, or cannot hold it.
+    """
+    if room.keys() != expected.keys():
+        raise ValueError(f"out must have {', '.join(expected)} (got {', '.join(room)})")
+    for name, array in expected.items():
+        wanted, got = (array.dtype, (count, *array.shape[1:])), (room[name].dtype, room[name].shape)
+        if wanted != got or not room[name].flags.writeable:
+            state = "" if room[name].flags.writeable else ", which cannot be written"
+            raise ValueError(
+                f"out[{name!r}] must be {wanted[0]} {wanted[1]} (got {got[0]} {got[1]}{state})"
+            )
 
 
 def take_scalars(xp: Any, scalars: dict[str, Array], indices: Array) -> Batch:
@@ -158,22 +278,78 @@ def take_scalars(xp: Any, scalars: dict[str, Array], indices: Array) -> Batch:
       scalars: by name.
       indices: integers (N,).
     """
-    taken = {name: xp.take(column, indices, axis=0) for name, column in scalars.items()}
+    taken = {name: column[indices] for name, column in scalars.items()}
     for name in fields.INTEGERS & taken.keys():
         taken[name] = xp.astype(taken[name], default_integer(xp))
     return taken
 
 
-def label_episodes(dataset: Array, episode: Array, step: Array) -> dict[str, Array]:
-    """Says of items where they are from, (N,) each.
+def make_labels(joined: Joined, rows: npt.NDArray[Any], first: npt.NDArray[Any]) -> Labels:
+    """Says of episodes where they are from.
 
     Args:
-      dataset: integers (E,), the dataset of each episode of the replay.
-      episode: integers (N,), the rows of `replay.episodes`.
-      step: integers (N,), places among that episode's logged steps.
+      joined: the episodes.
+      rows: integers (E,), which of them.
+      first: integers (E,), the first item of each.
     """
-    labels = {"dataset": dataset[episode], "episode": episode, "step": step}
-    return {name: column.astype(np.int32) for name, column in labels.items()}
+    columns = (first, joined.dataset[rows], joined.spans["start"][rows])
+    return Labels(*(column.astype(joined.frame_dtype) for column in columns))
+
+
+def label_items(xp: Any, labels: Labels | None, indices: Array, frame: Array) -> Batch:
+    """Says of items where they are from, (N,) each; nothing without labels.
+
+    Args:
+      xp: the array library's namespace.
+      labels: of the episodes.
+      indices: integers (N,), the items.
+      frame: integers (N,), the frame of each.
+    """
+    if labels is None:
+        return {}
+    episode = find_episodes(xp, labels.first, indices)
+    found = {
+        "dataset": xp.take(labels.dataset, episode, axis=0),
+        "episode": episode,
+        "step": frame - xp.take(labels.start, episode, axis=0),
+    }
+    return {name: xp.astype(array, default_integer(xp)) for name, array in found.items()}
+
+
+def find_episodes(xp: Any, first: Array, indices: Array) -> Array:
+    """Returns the episodes (N,) of items (N,), given the first item of each episode, (E,)."""
+    return xp.searchsorted(first, xp.astype(indices, first.dtype), side="right") - 1
+
+
+def number_frames(first: npt.NDArray[Any], counts: npt.NDArray[Any], dtype: Any) -> Any:
+    """Returns the numbers of frames that lie in stretches, one after the other.
+
+    first 5, 20, counts 2, 3  ->  5 6 20 21 22
+    """
+    before = counts.cumsum() - counts
+    frames = np.arange(counts.sum(), dtype=dtype)
+    frames += np.repeat((first - before).astype(dtype), counts)
+    return frames
+
+
+def in_groups(
+    first: npt.NDArray[Any], counts: npt.NDArray[Any]
+) -> Iterator[tuple[slice, slice, npt.NDArray[Any]]]:
+    """Goes through the items of E episodes, some at a time, so that temporary memory stays small.
+
+    Args:
+      first: integers (E,), the step of each episode's first item.
+      counts: integers (E,), items of each.
+
+    Yields:
+      Which episodes, which items, and the step of each of these items in its episode, int64.
+    """
+    stops = counts.cumsum()
+    cuts = np.flatnonzero(np.diff(stops // _ITEMS_AT_ONCE)) + 1
+    for begin, end in itertools.pairwise([0, *cuts.tolist(), len(counts)]):
+        some = slice(begin, end)
+        within = number_frames(first[some], counts[some], np.int64)
+        yield some, slice(stops[end - 1] - len(within), stops[end - 1]), within
 
 
 def default_integer(xp: Any) -> Any:

@@ -3,45 +3,58 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from typing import Any, NamedTuple
 
 import array_api_compat
 import numpy as np
 
 from tfds_atari_replay import fields
-from tfds_atari_replay.replay.gathering import gather_frames
-from tfds_atari_replay.replay.packed import Packed, number_steps
+from tfds_atari_replay.replay.gathering import gather_frames, gather_into
+from tfds_atari_replay.replay.joined import Joined
 from tfds_atari_replay.replay.source import (
     Array,
     Arrays,
     Batch,
+    Labels,
     Source,
-    default_integer,
-    label_episodes,
+    in_groups,
+    label_items,
+    make_labels,
+    number_frames,
     take_scalars,
 )
-from tfds_atari_replay.windows.rule import NUMPY_OPS, Columns, Window
+from tfds_atari_replay.replay.table import HEIGHT, WIDTH
+from tfds_atari_replay.windows.rule import NUMPY_OPS, SUMMED, Window
 from tfds_atari_replay.windows.stacking import Stacking, reach
 
-# Steps to which the rule is applied at a time, so that memory does not grow with their number.
-_STEPS_AT_ONCE = 2**20
+# Frames whose values are summed at a time, so that temporary memory stays small.
+_FRAMES_AT_ONCE = 2**20
 
 
 class TransitionColumns(NamedTuple):
-    """Where the frames of N transitions are, and their scalars.
+    """Where N transitions are among F frames, and their scalars.
 
     Attributes:
-      frames: int32 (N, window), the frames of a state and, behind them, those of the next state
-        that the state does not have. Before a reset it is the episode's frame of zeros.
-      scalars: the fields that transitions carry, by name, (N,).
-      discount: float32 (N,).
-      labels: see `label_episodes`; empty if they are not asked for.
+      frame: int32 (N,), the newest frame of the state.
+      shape: uint8 (N,), which of S shapes the window has: how near its episode's two ends are.
+      of_frames: scalar fields that are those of the frame, by name, (F,).
+      of_items: the others, by name, (N,).
+      offsets: int32 (S, window), the frames of a shape, relative to the newest of the state: those
+        of the state and, behind them, those of the next state that the state does not have. Before
+        a reset it is the episode's frame of zeros.
+      discount: float32 (S,).
+      labels: of the episodes; None if they are not asked for.
     """
 
-    frames: Array
-    scalars: dict[str, Array]
+    frame: Array
+    shape: Array
+    of_frames: dict[str, Array]
+    of_items: dict[str, Array]
+    offsets: Array
     discount: Array
-    labels: dict[str, Array]
+    labels: Labels | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -66,12 +79,16 @@ class TransitionSource(Source[TransitionColumns]):
     `observation` and `next_observation` of a batch are views of the same memory, which they share:
     do not change one in place. With axis=-1 they are (84, 84, stack_size), a transposed view.
 
+    In memory a transition takes 5 bytes, 9 with n_step > 1, and 5 more for several datasets;
+    its frames are in files that all processes share.
+
     Attributes:
       stack_size: frames per observation.
       n_step: steps from observation to next_observation.
       gamma: discount per step.
       axis: of the frames in an observation, 0 or -1.
       reward: "clipped" or "unclipped".
+      labels: whether items say where they are from.
     """
 
     stack_size: int
@@ -79,149 +96,161 @@ class TransitionSource(Source[TransitionColumns]):
     gamma: float
     axis: int
     reward: str
+    labels: bool
 
-    def _gather(self, arrays: Arrays, indices: Array) -> Batch:
+    @property
+    def _window(self) -> Window:
+        return Window(self.stack_size, self.n_step, self.gamma, self.reward)
+
+    def _gather(self, arrays: Arrays, indices: Array, room: Batch | None = None) -> Batch:
         columns: TransitionColumns = arrays.columns
-        xp: Any = array_api_compat.array_namespace(columns.frames)
+        xp: Any = array_api_compat.array_namespace(columns.frame)
 
-        def take(column: Array) -> Array:
-            return xp.take(column, indices, axis=0)
-
-        windows = gather_frames(arrays.units, arrays.index, take(columns.frames))
-        windows = Stacking(self.stack_size, self.axis).to_axis(windows, xp.permute_dims)
-        first = (slice(None),) * (1 if self.axis == 0 else 3)
+        # Indexing takes small columns sooner than xp.take.
+        frame, shape = columns.frame[indices], columns.shape[indices]
+        frames = frame[:, None] + columns.offsets[shape]
+        observation, next_observation = self._gather_states(arrays, frames, room)
         return {
-            "observation": windows[(*first, slice(None, self.stack_size))],
-            **take_scalars(xp, columns.scalars, indices),
-            "discount": take(columns.discount),
-            "next_observation": windows[(*first, slice(-self.stack_size, None))],
-            **{
-                name: xp.astype(take(column), default_integer(xp))
-                for name, column in columns.labels.items()
-            },
+            "observation": observation,
+            **take_scalars(xp, columns.of_frames, frame),
+            **take_scalars(xp, columns.of_items, indices),
+            "discount": columns.discount[shape],
+            "next_observation": next_observation,
+            **label_items(xp, columns.labels, indices, frame),
         }
 
+    def _gather_states(self, arrays: Arrays, frames: Array, room: Batch | None) -> list[Array]:
+        """Gathers states and next states, for the frames (N, W) that they have."""
+        stacking = Stacking(self.stack_size, self.axis)
+        ends = slice(None, self.stack_size), slice(-self.stack_size, None)
+        if room is None:
+            xp: Any = array_api_compat.array_namespace(frames)
+            windows = gather_frames(arrays.parts, frames)
+            return [stacking.to_axis(windows[:, end], xp.permute_dims) for end in ends]
+        given = [room["observation"], room["next_observation"]]
+        stacks = [stacking.from_axis(array) for array in given]
+        shared = _find_shared(stacks[0], stacks[1], frames.shape[1])
+        if shared is not None:
+            gather_frames(arrays.parts, frames, shared)
+        else:
+            for stack, end in zip(stacks, ends, strict=True):
+                gather_into(stack, arrays.parts, frames[:, end])
+        return given
 
-def make_transitions(
-    packed: Packed, chosen: Array, window: Window, axis: int, dataset: Array | None = None
-) -> TransitionSource:
+    def _list_items(self) -> TransitionColumns:
+        return list_transitions(self.joined, self.chosen, self._window, self.labels)
+
+
+def _find_shared(observation: Any, next_observation: Any, length: int) -> Any:
+    """Returns the windows (N, length, 84, 84) that both are views of; None if they are not."""
+    frame = HEIGHT * WIDTH
+    wanted = (length * frame, frame, WIDTH, 1)
+    first, last = (
+        array.__array_interface__["data"][0] for array in (observation, next_observation)
+    )
+    apart = (length - observation.shape[1]) * frame
+    if observation.strides == next_observation.strides == wanted and last - first == apart:
+        shape = (len(observation), length, HEIGHT, WIDTH)
+        return np.lib.stride_tricks.as_strided(observation, shape, wanted)
+    return None
+
+
+def list_transitions(
+    joined: Joined, chosen: Any, window: Window, are_labelled: bool
+) -> TransitionColumns:
     """Lists the transitions of some episodes.
 
     Args:
-      packed: the episodes.
-      chosen: integers (E,), which of them.
+      joined: the episodes.
+      chosen: integers (E,), which of them; None for all.
       window: of a transition.
-      axis: of the frames in an observation.
-      dataset: integers (E,), whose they are, if transitions are to have labels.
+      are_labelled: whether they are to have labels.
     """
-    stack_size, n_step = window.stack_size, window.n_step
-    spans = packed.spans[chosen]
-    group = spans["steps"].cumsum() // _STEPS_AT_ONCE
-    cuts = np.flatnonzero(np.diff(group)) + 1
-    parts = [_list_transitions(packed, part, window) for part in np.split(spans, cuts)]
-    labels: dict[str, Array] = {}
-    if dataset is not None:
-        firsts = np.append(0, cuts)
-        episode = [part.episode + first for part, first in zip(parts, firsts, strict=True)]
-        step = [part.step for part in parts]
-        labels = label_episodes(dataset, np.concatenate(episode), np.concatenate(step))
-    scalars = {
-        field.name: np.concatenate([part.scalars[field.name] for part in parts])
-        for field in fields.CARRIED
-    }
-    frame, back, ahead, discount = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("frame", "back", "ahead", "discount")
+    rows = np.arange(len(joined.episodes)) if chosen is None else chosen
+    spans = joined.spans[rows]
+    steps, ends_in_terminal = spans["steps"], spans["ends_in_terminal"]
+    first, stop = window.stretches(steps, spans["starts_at_reset"], ends_in_terminal)
+    counts = stop - first
+    frame = number_frames(spans["start"] + first, counts, joined.frame_dtype)
+    offsets, discount = _list_shapes(window)
+    shape = np.empty(len(frame), np.min_scalar_type(math.prod(offsets.shape[:2]) - 1))
+    for some, items, within in in_groups(first, counts):
+        back = np.minimum(within + 1, window.stack_size)
+        left = np.repeat(steps[some] - 1, counts[some]) - within
+        goes_on = (left >= window.n_step) & ~np.repeat(ends_in_terminal[some], counts[some])
+        ahead = np.minimum(left + goes_on, window.n_step + 1)
+        shape[items] = (back - 1) * (window.n_step + 1) + (ahead - 1)
+    of_frames, of_items = _find_scalars(joined, window, frame)
+    return TransitionColumns(
+        frame,
+        shape,
+        of_frames,
+        of_items,
+        offsets.reshape(-1, offsets.shape[-1]),
+        np.tile(discount, window.stack_size),
+        make_labels(joined, rows, counts.cumsum() - counts) if are_labelled else None,
     )
+
+
+def _list_shapes(window: Window) -> tuple[Any, Any]:
+    """Lists the shapes that windows have, by how near their episode's two ends are.
+
+    Returns:
+      int32 (stack_size, n_step + 1, window), where the frames are, by the steps from the episode's
+      frame of zeros, 1 to stack_size or more, and by those to its end, 1 to n_step, or one more if
+      it goes on; and float32 (n_step + 1,), the discounts.
+    """
+    stacking = Stacking(window.stack_size)
+    back = np.arange(1, window.stack_size + 1, dtype=np.int32)[:, np.newaxis, np.newaxis]
+    ahead = np.arange(1, window.n_step + 2, dtype=np.int32)[:, np.newaxis]
     # The next state of one step ahead shares all frames but one with the state. Further ahead they
     # share fewer, or none next to a terminal state, so both have all of their own.
-    own = Stacking(stack_size).offsets
-    others = own[-1:] if n_step == 1 else own
-    frames = np.empty((len(frame), len(own) + len(others)), np.int32)
-    # A column at a time: temporary arrays of all columns would take twice the memory.
-    for column, offset in enumerate(own):
-        frames[:, column] = frame + reach(offset, back)
-    for column, offset in enumerate(others, start=stack_size):
-        frames[:, column] = frame + reach(ahead + offset, back)
-    columns = TransitionColumns(frames, scalars, discount, labels)
-    return TransitionSource(
-        packed,
-        columns,
-        len(frames),
-        stack_size=stack_size,
-        n_step=n_step,
-        gamma=window.gamma,
-        axis=axis,
-        reward=window.reward,
-    )
+    others = stacking.offsets[-1:] if window.n_step == 1 else stacking.offsets
+    following = reach(np.minimum(ahead, window.n_step) + others, back)
+    own = np.broadcast_to(reach(stacking.offsets, back), (*following.shape[:2], window.stack_size))
+    discount = np.where(ahead[:, 0] > window.n_step, np.float32(window.discount), np.float32(0))
+    return np.concatenate([own, following], axis=-1), discount
 
 
-class _Found(NamedTuple):
-    """Transitions.
+def _find_scalars(
+    joined: Joined, window: Window, frame: Any
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Returns the scalar fields of transitions with these frames, as `TransitionColumns` has them.
 
-    Attributes:
-      frame: int32 (N,), the newest frame of the state.
-      back: int32 (N,), how far before it the episode's frame of zeros lies, or further than needed.
-      ahead: int32 (N,), how many steps ahead the next state is.
-      discount: float32 (N,).
-      scalars: the fields that transitions carry, by name, (N,).
-      episode: integers (N,), index into the spans.
-      step: integers (N,), index in the episode.
+    Only what a single dataset's files hold needs no memory of its own.
     """
+    of_frames, of_items = {}, {}
+    # Items are in the order of the parts.
+    items = np.searchsorted(frame, joined.starts)
+    for name, stored in fields.carried(window.reward).items():
+        is_summed = name in SUMMED and window.n_step > 1
+        columns = joined.columns(stored)
+        if not is_summed and joined.is_stored(stored):
+            (of_frames[name],) = columns
+            continue
+        values = np.empty(len(frame), columns[0].dtype)
+        for part, column, start, ends in zip(
+            joined.parts, columns, joined.starts, itertools.pairwise(items), strict=False
+        ):
+            if is_summed:
+                column = _sum_ahead(column, part.spans, window)
+            some = slice(*ends)
+            np.take(column, frame[some] - start, out=values[some], mode="clip")
+        of_items[name] = values
+    return of_frames, of_items
 
-    frame: Array
-    back: Array
-    ahead: Array
-    discount: Array
-    scalars: dict[str, Array]
-    episode: Array
-    step: Array
 
-
-def _list_transitions(packed: Packed, spans: Array, window: Window) -> _Found:
-    """Applies the rule to episodes in a row, with gaps between that no window can cross."""
-    gap = window.length - 1
-    steps = spans["steps"]
-    # Of each step: its episode, its index there, its frame, and its slot among all steps and gaps.
-    owner, within = number_steps(steps)
-    frame = spans["start"][owner] + within
-    slot = np.arange(len(owner)) + (owner + 1) * gap
-    num_slots = len(owner) + (len(spans) + 1) * gap
-
-    def lay_out(column: Array) -> Array:
-        laid_out = np.zeros(num_slots, column.dtype)
-        laid_out[slot] = column
-        return laid_out
-
-    is_real = lay_out(np.ones(len(owner), np.bool_))
-    is_last = within == steps[owner] - 1
-    # What is before an episode is known if that begins with a reset.
-    before = slot[within == 0][:, np.newaxis] - np.arange(1, gap + 1)
-    is_known = is_real.copy()
-    is_known[before] = spans["starts_at_reset"][:, np.newaxis]
-    starts = window.starts(
-        Columns(
-            {
-                name: lay_out(packed.scalars[field][frame])
-                for name, field in fields.carried(window.reward).items()
-            },
-            is_terminal=lay_out(is_last & spans["ends_in_terminal"][owner]),
-            is_real=is_real,
-            is_known=is_known,
-        ),
-        num_slots - gap,
-        NUMPY_OPS,
-    )
-    # The first of them is for the slot at which the first stack can end.
-    start = slot - (window.stack_size - 1)
-    is_valid = starts.is_valid[start]
-    start, frame, within, owner = (of[is_valid] for of in (start, frame, within, owner))
-    return _Found(
-        frame=frame.astype(np.int32),
-        back=(within + 1).clip(max=window.length).astype(np.int32),
-        ahead=(steps[owner] - 1 - within).clip(max=window.n_step).astype(np.int32),
-        discount=starts.discount[start],
-        scalars={name: column[start] for name, column in starts.scalars.items()},
-        episode=owner,
-        step=within,
-    )
+def _sum_ahead(column: Any, spans: Any, window: Window) -> Any:
+    """Returns the discounted sums of n_step values from each frame on, float32 (F,)."""
+    is_terminal = np.zeros(len(column) + window.n_step, np.bool_)
+    ends = spans[spans["ends_in_terminal"]]
+    is_terminal[ends["start"] + ends["steps"] - 1] = True
+    sums = np.empty(len(column), np.float32)
+    for start in range(0, len(column), _FRAMES_AT_ONCE):
+        count = min(_FRAMES_AT_ONCE, len(column) - start)
+        some = slice(start, start + count + window.n_step)
+        values = np.zeros(count + window.n_step, np.float32)
+        values[: len(column[some])] = column[some]
+        summed, _ = window.sum_ahead({"value": values}, is_terminal[some], count, NUMPY_OPS)
+        sums[start : start + count] = summed["value"]
+    return sums

@@ -25,7 +25,11 @@ from tfds_atari_replay import fields
 from tfds_atari_replay._extras import tensorflow as tf
 
 _ZERO = np.float32(0)
-_SUMMED = {field.name for field in fields.CARRIED if field.in_transition == "sum"}
+SUMMED: frozenset[str] = frozenset(
+    field.name for field in fields.CARRIED if field.in_transition == "sum"
+)
+"""The names of the fields that a transition has summed."""
+
 
 Array = Any
 """A NumPy array or a tensor."""
@@ -92,6 +96,11 @@ class Window:
         """Frames in the window."""
         return self.stack_size + self.n_step
 
+    @property
+    def discount(self) -> float:
+        """Of a next state that is not behind the episode's end."""
+        return self.gamma**self.n_step
+
     def pad(
         self,
         *,
@@ -138,22 +147,60 @@ class Window:
           Starts (count,).
         """
         first = self.stack_size - 1
-
-        def later(column: Array, number: int) -> Array:
-            return column[first + number : first + number + count]
-
-        scalars = {name: later(column, 0) for name, column in columns.scalars.items()}
-        is_over = later(columns.is_terminal, 1)
-        for number in range(1, self.n_step):
-            for name in _SUMMED & scalars.keys():
-                discounted = np.float32(self.gamma**number) * later(columns.scalars[name], number)
-                scalars[name] = scalars[name] + ops.where(is_over, _ZERO, discounted)
-            is_over = is_over | later(columns.is_terminal, number + 1)
-        is_step = later(columns.is_real, 0) & ~later(columns.is_terminal, 0)
-        has_history = later(columns.is_known, -first)
-        has_future = is_over | later(columns.is_real, self.n_step)
-        return Starts(
-            scalars,
-            ops.where(is_over, _ZERO, np.float32(self.gamma**self.n_step)),
-            is_step & has_history & has_future,
+        scalars = {name: column[first:] for name, column in columns.scalars.items()}
+        others = {name: column[:count] for name, column in scalars.items() if name not in SUMMED}
+        is_terminal = columns.is_terminal[first:]
+        sums, is_over = self.sum_ahead(
+            {name: column for name, column in scalars.items() if name in SUMMED},
+            is_terminal,
+            count,
+            ops,
         )
+        is_real = columns.is_real[first:]
+        has_future = is_over | is_real[self.n_step : self.n_step + count]
+        is_step = is_real[:count] & ~is_terminal[:count]
+        return Starts(
+            {**others, **sums},
+            ops.where(is_over, _ZERO, np.float32(self.discount)),
+            is_step & columns.is_known[:count] & has_future,
+        )
+
+    def sum_ahead(
+        self, scalars: dict[str, Array], is_terminal: Array, count: int | Array, ops: Ops
+    ) -> tuple[dict[str, Array], Array]:
+        """Sums up the values of n_step steps, or of those up to the episode's end.
+
+        Args:
+          scalars: what to sum, by name, (count + n_step,).
+          is_terminal: (count + n_step,).
+          count: how many sums.
+          ops: of the arrays.
+
+        Returns:
+          The discounted sums by name, (count,), and whether the episode ended, (count,).
+        """
+        sums = {name: column[:count] for name, column in scalars.items()}
+        is_over = is_terminal[1 : 1 + count]
+        for number in range(1, self.n_step):
+            for name, column in scalars.items():
+                discounted = np.float32(self.gamma**number) * column[number : number + count]
+                sums[name] = sums[name] + ops.where(is_over, _ZERO, discounted)
+            is_over = is_over | is_terminal[number + 1 : number + 1 + count]
+        return sums, is_over
+
+    def stretches(
+        self, steps: Array, starts_at_reset: Array, ends_in_terminal: Array
+    ) -> tuple[Array, Array]:
+        """Applies the rule to whole episodes, whose transitions are an unbroken stretch each.
+
+        Args:
+          steps: int (E,), with the terminal state.
+          starts_at_reset: bool (E,).
+          ends_in_terminal: bool (E,).
+
+        Returns:
+          The first step that starts a transition, and the one after the last, int64 (E,) each.
+        """
+        first = np.where(starts_at_reset, 0, self.stack_size - 1)
+        stop = steps - np.where(ends_in_terminal, 1, self.n_step)
+        return first, np.maximum(stop, first)

@@ -53,6 +53,10 @@ class Stacking(NamedTuple):
         count = len(stacks.shape)
         return transpose(stacks, (*range(count - 3), count - 2, count - 1, count - 3))
 
+    def from_axis(self, stacks: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Undoes `to_axis`: a view (..., size, height, width)."""
+        return stacks if self.axis == 0 else np.moveaxis(stacks, -1, -3)
+
 
 def reach(offsets: Array, back: Array, maximum: Callable[..., Array] = np.maximum) -> Array:
     """Returns which frames stacks have, relative to their steps; none before the frame of zeros.
