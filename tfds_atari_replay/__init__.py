@@ -16,7 +16,7 @@ from tfds_atari_replay.scores import read_scores
 from tfds_atari_replay.transforms import frame_stack, transitions
 
 if typing.TYPE_CHECKING:
-    from tfds_atari_replay.replay import Replay, load_replay
+    from tfds_atari_replay.replay import LocalShuffle, Replay, load_replay
 
 __version__ = "0.1.0"
 
@@ -25,6 +25,7 @@ __all__ = [
     "AtariReplay",
     "AtariReplayConfig",
     "Evaluation",
+    "LocalShuffle",
     "Replay",
     "ReplayLogError",
     "evaluate",

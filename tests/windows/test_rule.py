@@ -63,3 +63,27 @@ def test_the_rule(case: str, ops: str) -> None:
         )
     ]
     assert got == expected
+
+
+@pytest.mark.parametrize("n_step", [1, 2, 5, 9])
+@pytest.mark.parametrize("starts_at_reset", [False, True])
+@pytest.mark.parametrize("ends_in_terminal", [False, True])
+def test_transitions_of_an_episode_are_a_stretch(
+    n_step: int, starts_at_reset: bool, ends_in_terminal: bool
+) -> None:
+    """Applied to whole episodes, the rule says what it says of their steps."""
+    window = Window(stack_size=2, n_step=n_step, gamma=0.5)
+    lengths = np.arange(1, 12)
+    for length, first, stop in zip(
+        lengths.tolist(),
+        *window.stretches(
+            lengths,
+            np.full(len(lengths), starts_at_reset),
+            np.full(len(lengths), ends_in_terminal),
+        ),
+        strict=True,
+    ):
+        is_terminal = [0] * (length - 1) + [int(ends_in_terminal)]
+        steps = {"reward": [1] * length, "is_terminal": is_terminal}
+        is_valid = starts(NUMPY_OPS, steps, starts_at_reset, n_step).is_valid
+        assert np.flatnonzero(is_valid).tolist() == list(range(first, stop))

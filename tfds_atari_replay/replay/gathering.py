@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import math
 from typing import Any
 
 import array_api_compat
 import numpy as np
 
+from tfds_atari_replay.replay import memory
 from tfds_atari_replay.replay.packed import FrameArrays
 from tfds_atari_replay.replay.table import BYTES_PER_UNIT, HEIGHT, WIDTH
 from tfds_atari_replay.threads import map_slices
@@ -19,9 +19,9 @@ Array = Any
 # Frames that a thread makes while another gets work and reports back: some 0.15 ms.
 _HANDOVER = 240
 
-# Frames of one part that are made before they are copied to their places: they fit into the
-# processor's cache.
-_FRAMES_AT_ONCE = 64
+# Frames of one part that are made side by side before they are copied to their places. Larger
+# blocks would leave the processor's cache.
+_FRAMES_AT_ONCE = 256
 
 
 def gather_frames(
@@ -34,11 +34,13 @@ def gather_frames(
 
     Args:
       parts: the arrays, whose frames are numbered through; in other libraries than NumPy only one.
-      frames: integers (...,), numbers of frames, which are not checked.
-      out: uint8 (..., 84, 84) in C order, if it is to be filled instead of new memory. Only NumPy.
+      frames: integers (N, ...), numbers of frames, which are not checked. The N have those of one
+        part each.
+      out: uint8 (N, ..., 84, 84) in C order, if it is to be filled instead of new memory. Only
+        NumPy.
 
     Returns:
-      uint8 (..., 84, 84).
+      uint8 (N, ..., 84, 84).
     """
     shape = (*frames.shape, HEIGHT, WIDTH)
     if not isinstance(parts[0].units, np.ndarray):
@@ -48,12 +50,12 @@ def gather_frames(
         for table in (part.index, part.groups, part.units):
             numbers = xp.reshape(xp.take(table, numbers, axis=0), (-1,))
         return xp.reshape(numbers, shape)
-    gathered = np.empty(shape, np.uint8) if out is None else out
-    flat, rows = frames.reshape(-1), gathered.reshape(math.prod(frames.shape), HEIGHT * WIDTH)
+    gathered = memory.empty(shape) if out is None else out
     if len(parts) == 1:
+        flat, rows = frames.reshape(-1), gathered.reshape(-1, HEIGHT * WIDTH)
         map_slices(lambda some: _fill(rows[some], parts[0], flat[some]), len(flat), _HANDOVER)
-    else:
-        _fill_from(rows, parts, flat)
+    elif frames.size:
+        _fill_from(gathered.reshape(len(frames), -1), parts, frames.reshape(len(frames), -1))
     return gathered
 
 
@@ -68,7 +70,7 @@ def gather_into(
 
 
 def _fill(out: Array, part: FrameArrays, frames: Array) -> None:
-    """Makes frames (N,) of one part, in uint8 (N, 7056)."""
+    """Makes frames (N,) of one part, in uint8 (..., 7056 times any number)."""
     # mode="clip" since the default, "raise", gathers into a buffer first and copies.
     groups = np.take(part.index, frames, axis=0, mode="clip").reshape(-1)
     units = np.take(part.groups, groups, axis=0, mode="clip").reshape(-1)
@@ -76,20 +78,25 @@ def _fill(out: Array, part: FrameArrays, frames: Array) -> None:
 
 
 def _fill_from(out: Array, parts: tuple[FrameArrays, ...], frames: Array) -> None:
-    """Makes frames (N,) of any parts, in uint8 (N, 7056)."""
+    """Makes frames (N, W), where each of the N has those of one part, in uint8 (N, W * 7056)."""
     starts = np.cumsum([0, *(len(part.index) for part in parts)])
-    part_of = np.searchsorted(starts[1:], frames, side="right")
+    part_of = np.searchsorted(starts[1:], frames[:, 0], side="right")
     order = np.argsort(part_of, kind="stable")
-    bounds = np.searchsorted(part_of, np.arange(len(parts) + 1), sorter=order)
+    part_of, frames = part_of[order], frames[order]
+    frames -= starts[part_of][:, np.newaxis].astype(frames.dtype)
+    at_once = max(1, _FRAMES_AT_ONCE // frames.shape[1])
 
     def fill(some: slice) -> None:
-        buffer = np.empty((_FRAMES_AT_ONCE, out.shape[1]), np.uint8)
-        for number, part in enumerate(parts):
-            first, stop = max(bounds[number], some.start), min(bounds[number + 1], some.stop)
-            for begin, end in itertools.pairwise([*range(first, stop, _FRAMES_AT_ONCE), stop]):
-                rows = order[begin:end]
-                made = buffer[: len(rows)]
-                _fill(made, part, frames[rows] - starts[number])
-                out[rows] = made
+        buffer = np.empty((at_once, out.shape[1]), np.uint8)
+        changes = np.flatnonzero(np.diff(part_of[some])) + some.start + 1
+        for first, stop in itertools.pairwise([some.start, *changes.tolist(), some.stop]):
+            part = parts[part_of[first]]
+            for begin, end in itertools.pairwise([*range(first, stop, at_once), stop]):
+                if end - begin == 1:
+                    _fill(out[order[begin]], part, frames[begin])
+                else:
+                    made = buffer[: end - begin]
+                    _fill(made, part, frames[begin:end].reshape(-1))
+                    out[order[begin:end]] = made
 
-    map_slices(fill, len(frames), _HANDOVER)
+    map_slices(fill, len(frames), max(1, _HANDOVER // frames.shape[1]))

@@ -45,7 +45,7 @@ class LocalShuffle:
           batch_size: indices in a batch, at least 1; the last batch of an epoch may have fewer.
           seed: of the orders.
           stretch: consecutive indices that are opened together, at least 1.
-          num_open: stretches that are open at a time, at least 1.
+          num_open: how many stretches' worth of indices are open at a time, at least 1.
 
         Raises:
           TypeError: an argument is not a whole number.

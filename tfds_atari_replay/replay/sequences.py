@@ -106,21 +106,21 @@ class SequenceSource(Source[SequenceColumns]):
         xp: Any = array_api_compat.array_namespace(columns.frame)
 
         def take(column: Array) -> Array:
-            return xp.astype(xp.take(column, indices, axis=0), columns.frame.dtype)[:, None]
+            return xp.astype(column[indices], columns.frame.dtype)[:, None]
 
         # Steps since the sequence's first; negative in the padding.
         step = columns.position - (columns.position.shape[0] - take(columns.size))
         mask = step >= 0
         first = take(columns.frame)
-        # Frame 0 is a frame of zeros, without action and reward.
-        frame = xp.where(mask, first + step, 0)
+        episode = find_episodes(xp, columns.episodes.first, indices)
+        start = columns.episodes.start[episode][:, None]
+        # The frame of zeros before an episode has neither action nor reward.
+        zeros = start - 1
+        frame = xp.where(mask, first + step, zeros)
         back = xp.where(mask, take(columns.back) + step, 0)
         frames = frame[..., None] + reach(columns.offsets, back[..., None], xp.maximum)
-        frames = xp.where(mask[..., None], frames, 0)
-        episode = find_episodes(xp, columns.episodes.first, indices)
-        within = first - xp.take(columns.episodes.start, episode, axis=0)[:, None] + step
-        is_known = xp.take(columns.starts_at_reset, episode, axis=0)[:, None]
-        timestep = xp.where(mask, xp.where(is_known, within, UNKNOWN_TIME), 0)
+        is_known = columns.starts_at_reset[episode][:, None]
+        timestep = xp.where(mask, xp.where(is_known, frame - start, UNKNOWN_TIME), 0)
         scalars = {**columns.scalars, "return_to_go": columns.return_to_go}
         taken = take_scalars(xp, scalars, xp.reshape(frame, (-1,)))
         labels = {}

@@ -151,6 +151,10 @@ class Source(abc.ABC, Generic[ColumnsT]):
         frames = (FrameArrays(*map(np.asarray, part.frames)) for part in self.joined.parts)
         return Arrays(tuple(frames), self._list_items())
 
+    @functools.cached_property
+    def _no_items(self) -> Batch:
+        return self[[]]
+
     def put(self: _SourceT, convert: Callable[[npt.NDArray[Any]], Array]) -> _SourceT:
         """Returns this source with its arrays converted, for example put on an accelerator.
 
@@ -199,7 +203,7 @@ class Source(abc.ABC, Generic[ColumnsT]):
         if is_single:
             raise ValueError("out is for a batch: give a list or an array of indices")
         room = {name: np.asarray(array) for name, array in out.items()}
-        _check_room(room, self[[]], len(indices))
+        _check_room(room, self._no_items, len(indices))
         batch = self._gather(self.arrays, indices, room)
         for name, array in batch.items():
             if array is not room[name]:

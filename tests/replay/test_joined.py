@@ -1,0 +1,113 @@
+"""Several datasets in one replay: as one made of all their episodes, and nothing is copied."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.replays import make_replay
+from helpers.steps import make_all
+
+# More items a dataset than are made side by side, and a dataset whose episodes have no item.
+SHAPES = [
+    [(200, True, True), (9, False, False)],
+    [(1, False, False)],
+    [(70, True, False), (3, False, True)],
+    [(130, False, True)],
+]
+KINDS: dict[str, Any] = {
+    "transitions": lambda replay: replay.transitions(labels=True),
+    "transitions of three steps": lambda replay: replay.transitions(n_step=3, reward="unclipped"),
+    "sequences": lambda replay: replay.sequences(7, stack_size=3, labels=True),
+    "sequences with the channels last": lambda replay: replay.sequences(70, axis=-1),
+}
+
+
+@pytest.fixture(scope="module")
+def joined_and_one() -> tuple[Any, Any]:
+    """The same episodes as four datasets and as one."""
+    episodes = make_all([shape for shapes in SHAPES for shape in shapes])
+    ends = np.cumsum([0, *map(len, SHAPES)]).tolist()
+    datasets = [episodes[start:end] for start, end in itertools.pairwise(ends)]
+    return make_replay(*datasets), make_replay(episodes)
+
+
+def assert_same(got: Any, expected: Any, *, but: tuple[str, ...] = ()) -> None:
+    """Compares batches."""
+    assert set(got) == set(expected)
+    for name in set(expected) - set(but):
+        np.testing.assert_array_equal(np.asarray(got[name]), expected[name], name)
+        assert np.asarray(got[name]).dtype == expected[name].dtype
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1, 5, 400])
+def test_batches_are_those_of_one_dataset(joined_and_one: Any, kind: str, size: int) -> None:
+    joined, one = (KINDS[kind](replay) for replay in joined_and_one)
+    assert len(joined) == len(one)
+    indices = np.random.default_rng(size).integers(len(one), size=size)
+    assert_same(joined[indices], one[indices], but=("dataset",))
+    assert_same(joined[int(indices[0])], one[int(indices[0])], but=("dataset",))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_put_makes_one_of_them(joined_and_one: Any, kind: str) -> None:
+    jax = pytest.importorskip("jax")
+    source = KINDS[kind](joined_and_one[0])
+    indices = np.random.default_rng(0).integers(len(source), size=50)
+    moved = source.put(jax.device_put)
+    batch, expected = moved[indices], source[indices]
+    jitted = jax.jit(moved.gather)(moved.arrays, jax.numpy.asarray(indices))
+    for name, column in expected.items():
+        for got in (batch[name], jitted[name]):
+            np.testing.assert_array_equal(np.asarray(got), column, name)
+
+
+def test_selections(joined_and_one: Any) -> None:
+    joined, one = joined_and_one
+    mask = np.array([False, True, True, False, True, True])
+    batch = joined.select(mask).transitions(labels=True)[:]
+    assert_same(batch, one.select(mask).transitions(labels=True)[:], but=("dataset",))
+    rows = joined.select(mask).episodes
+    np.testing.assert_array_equal(batch["dataset"], rows["dataset"][batch["episode"]])
+
+
+def test_what_is_pickled_does_not_grow(expert_replay: Any) -> None:
+    """Other processes list the items again; only a selection of episodes is sent."""
+    sizes = {
+        len(pickle.dumps(source))
+        for source in (
+            expert_replay.transitions(n_step=3, labels=True),
+            expert_replay.sequences(30, labels=True),
+            expert_replay,
+        )
+    }
+    assert max(sizes) < 2500
+    selected = expert_replay.select([1])
+    assert_same(pickle.loads(pickle.dumps(selected)).transitions()[:], selected.transitions()[:])
+
+
+@pytest.mark.parametrize(("n_step", "most"), [(1, 5), (3, 9)])
+def test_bytes_of_a_transition(expert_replay: Any, n_step: int, most: int) -> None:
+    """Of memory that is not a file's."""
+    source = expert_replay.transitions(n_step=n_step)
+    columns = source.columns
+    own = columns.frame.nbytes + columns.shape.nbytes
+    own += sum(column.nbytes for column in columns.of_items.values())
+    assert own == most * len(source)
+    (part,) = expert_replay.joined.parts
+    assert set(columns.of_frames) == ({"action"} if n_step > 1 else {"action", "reward"})
+    for name, column in columns.of_frames.items():
+        assert np.shares_memory(column, part.scalars[name])
+
+
+def test_bytes_of_a_sequence(expert_replay: Any) -> None:
+    source = expert_replay.sequences(30)
+    columns = source.columns
+    per_item = columns.frame.nbytes + columns.size.nbytes + columns.back.nbytes
+    assert per_item == 6 * len(source)
+    (part,) = expert_replay.joined.parts
+    assert columns.return_to_go.nbytes == 4 * len(part.frames.index)

@@ -1,0 +1,126 @@
+"""Batches in memory that is there, and items as PyTorch's DataLoader asks for them."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.replays import make_replay
+from helpers.steps import make_all
+
+from tfds_atari_replay.replay import memory
+
+SHAPES = [(200, True, True), (9, False, False), (70, True, False)]
+KINDS: dict[str, Any] = {
+    "transitions": lambda replay: replay.transitions(labels=True),
+    "three steps": lambda replay: replay.transitions(n_step=3),
+    "channels last": lambda replay: replay.transitions(axis=-1),
+    "sequences": lambda replay: replay.sequences(7, labels=True),
+    "sequences, channels last": lambda replay: replay.sequences(7, axis=-1),
+}
+
+
+@pytest.fixture(params=["one dataset", "two"], scope="module")
+def replay(request: pytest.FixtureRequest) -> Any:
+    """Numbered steps, in one dataset or in two."""
+    episodes = make_all(SHAPES)
+    return (
+        make_replay(episodes)
+        if request.param == "one dataset"
+        else make_replay(episodes[:1], episodes[1:])
+    )
+
+
+def assert_same(got: Any, expected: Any) -> None:
+    """Compares batches."""
+    assert list(got) == list(expected)
+    for name, column in expected.items():
+        np.testing.assert_array_equal(got[name], column, name, strict=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_taking_into_an_earlier_batch(replay: Any, kind: str) -> None:
+    source = KINDS[kind](replay)
+    batch = source[np.arange(40)]
+    pointers = {name: array.ctypes.data for name, array in batch.items()}
+    indices = np.random.default_rng(0).integers(len(source), size=40)
+    assert source.take(indices, out=batch) is batch
+    assert_same(batch, source[indices])
+    assert {name: array.ctypes.data for name, array in batch.items()} == pointers
+    assert_same(source.take(indices), batch)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_taking_into_arrays_of_ones_own(replay: Any, kind: str) -> None:
+    """In any order of memory, with or without frames that observations share."""
+    source = KINDS[kind](replay)
+    indices = np.random.default_rng(0).integers(len(source), size=1)
+    for size in (1, 33):
+        indices = np.random.default_rng(size).integers(len(source), size=size)
+        expected = source[indices]
+        for order in ("C", "F"):
+            own: Any = {
+                name: np.empty(array.shape, array.dtype, order=order)
+                for name, array in expected.items()
+            }
+            source.take(indices, out=own)
+            assert_same(own, expected)
+
+
+def test_what_cannot_hold_a_batch(replay: Any) -> None:
+    """Nothing is written, and the message says what was expected."""
+    source = replay.transitions()
+    batch = source[[1, 2, 3]]
+    before = {name: array.copy() for name, array in batch.items()}
+    read_only = batch["reward"].copy()
+    read_only.flags.writeable = False
+    for bad, message in (
+        ({**batch, "reward": batch["reward"].astype(float)}, r"float32 \(3,\) .got float64 \(3,\)"),
+        ({**batch, "reward": read_only}, "which cannot be written"),
+        ({name: array[:2] for name, array in batch.items()}, r"\(3, 4, 84, 84\) .got uint8 \(2,"),
+        ({"reward": batch["reward"]}, "out must have observation, action"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            source.take([4, 5, 6], out=bad)
+    with pytest.raises(ValueError, match="out is for a batch"):
+        source.take(3, out=batch)
+    with pytest.raises(IndexError, match="Expected indices from 0"):
+        source.take([4, 5, 10**6], out=batch)
+    assert_same(batch, before)
+
+
+def test_out_on_a_device(replay: Any) -> None:
+    jax = pytest.importorskip("jax")
+    source = replay.transitions()
+    with pytest.raises(TypeError, match=r"out is for sources in NumPy's memory, this is .*JAX"):
+        source.put(jax.device_put).take([1], out=source[[1]])
+
+
+def test_a_list_of_items(replay: Any) -> None:
+    """What PyTorch asks for: the items that single indices give."""
+    source = replay.transitions(n_step=3, labels=True)
+    indices = [5, 0, 200, 5]
+    for item, index in zip(source.__getitems__(indices), indices, strict=True):
+        assert_same(item, source[index])
+
+
+def test_large_batches_use_memory_again(replay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that is in use is never written to."""
+    monkeypatch.setattr(memory, "_SMALLEST", 0)
+    source = replay.transitions()
+    rng = np.random.default_rng(0)
+    one, other = (rng.integers(len(source), size=50) for _ in range(2))
+    kept = source[one]["next_observation"]
+    expected = kept.copy()
+    pointers = set()
+    for _ in range(6):
+        batch = source[other]
+        pointers.add(batch["observation"].ctypes.data)
+        np.testing.assert_array_equal(kept, expected)
+    assert len(pointers) == 2
+    np.testing.assert_array_equal(batch["observation"], source[other[::-1]]["observation"][::-1])
+    del batch, kept
+    gc.collect()
+    assert len(memory._spare) == 1
