@@ -53,7 +53,7 @@ test-minimal: $(VENV)/installed
 
 # PyTorch's wheels are large, so it has an environment of its own, without TensorFlow.
 test-torch: $(TORCH)/installed
-	@$(TORCH)/bin/python -m pytest -n 0 -m 'slow or not slow' tests/replay/test_torch.py tests/test_examples_torch.py
+	@$(TORCH)/bin/python -m pytest -n 0 -m 'slow or not slow' tests/replay/test_torch.py tests/envs/test_neighbours.py tests/test_examples_torch.py
 
 test-lowest: $(VENV)/installed
 	@$(UV) venv -q --clear --python $(BIN)/python $(LOWEST)
@@ -146,4 +146,6 @@ $(TORCH)/installed: setup.py
 	@# else d3rlpy needs.
 	@$(TORCH)/bin/pip install -qq click colorama dataclasses-json h5py scikit-learn structlog
 	@$(TORCH)/bin/pip install -qq --no-deps d3rlpy==2.8.1
+	@# Users of environments.
+	@$(TORCH)/bin/pip install -qq 'minari[create]==0.5.4' stable-baselines3==2.9.2
 	@touch $@

@@ -59,6 +59,10 @@ class Game:
         """The index of each action in `ALL_ACTIONS`."""
         return tuple(map(ALL_ACTIONS.index, self.actions))
 
+    def with_actions(self, *, full_action_space: bool) -> Game:
+        """Returns the game with ALE's 18 actions, or as it is."""
+        return dataclasses.replace(self, actions=ALL_ACTIONS) if full_action_space else self
+
 
 # Columns: name, MD5 of the legacy ROM, MD5 of ale-py's ROM, grey difference, random score,
 # human score, DQN's score, RL Unplugged files per run, minimal actions. ROMs are those of atari-py 0.2.5 and

@@ -21,6 +21,7 @@ from helpers.cases import cases
 
 import tfds_atari_replay
 from tfds_atari_replay import find_game, make_env
+from tfds_atari_replay.games import ALL_ACTIONS
 
 # Observations, rewards and ends that dopamine-rl 4.1.2's AtariPreprocessing gives over ale-py; the
 # file's header says how it was made. Traces A are of ale-py's ROMs, B of atari-py's.
@@ -259,7 +260,7 @@ def test_renders_in_colour() -> None:
         (
             {"render_mode": "human", "emulator": "atari_py"},
             ValueError,
-            "atari_py cannot open a window. Use render_mode='rgb_array'",
+            "render_mode must be None or 'rgb_array'",
         ),
         ({"stak": True}, TypeError, "unexpected keyword argument 'stak'"),
     ],
@@ -292,3 +293,49 @@ def test_any_spelling() -> None:
     """As find_game takes it."""
     assert make_env("space-invaders").game is find_game("SpaceInvaders")
     assert tfds_atari_replay.make_env is make_env
+
+
+@pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
+def test_all_18_actions(emulator: str) -> None:
+    """An action of the game's own does the same under its number in ALE's order."""
+    game = find_game("breakout")
+    own = make_env("breakout", emulator=emulator)
+    every = make_env("breakout", emulator=emulator, full_action_space=True)
+    assert own.get_action_meanings() == ["NOOP", "FIRE", "RIGHT", "LEFT"]
+    assert every.get_action_meanings() == list(ALL_ACTIONS)
+    assert isinstance(every.action_space, gymnasium.spaces.Discrete)
+    assert every.action_space.n == 18
+    np.testing.assert_array_equal(own.reset(seed=SEED)[0], every.reset(seed=SEED)[0])
+    for action in np.random.default_rng(0).integers(4, size=300).tolist():
+        ours, theirs = own.step(action), every.step(game.full_actions[action])
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        assert ours[1:] == theirs[1:]
+        if ours[2]:
+            own.reset()
+            every.reset()
+    every.reset()
+    every.step(17)
+    with pytest.raises(gymnasium.error.InvalidAction, match="0 to 17"):
+        every.step(18)
+
+
+def test_full_actions_are_gymnasium_s() -> None:
+    """Those of its own environment with the same setting, in the same order."""
+    env: Any = gymnasium.make("ALE/Breakout-v5", full_action_space=True)
+    ours = make_env("breakout", full_action_space=True)
+    assert ours.get_action_meanings() == env.unwrapped.get_action_meanings()
+
+
+def test_what_wrappers_ask_for() -> None:
+    env = make_env("breakout", terminal_on_life_loss=True)
+    with pytest.raises(gymnasium.error.ResetNeeded, match="not loaded yet"):
+        env.ale.lives()
+    env.reset(seed=0)
+    assert env.ale.lives() == 5
+    assert env.spec is not None
+    again = gymnasium.make(gymnasium.envs.registration.EnvSpec.from_json(env.spec.to_json()))
+    assert isinstance(again, type(env))
+    np.testing.assert_array_equal(again.reset(seed=7)[0], env.reset(seed=7)[0])
+    assert again.spec is not None
+    assert again.spec.kwargs == env.spec.kwargs
+    assert again.spec.kwargs["terminal_on_life_loss"]

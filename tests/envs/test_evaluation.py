@@ -285,3 +285,25 @@ def test_refuses_bad_arguments(arguments: Any, message: str) -> None:
 def test_is_public() -> None:
     """At the top of the package."""
     assert tfds_atari_replay.evaluate is evaluate
+
+
+@pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
+def test_policies_of_all_18_actions(emulator: str) -> None:
+    """They score what those of the game's own actions score."""
+    own = GAMES["Breakout"].full_actions
+
+    def play(full_action_space: bool) -> Any:
+        rng = np.random.default_rng(0)
+
+        def policy(observations: Any) -> Any:
+            actions = rng.integers(4, size=len(observations))
+            return np.array(own)[actions] if full_action_space else actions
+
+        arguments: Any = {"epsilon": 0, "max_steps": 300, "emulator": emulator}
+        return evaluate(
+            policy, "breakout", episodes=2, full_action_space=full_action_space, **arguments
+        )
+
+    assert play(True) == play(False)
+    with pytest.raises(ValueError, match=r"Actions in Breakout are 0 to 3; the policy gave \[17\]"):
+        evaluate(lambda observations: np.full(len(observations), 17), "breakout", episodes=1)

@@ -17,8 +17,9 @@ from helpers.processes import run_python, unprivileged
 from helpers.steps import UNDECODED
 from helpers.transitions import FIELDS, count_transitions, in_batches
 
-from tfds_atari_replay import load_replay, schema, transitions
+from tfds_atari_replay import find_game, load_replay, schema, transitions
 from tfds_atari_replay.fields import VERSION
+from tfds_atari_replay.games import ALL_ACTIONS
 from tfds_atari_replay.replay import cache
 from tfds_atari_replay.replay.packed import STORED
 from tfds_atari_replay.steps import Steps
@@ -310,3 +311,42 @@ def test_a_name_without_its_builder(data_dir: pathlib.Path, name: Any) -> None:
     replay = load_replay(name, data_dir=data_dir)
     assert replay.names[0].partition(":")[0] == EXPERT
     np.testing.assert_array_equal(replay.episodes, load_replay(EXPERT, data_dir=data_dir).episodes)
+
+
+@pytest.fixture(scope="module")
+def two_games(data_dir: pathlib.Path) -> list[str]:
+    """Breakout, whose actions are NOOP FIRE RIGHT LEFT, and Asterix: NOOP UP RIGHT LEFT ..."""
+    build("asterix_epoch_1_v0", DUMMY_DATA, data_dir)
+    return [EXPERT, "asterix_epoch_1_v0"]
+
+
+def test_games_with_different_actions(two_games: list[str], data_dir: pathlib.Path) -> None:
+    with pytest.raises(ValueError, match=r"(?s)different actions.*Breakout: NOOP, FIRE, RIGHT"):
+        load_replay(two_games, data_dir=data_dir)
+    load_replay([EXPERT, MIXED], data_dir=data_dir)  # the same game
+    with pytest.raises(
+        TypeError, match=r"full_action_space must be True, False or None .got 'yes'"
+    ):
+        load_replay(two_games, data_dir=data_dir, full_action_space="yes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["transitions", "sequences"])
+def test_actions_of_all_games(two_games: list[str], data_dir: pathlib.Path, kind: str) -> None:
+    """Their names stay what they were; all else is as it is without."""
+
+    def load(names: Any, full_action_space: bool | None) -> Any:
+        replay = load_replay(names, data_dir=data_dir, full_action_space=full_action_space)
+        source = replay.sequences(5) if kind == "sequences" else replay.transitions()
+        return source[np.arange(0, len(source), 7)]
+
+    logged, full = load(two_games, False), load(two_games, True)
+    count = len(load_replay(EXPERT, data_dir=data_dir).transitions()[::7]["action"])
+    assert set(logged) == set(full)
+    for name in set(full) - {"action"}:
+        np.testing.assert_array_equal(full[name], logged[name])
+    for game, some in (("breakout", slice(count - 10)), ("asterix", slice(count + 10, None))):
+        names = np.array(find_game(game).actions)[logged["action"][some]]
+        np.testing.assert_array_equal(np.array(ALL_ACTIONS)[full["action"][some]], names)
+        assert len(np.unique(names)) > 3
+    alone = load(EXPERT, True)["action"]
+    np.testing.assert_array_equal(alone[:100], full["action"][:100])

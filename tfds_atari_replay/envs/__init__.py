@@ -23,6 +23,7 @@ def make_env(
     sticky_actions: bool = True,
     terminal_on_life_loss: bool = False,
     clip_rewards: bool = False,
+    full_action_space: bool = False,
     roms: str = "auto",
     emulator: str = "ale_py",
     render_mode: str | None = None,
@@ -35,6 +36,10 @@ def make_env(
     starts. `reset(seed=s)` seeds the emulator with s (modulo 2**31). `info` has lives,
     unclipped_reward, frame_number and episode_frame_number.
 
+    Wrappers find what they look for in an ALE environment: `get_action_meanings()`,
+    `ale`, the emulator's own interface, for `ale.lives()`; and `spec`, from which
+    `gymnasium.make` makes the environment again.
+
     Args:
       game: any spelling of its name.
       stack: return the last four frames, uint8 (4, 84, 84), oldest first, zeros before the first.
@@ -42,6 +47,7 @@ def make_env(
         logs.
       terminal_on_life_loss: end the episode with each life.
       clip_rewards: clip rewards to [-1, 1], as in the logs.
+      full_action_space: take ALE's 18 actions, `games.ALL_ACTIONS`, instead of the game's own.
       roms: 'legacy' for the ROM on which the logs were recorded, that of atari-py 0.2.5, from
         `$ATARI_REPLAY_ROMS` or the installed atari_py; 'ale' for ale-py's, a different file in 29
         games; 'auto' for the legacy one if it is found, else ale-py's, with a warning if the two
@@ -64,6 +70,7 @@ def make_env(
         sticky_actions=sticky_actions,
         terminal_on_life_loss=terminal_on_life_loss,
         clip_rewards=clip_rewards,
+        full_action_space=full_action_space,
         roms=roms,
         emulator=emulator,
         render_mode=render_mode,

@@ -30,21 +30,40 @@ class AtariEnv(gymnasium.Env[Frames, np.int64]):
         sticky_actions: bool = True,
         terminal_on_life_loss: bool = False,
         clip_rewards: bool = False,
+        full_action_space: bool = False,
         roms: str = "auto",
         emulator: str = "ale_py",
         render_mode: str | None = None,
     ):
-        self.game = games.find_game(game)
-        check_choice("render_mode", render_mode, (None, *self.metadata["render_modes"]))
+        self.game = games.find_game(game).with_actions(full_action_space=full_action_space)
+        self.spec = gymnasium.envs.registration.EnvSpec(
+            f"tfds_atari_replay/{self.game.name}-v0",
+            entry_point="tfds_atari_replay:make_env",
+            kwargs={
+                "game": self.game.name,
+                "stack": stack,
+                "sticky_actions": sticky_actions,
+                "terminal_on_life_loss": terminal_on_life_loss,
+                "clip_rewards": clip_rewards,
+                "full_action_space": full_action_space,
+                "roms": roms,
+                "emulator": emulator,
+                "render_mode": render_mode,
+            },
+            order_enforce=False,
+            disable_env_checker=True,
+        )
+        emulator_class = find_emulator(emulator)
+        check_choice("render_mode", render_mode, (None, *emulator_class.render_modes))
+        self.metadata = {**self.metadata, "render_modes": [*emulator_class.render_modes]}
         self.render_mode = render_mode
-        display = render_mode == "human"
         rom = roms_lib.find_rom(self.game, roms)
         self._make_emulator = functools.partial(
-            find_emulator(emulator, display=display),
+            emulator_class,
             self.game,
             rom=rom,
             sticky_probability=STICKY_PROBABILITY if sticky_actions else 0.0,
-            display=display,
+            display=render_mode == "human",
         )
         self._terminal_on_life_loss = terminal_on_life_loss
         self._clip_rewards = clip_rewards
@@ -57,6 +76,17 @@ class AtariEnv(gymnasium.Env[Frames, np.int64]):
         self._steps: int | None = None  # None until the next reset
         self._lives = 0
         self._is_closed = False
+
+    @property
+    def ale(self) -> Any:
+        """The emulator's own interface, from the first reset on; wrappers ask its `lives()`."""
+        if self._emulator is None:
+            raise gymnasium.error.ResetNeeded("Call reset() first: the game is not loaded yet.")
+        return self._emulator.ale
+
+    def get_action_meanings(self) -> list[str]:
+        """Returns the names of the actions, in the order of `action_space`."""
+        return list(self.game.actions)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -77,6 +77,7 @@ def evaluate(
     axis: int = 0,
     max_steps: int = MAX_STEPS,
     sticky_actions: bool = True,
+    full_action_space: bool = False,
     roms: str = "auto",
     emulator: str = "ale_py",
 ) -> Evaluation:
@@ -101,6 +102,7 @@ def evaluate(
         stack_size).
       max_steps: steps after which an episode is cut.
       sticky_actions: as in `make_env`.
+      full_action_space: as in `make_env`, for policies of several games.
       roms: as in `make_env`.
       emulator: as in `make_env`.
 
@@ -117,7 +119,7 @@ def evaluate(
         from tfds_atari_replay.envs import roms as roms_lib
         from tfds_atari_replay.envs.emulators import find_emulator
 
-    found = games.find_game(game)
+    found = games.find_game(game).with_actions(full_action_space=full_action_space)
     episodes, num_envs, stack_size, max_steps = check_sizes(
         episodes=episodes, num_envs=num_envs, stack_size=stack_size, max_steps=max_steps
     )

@@ -14,20 +14,19 @@ EMULATORS = ("ale_py", "atari_py")
 __all__ = ["EMULATORS", "Emulator", "Games", "find_emulator"]
 
 
-def find_emulator(name: str, *, display: bool = False) -> type[Emulator]:
+def find_emulator(name: str) -> type[Emulator]:
     """Returns an emulator by name.
 
     Args:
       name: one of EMULATORS.
-      display: whether it will have to open a window.
 
     Raises:
       TypeError: the name is not a string.
-      ValueError: unknown name; or a window is asked of an emulator that has none.
+      ValueError: unknown name.
       ImportError: the emulator is not installed.
     """
     check_choice("emulator", name, EMULATORS)
     with required_for("The environment", "envs"):
         emulator: type[Emulator] = importlib.import_module(f"{__name__}.{name}").EMULATOR
-    emulator.check(display=display)
+    emulator.check()
     return emulator

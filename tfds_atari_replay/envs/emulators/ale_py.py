@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tfds_atari_replay.envs.emulators.emulator import Emulator, Games
 from tfds_atari_replay.envs.protocol import FRAMES_PER_STEP, Integers
-from tfds_atari_replay.games import Game
+from tfds_atari_replay.games import ALL_ACTIONS, Game
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 
 
@@ -19,7 +19,7 @@ class AlePy(Emulator):
     """One game in ale-py."""
 
     @classmethod
-    def check(cls, *, display: bool) -> None:
+    def check(cls) -> None:
         """Does nothing: it is installed, since this module could be imported."""
 
     @classmethod
@@ -27,8 +27,7 @@ class AlePy(Emulator):
         cls, game: Game, num_envs: int, *, rom: pathlib.Path, sticky_probability: float
     ) -> Games:
         """Makes copies of a game in ale-py's vector environment."""
-        del game  # the ROM says it all
-        return VectorGames(num_envs, rom, sticky_probability)
+        return VectorGames(game, num_envs, rom, sticky_probability)
 
     def _make_interface(self) -> Any:
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
@@ -49,7 +48,7 @@ class AlePy(Emulator):
 class VectorGames:
     """ale-py's vector environment, set to play exactly as `AlePy` does."""
 
-    def __init__(self, num_envs: int, rom: pathlib.Path, sticky_probability: float):
+    def __init__(self, game: Game, num_envs: int, rom: pathlib.Path, sticky_probability: float):
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         self._ale = ale_py.ALEVectorInterface(
             rom_path=rom,
@@ -68,7 +67,7 @@ class VectorGames:
             # Versions of ale-py count frames here, or steps. `evaluate` counts for itself.
             max_episode_steps=2**31 - 1,
             repeat_action_probability=sticky_probability,
-            full_action_space=False,
+            full_action_space=game.actions == ALL_ACTIONS,
             batch_size=0,
             num_threads=0,
             thread_affinity_offset=-1,

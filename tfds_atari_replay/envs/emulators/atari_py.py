@@ -19,18 +19,17 @@ from tfds_atari_replay.threads import NUM_THREADS
 
 
 class AtariPy(Emulator):
-    """One game in atari-py."""
+    """One game in atari-py, which cannot open a window."""
+
+    render_modes = ("rgb_array",)
 
     @classmethod
-    def check(cls, *, display: bool) -> None:
-        """Checks that it is installed, and asked for no window.
+    def check(cls) -> None:
+        """Checks that it is installed.
 
         Raises:
-          ValueError: `display` is set.
-          ImportError: it is not installed.
+          ImportError: it is not.
         """
-        if display:
-            raise ValueError("atari_py cannot open a window. Use render_mode='rgb_array'.")
         try:
             importlib.import_module("atari_py")
         except ImportError as error:

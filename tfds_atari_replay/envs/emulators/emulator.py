@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import pathlib
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import cv2
 import numpy as np
@@ -25,6 +25,9 @@ class Emulator(abc.ABC):
     the protocol of Machado et al. (2018), with which the logs were recorded.
     """
 
+    render_modes: ClassVar[tuple[str, ...]] = ("rgb_array", "human")
+    """How it can show the game."""
+
     def __init__(
         self,
         game: Game,
@@ -37,7 +40,7 @@ class Emulator(abc.ABC):
         """Loads the game.
 
         Args:
-          game: the game to play.
+          game: the game to play, with its own actions or with all of them.
           seed: for the emulator's random numbers: sticky actions, and in atari_py also the first
             state of some games.
           rom: the ROM file, named `<game.rom>.bin`.
@@ -52,17 +55,17 @@ class Emulator(abc.ABC):
         if display:
             self._ale.setBool("display_screen", True)
         self._ale.loadROM(str(rom))
-        self._actions = self._ale.getMinimalActionSet()
+        every_action = self._ale.getLegalActionSet()
+        self._actions = [every_action[index] for index in game.full_actions]
         self._screens = np.zeros((2, *self._screen_shape()), np.uint8)
 
     @classmethod
     @abc.abstractmethod
-    def check(cls, *, display: bool) -> None:
-        """Checks that it is installed, and can open a window if asked.
+    def check(cls) -> None:
+        """Checks that it is installed.
 
         Raises:
-          ValueError: it has no window.
-          ImportError: it is not installed.
+          ImportError: it is not.
         """
 
     @classmethod
@@ -87,6 +90,11 @@ class Emulator(abc.ABC):
     @abc.abstractmethod
     def screen(self) -> Frames:
         """Returns the screen in colour, uint8 (height, width, 3)."""
+
+    @property
+    def ale(self) -> Any:
+        """The emulator's own interface, as wrappers of DQN's time use it."""
+        return self._ale
 
     @property
     def lives(self) -> int:
