@@ -36,9 +36,10 @@ class BallFollower:
 
 
 class Episode(NamedTuple):
-    """What was played: frames (T, 84, 84), true rewards (T,), whether it came to its end."""
+    """What was played: frames (T, 84, 84), actions (T,), true rewards (T,), whether it ended."""
 
     frames: npt.NDArray[np.uint8]
+    actions: npt.NDArray[np.int64]
     rewards: npt.NDArray[np.float64]
     is_complete: bool
 
@@ -52,13 +53,14 @@ def play_randomly(
     played = find_emulator(emulator)(found, seed=seed, rom=find_rom(found, roms))
     episodes = []
     while steps:
-        frames, rewards, frame, is_over = [], [], played.reset(), False
+        frames, actions, rewards, frame, is_over = [], [], [], played.reset(), False
         while steps and not is_over:
             frames.append(frame)
-            frame, reward, is_over = played.step(int(rng.integers(len(found.actions))))
+            actions.append(int(rng.integers(len(found.actions))))
+            frame, reward, is_over = played.step(actions[-1])
             rewards.append(reward)
             steps -= 1
-        episodes.append(Episode(np.stack(frames), np.array(rewards), is_over))
+        episodes.append(Episode(np.stack(frames), np.array(actions), np.array(rewards), is_over))
     return episodes
 
 
@@ -77,7 +79,7 @@ def play_by_search(game: str, seed: int, steps: int) -> list[Episode]:
     ale = played._ale
     episodes = []
     while steps:
-        frames, rewards, frame, is_over = [], [], played.reset(), False
+        frames, taken, rewards, frame, is_over = [], [], [], played.reset(), False
         while steps and not is_over:
             state, screens = ale.cloneState(include_rng=True), played._screens.copy()
             best, most = None, -np.inf
@@ -96,10 +98,11 @@ def play_by_search(game: str, seed: int, steps: int) -> list[Episode]:
             played._screens[:] = screens
             for action in best[:_TAKEN].tolist():
                 frames.append(frame)
+                taken.append(action)
                 frame, reward, is_over = played.step(action)
                 rewards.append(reward)
                 steps -= 1
                 if is_over or not steps:
                     break
-        episodes.append(Episode(np.stack(frames), np.array(rewards), is_over))
+        episodes.append(Episode(np.stack(frames), np.array(taken), np.array(rewards), is_over))
     return episodes

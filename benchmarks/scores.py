@@ -33,7 +33,7 @@ def count(game: str, episodes: Iterable[Episode], where: str) -> collections.Cou
     if facts.why_not:
         return counts
     reader = ScoreReader.of(GAMES[game]) if facts.ram else None
-    for frames, rewards, is_complete in episodes:
+    for frames, _, rewards, is_complete in episodes:
         readings = reader.read(frames) if reader else np.full(len(frames), np.nan)
         if reader:
             counts += _count_readings(readings, rewards, facts, where)

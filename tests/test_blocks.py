@@ -110,7 +110,7 @@ def test_the_geometry_is_read_from_the_block(
 def test_a_newer_version_is_refused() -> None:
     """However many blocks are unpacked at once; and the message says what to install."""
     frames = np.zeros((blocks.LEAD + 3, 84, 84, 1), np.uint8)
-    known = blocks.pack_block(frames[: blocks.LEAD], frames[blocks.LEAD :])
+    known = blocks.pack_blocks(frames)[0]
     newer = b"\x02\x00" + known[2:]
     advice = r"newer tfds_atari_replay.*pip install --upgrade tfds-atari-replay"
     with pytest.raises(ValueError, match=rf"versions 0 and 1, got 2\. .*{advice}"):
@@ -134,7 +134,7 @@ def test_numpy_and_tensorflow_unpack_the_same() -> None:
     frames[5:9] = frames[4]
     frames[10] = frames[9]
     frames[10, 40] = 0
-    block = blocks.pack_block(frames[:8], frames[8:])
+    block = blocks.pack_blocks(frames)[0]
     in_numpy = blocks.frames_of_np(blocks.unpack_block_np(block, FRAMES), FRAMES)
     in_tensorflow, geometry = blocks.unpack_frames(tf.constant(block), FRAMES)
     np.testing.assert_array_equal(in_numpy, frames[8:])

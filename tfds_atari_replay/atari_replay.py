@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_atari_replay import _tfds, blocks, configs, fields, schema
+from tfds_atari_replay import _tfds, configs, fields, schema
 from tfds_atari_replay.building import downloads, shards
 from tfds_atari_replay.building.configs import AtariReplayConfig, ConfigsByName, all_configs
 from tfds_atari_replay.building.keeping import KeepingBuilder
@@ -19,6 +19,7 @@ from tfds_atari_replay.logs import layouts, locating, paths
 from tfds_atari_replay.logs.files import OpenedCheckpoint
 from tfds_atari_replay.prepared import opening
 from tfds_atari_replay.scores.scorer import Scorer
+from tfds_atari_replay.threads import one_late
 
 _DESCRIPTION = """
 Episodes of the DQN Replay logs: everything DQN agents saw, did and received while they learned to
@@ -195,9 +196,16 @@ own, in one of the layouts
         number = located.files.number
         scorer = Scorer(GAMES[self.builder_config.game])
         transitions = 0
-        # Both are up to date at every episode, since TFDS may stop early (max_examples_per_split).
-        self.info.metadata["unclipped_rewards"] = scorer.counts
-        for episode in opened.episodes(blocks.BLOCK_LENGTH):
-            transitions += len(episode.action)
-            self.info.metadata["transitions"] = transitions
-            yield f"{number}_{episode.index}", schema.to_rlds(episode, number, scorer)
+
+        def examples() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+            nonlocal transitions
+            for episode in opened.episodes():
+                transitions += len(episode.action)
+                example = schema.to_rlds(episode, number, scorer)
+                counts = {"transitions": transitions, "unclipped_rewards": dict(scorer.counts)}
+                yield f"{number}_{episode.index}", example, counts
+
+        for key, example, counts in one_late(examples()):
+            # Up to date at every episode, since TFDS may stop early (max_examples_per_split).
+            self.info.metadata.update(counts)
+            yield key, example

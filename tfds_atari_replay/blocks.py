@@ -78,22 +78,33 @@ def pack_column(column: Array) -> bytes:
     return _compress(_to_bytes(column))
 
 
-def pack_block(lead: Array, frames: Array) -> bytes:
-    """Packs a block.
+def pack_blocks(frames: Array) -> list[bytes]:
+    """Packs consecutive blocks.
 
     Args:
-      lead: the `LEAD` frames before, (LEAD, height, ...).
-      frames: at most `BLOCK_LENGTH` frames, (length, height, ...).
+      frames: the `LEAD` frames before, and behind them those of the blocks, (LEAD + length, height,
+        ...); each block but the last has `BLOCK_LENGTH` of them.
     """
-    both = np.concatenate([lead, frames])
-    rows = _to_bytes(both).reshape(*both.shape[:2], -1).swapaxes(0, 1)
-    # Every block has the same number of marks, so that many can be unpacked at once.
-    marks = np.zeros((len(rows), LEAD + BLOCK_LENGTH), np.bool_)
-    is_new = marks[:, : len(both)]
-    is_new[:, 0] = True
-    np.any(rows[:, 1:] != rows[:, :-1], axis=2, out=is_new[:, 1:])
-    header = np.array([_VERSION, BLOCK_LENGTH, len(lead), len(frames)], _HEADER)
-    return header.tobytes() + _compress(marks.tobytes() + rows[is_new].tobytes())
+    rows = _to_bytes(frames).reshape(*frames.shape[:2], -1)
+    is_new = np.zeros(rows.shape[:2], np.bool_)
+    # Bytes are compared by words, and of these those that differ are looked for, since they are
+    # few: np.any of each row takes four times as long.
+    words = rows.view(f"u{math.gcd(rows.shape[2], 8)}")
+    changed = np.flatnonzero(words[1:] != words[:-1]) // words.shape[2]
+    is_new[1:].reshape(-1)[changed] = True
+    rows, is_new = rows.swapaxes(0, 1), is_new.T
+    packed = []
+    for start in range(0, len(frames) - LEAD, BLOCK_LENGTH):
+        own = slice(start, start + LEAD + BLOCK_LENGTH)
+        # Every block has the same number of marks, so that many can be unpacked at once.
+        marks = np.zeros((len(rows), LEAD + BLOCK_LENGTH), np.bool_)
+        length = rows[:, own].shape[1]
+        marks[:, :length] = is_new[:, own]
+        marks[:, 0] = True
+        header = np.array([_VERSION, BLOCK_LENGTH, LEAD, length - LEAD], _HEADER)
+        kept = rows[:, own][marks[:, :length]]
+        packed.append(header.tobytes() + _compress(marks.tobytes() + kept.tobytes()))
+    return packed
 
 
 def _to_bytes(array: Array) -> Array:

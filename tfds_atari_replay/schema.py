@@ -64,7 +64,7 @@ def has_scores(features: Any) -> bool:
 
 
 def to_rlds(episode: Episode, checkpoint: int, scorer: Scorer) -> dict[str, Any]:
-    """Aligns an episode of T logged steps as RLDS does, and encodes the steps.
+    """Aligns an episode of T logged steps as RLDS does, and starts to encode the steps.
 
     If it ends in a terminal, a step is added for the terminal state. For T = 3, with action 2,
     reward 1 and then the terminal:
@@ -95,7 +95,7 @@ def to_rlds(episode: Episode, checkpoint: int, scorer: Scorer) -> dict[str, Any]
             frames = itertools.chain(frames, [np.zeros((*FRAME_SHAPE, 1), np.uint8)])
     is_first[0] = episode.starts_at_reset
     is_last[-1] = True
-    steps = _STEPS.encode_example(
+    steps = _STEPS.start_encoding(
         {
             "observation": frames,
             "action": np.pad(episode.action.astype(np.int64), (0, ended)),

@@ -12,14 +12,27 @@ import tensorflow_datasets as tfds
 
 from tfds_atari_replay import _tfds, blocks
 from tfds_atari_replay._extras import tensorflow as tf
-from tfds_atari_replay.threads import map_ahead
+from tfds_atari_replay.threads import start_each
+
+# Frames of several blocks that are packed together: threads that often take turns in Python leave
+# processors idle.
+_FRAMES_AT_ONCE = 4 * blocks.BLOCK_LENGTH
 
 Array = npt.NDArray[Any]
 TensorInfo: TypeAlias = tfds.features.TensorInfo
 
 
 class EncodedSteps(dict[str, Any]):
-    """What is stored of an episode's steps, by field."""
+    """What is stored of an episode's steps, by field; blocks of frames may still be packed."""
+
+    def wait(self) -> dict[str, Any]:
+        """Returns it with all blocks packed."""
+        return {
+            name: [block for blocks in stored for block in blocks.result()]
+            if isinstance(stored, list)
+            else stored
+            for name, stored in self.items()
+        }
 
 
 class Steps(tfds.features.Dataset):
@@ -32,8 +45,8 @@ class Steps(tfds.features.Dataset):
     When generating, give an iterable of steps or a dict of columns, as for
     `tfds.features.Dataset`. A column of frames may also be an iterator of arrays (n, 84, 84, 1)
     with any n, so that a long episode never has to be in memory whole. A column of scalars may be a
-    function that returns it, which is called once all frames are taken. What `encode_example`
-    returned is taken as it is.
+    function that returns it, which is called once all frames are taken. What `start_encoding`
+    returned is waited for.
 
     `decoders={"steps": tfds.decode.SkipDecoding()}` gives what is stored: bytes (num_blocks,) for
     frames, bytes () for a scalar column.
@@ -45,15 +58,22 @@ class Steps(tfds.features.Dataset):
             for name, info in self._fields().items()
         }
 
-    def encode_example(self, example_ds: Any) -> EncodedSteps:
+    def encode_example(self, example_ds: Any) -> dict[str, Any]:
         """Packs steps.
 
         Raises:
           ValueError: fields are missing or unknown, have the wrong dtype or shape, or differ in
             length.
         """
-        if isinstance(example_ds, EncodedSteps):
-            return example_ds
+        started = isinstance(example_ds, EncodedSteps)
+        encoded: EncodedSteps = example_ds if started else self.start_encoding(example_ds)
+        return encoded.wait()
+
+    def start_encoding(self, example_ds: Any) -> EncodedSteps:
+        """Takes all steps, but does not wait until they are packed.
+
+        So the next episode can be read meanwhile. Raises what `encode_example` raises.
+        """
         fields = self._fields()
         columns = example_ds if isinstance(example_ds, Mapping) else _to_columns(example_ds, fields)
         if set(columns) != set(fields):
@@ -63,7 +83,7 @@ class Steps(tfds.features.Dataset):
         # Frames first, which columns may depend on.
         for name, info in sorted(fields.items(), key=lambda field: not field[1].shape):
             if info.shape:
-                lengths[name], encoded[name] = _encode_frames(name, columns[name], info)
+                lengths[name], encoded[name] = _start_frames(name, columns[name], info)
             else:
                 given = columns[name]
                 array = np.asarray(given() if callable(given) else given)
@@ -194,7 +214,7 @@ def _to_columns(steps: Iterable[Mapping[str, Any]], names: Iterable[str]) -> dic
     return columns
 
 
-def _encode_frames(name: str, column: Iterable[Any], info: TensorInfo) -> tuple[int, list[bytes]]:
+def _start_frames(name: str, column: Iterable[Any], info: TensorInfo) -> tuple[int, list[Any]]:
     if isinstance(column, np.ndarray):
         chunks: Iterable[Array] = [column]
     else:  # single frames, or arrays of them
@@ -202,36 +222,35 @@ def _encode_frames(name: str, column: Iterable[Any], info: TensorInfo) -> tuple[
         chunks = (a[np.newaxis] if a.ndim == len(info.shape) else a for a in arrays)
     length = 0
 
-    def with_lead() -> Iterator[tuple[Array, Array]]:
+    def with_lead() -> Iterator[list[Array]]:
         nonlocal length
         lead = np.zeros((blocks.LEAD, *info.shape), info.np_dtype)
-        for block in _reblock(name, chunks, info):
-            length += len(block)
-            yield lead, block
-            if len(block) < blocks.LEAD:
-                block = np.concatenate([lead, block])
-            lead = block[-blocks.LEAD :]
+        for parts in _regroup(name, chunks, info):
+            length += sum(map(len, parts))
+            yield [lead, *parts]
+            last = parts[-1] if len(parts[-1]) >= blocks.LEAD else np.concatenate([lead, *parts])
+            lead = last[-blocks.LEAD :]
 
     # Packing takes most of a build's time and releases the GIL.
-    packed = list(map_ahead(lambda pair: blocks.pack_block(*pair), with_lead()))
-    return length, packed
+    started = start_each(lambda parts: blocks.pack_blocks(np.concatenate(parts)), with_lead())
+    return length, started
 
 
-def _reblock(name: str, chunks: Iterable[Array], info: TensorInfo) -> Iterator[Array]:
-    """Cuts frames that come one by one, or in arrays of any length, into blocks."""
+def _regroup(name: str, chunks: Iterable[Array], info: TensorInfo) -> Iterator[list[Array]]:
+    """Cuts frames that come one by one, or in arrays of any length, into groups, each in parts."""
     pending: list[Array] = []
     length = 0
     for frames in chunks:
         _checked(name, frames, info, ndim=1 + len(info.shape))
-        while length + len(frames) >= blocks.BLOCK_LENGTH:
-            cut = blocks.BLOCK_LENGTH - length
-            yield np.concatenate([*pending, frames[:cut]]) if pending else frames[:cut]
+        while length + len(frames) >= _FRAMES_AT_ONCE:
+            cut = _FRAMES_AT_ONCE - length
+            yield [*pending, frames[:cut]]
             pending, length, frames = [], 0, frames[cut:]
         if len(frames):
             pending.append(frames)
             length += len(frames)
     if pending:
-        yield np.concatenate(pending)
+        yield pending
 
 
 def _checked(name: str, array: Array, info: TensorInfo, ndim: int) -> Array:

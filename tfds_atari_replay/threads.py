@@ -8,8 +8,8 @@ import functools
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any, TypeVar
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -43,6 +43,50 @@ def map_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> I
         for future in waiting:
             future.cancel()
         concurrent.futures.wait(waiting)
+
+
+def start_each(
+    function: Callable[[_Item], _Result], items: Iterable[_Item]
+) -> list[concurrent.futures.Future[_Result]]:
+    """Like `map_ahead`, but does not wait for the last results.
+
+    Returns:
+      The results of all items, of which the last `2 * NUM_THREADS` may be unfinished. Their errors
+      are raised when they are asked for.
+    """
+    started: list[concurrent.futures.Future[_Result]] = []
+    for item in items:
+        started.append(_pool().submit(function, item))
+        if len(started) > 2 * NUM_THREADS:
+            started[-1 - 2 * NUM_THREADS].exception()  # waits for it
+    return started
+
+
+def one_late(items: Iterable[_Item]) -> Iterator[_Item]:
+    """Yields each item once the next one is made, so that what it started goes on meanwhile."""
+    waiting: list[_Item] = []
+    for item in items:
+        yield from waiting
+        waiting = [item]
+    yield from waiting
+
+
+def run_ahead(items: Iterator[_Item], count: int) -> Generator[_Item, None, None]:
+    """Yields the items of an iterator that runs in a thread of its own, up to `count` ahead.
+
+    Its errors are raised where the item would have come. Close this generator, or use it up: the
+    thread ends with it.
+    """
+    end: Any = object()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = collections.deque(pool.submit(next, items, end) for _ in range(count))
+        try:
+            while (item := waiting.popleft().result()) is not end:
+                waiting.append(pool.submit(next, items, end))
+                yield item
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def map_slices(function: Callable[[slice], object], length: int, handover: int) -> None:

@@ -33,7 +33,7 @@ def test_random_play(game: str, emulator: str) -> None:
     if facts.why_not:
         pytest.skip(facts.why_not)
     known = total = 0
-    for frames, rewards, _ in play_randomly(game, emulator, 77, 1000):
+    for frames, _, rewards, _ in play_randomly(game, emulator, 77, 1000):
         readings = np.full(len(frames), np.nan)
         if facts.ram:
             readings = tfds_atari_replay.read_scores(frames, game)
@@ -57,7 +57,7 @@ def test_random_play(game: str, emulator: str) -> None:
 def test_damaged_digits_are_not_read(game: str) -> None:
     """Noise in any pixels of the digits gives NaN, or the score if enough is left of them."""
     rng = np.random.default_rng(0)
-    ((frames, _, _), *_) = play_randomly(game, "ale_py", 77, 400)
+    ((frames, *_), *_) = play_randomly(game, "ale_py", 77, 400)
     frames = frames[20:60]
     expected = tfds_atari_replay.read_scores(frames, game)
     refused = 0
@@ -87,7 +87,7 @@ def test_a_screen_without_digits_is_no_zero(game: str) -> None:
 @pytest.mark.parametrize("game", ["Amidar", "BankHeist", "Tutankham"])
 def test_other_roms_give_no_scores(game: str) -> None:
     """The screens of ale-py's ROMs have their digits elsewhere."""
-    for frames, _, _ in play_randomly(game, "ale_py", 77, 300, roms="ale"):
+    for frames, *_ in play_randomly(game, "ale_py", 77, 300, roms="ale"):
         assert np.isnan(tfds_atari_replay.read_scores(frames, game)).all()
 
 
@@ -183,7 +183,7 @@ FEW = ("Amidar", "Atlantis")
 def test_other_roms_give_nothing_wrong(game: str) -> None:
     """The same ROM under another checksum, or one whose digits are others and not read."""
     scorer = Scorer(GAMES[game])
-    for frames, rewards, _ in play_randomly(game, "ale_py", 66, 1000, roms="ale"):
+    for frames, _, rewards, _ in play_randomly(game, "ale_py", 66, 1000, roms="ale"):
         clipped = np.clip(rewards, -1, 1).astype(np.float32)
         found = scorer.find(scorer.read(scorer.cut(frames)), clipped, starts_at_reset=True)
         is_known = ~np.isnan(found.reward)

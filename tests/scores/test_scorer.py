@@ -35,7 +35,7 @@ def clip(rewards: Any) -> Any:
 def write(folder: pathlib.Path, game: str, episodes: list[Episode], capacity: int = 5000) -> None:
     """Logs play as the recorder does."""
     logger = ReplayLogger(folder / game / "1" / "replay_logs", capacity)
-    for frames, rewards, is_complete in episodes:
+    for frames, _, rewards, is_complete in episodes:
         for step, (frame, reward) in enumerate(zip(frames, clip(rewards), strict=True)):
             logger.add(frame, 1, float(reward), is_complete and step == len(frames) - 1)
     logger.close()
@@ -46,7 +46,7 @@ def unplug(folder: pathlib.Path, game: str, episodes: list[Episode]) -> None:
     path = folder / game / "run_1-00000-of-00050"
     truths = [
         Truth(frames, np.ones(len(rewards), np.int32), clip(rewards), ends_in_terminal=is_complete)
-        for frames, rewards, is_complete in episodes
+        for frames, _, rewards, is_complete in episodes
     ]
     write_unplugged(path, truths)
 
@@ -62,7 +62,7 @@ def check(found: list[Any], episodes: list[Episode]) -> tuple[int, int]:
     """Compares the episodes of a dataset with play; counts known rewards and all of them."""
     known = total = 0
     assert len(found) == len(episodes)
-    for episode, (_, rewards, _) in zip(found, episodes, strict=True):
+    for episode, (_, _, rewards, _) in zip(found, episodes, strict=True):
         got = np.array([step["unclipped_reward"] for step in episode["steps"]])[: len(rewards)]
         is_known = ~np.isnan(got)
         np.testing.assert_array_equal(got[is_known], rewards[is_known])
@@ -94,7 +94,7 @@ def test_datasets_have_the_emulators_rewards(
     if not FACTS[GAMES[game].rom].why_not and game != "Hero":
         assert counts["known"] + counts["summed"] >= 0.7 * total
     replay = load_replay(config, data_dir=tmp_path / "data")
-    for row, (_, rewards, _) in zip(replay.episodes, episodes, strict=True):
+    for row, (_, _, rewards, _) in zip(replay.episodes, episodes, strict=True):
         assert np.isnan(row["unclipped_return"]) or row["unclipped_return"] == rewards.sum()
     at_random = replay.transitions(reward="unclipped")[:]["reward"]
     data = builder.as_dataset(split="train")

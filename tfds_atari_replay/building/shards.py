@@ -24,6 +24,7 @@ from tfds_atari_replay.building import downloads
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs.runs import Run, Shard
 from tfds_atari_replay.scores.scorer import Scorer
+from tfds_atari_replay.threads import one_late
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Job:
             writer = _tfds.ExampleWriter(tfds.core.FileFormat.from_value(self.file_format))
             with downloads.deleting_damaged():
                 examples = self._examples(counts, scorer, when_read)
-                writer.encode_and_write(part, schema.features(), examples)
+                writer.encode_and_write(part, schema.features(), one_late(examples))
             note = Note(len(counts), sum(counts), part.stat().length, scorer.counts)
             note_part.write_text(json.dumps(dataclasses.asdict(note)))
             part.replace(self.path)

@@ -105,7 +105,7 @@ def read_episodes(
 
     Args:
       played: what to read.
-      frames_at_once: how many frames `Episode.frames` yields at a time.
+      frames_at_once: how many frames `Episode.frames` yields at a time, at most.
       first_index: the first episode's `index`.
 
     Raises:
@@ -120,26 +120,26 @@ def read_episodes(
                 piece.checkpoint.files,
                 piece.checkpoint.files.folder,
             )
-    with FrameReader(play.pieces) as reader:
+    reader = FrameReader(play.pieces)
 
-        def skip_if_black(_: int) -> bool:
-            if reader.peek().any():
-                return False
-            reader.read(1)
-            return True
+    def skip_if_black(_: int) -> bool:
+        if reader.peek().any():
+            return False
+        reader.read(1)
+        return True
 
-        for index, span in enumerate(find_spans(play, skip_if_black), first_index):
-            frames = _take(reader, span.stop - span.start, frames_at_once)
-            yield Episode(
-                index,
-                span.starts_at_reset,
-                span.ends_in_terminal,
-                play.action[span.start : span.stop],
-                play.reward[span.start : span.stop],
-                frames,
-            )
-            for _ in frames:  # those that the caller left
-                pass
+    for index, span in enumerate(find_spans(play, skip_if_black), first_index):
+        frames = _take(reader, span.stop - span.start, frames_at_once)
+        yield Episode(
+            index,
+            span.starts_at_reset,
+            span.ends_in_terminal,
+            play.action[span.start : span.stop],
+            play.reward[span.start : span.stop],
+            frames,
+        )
+        for _ in frames:  # those that the caller left
+            pass
 
 
 def find_spans(play: Play, is_black: Callable[[int], bool]) -> Iterator[Span]:
@@ -219,8 +219,8 @@ def count_repeated(before: Checkpoint, last: Checkpoint) -> int:
     new = Play([Piece(last, count - shared, count)])
     same = all(np.array_equal(getattr(old, n), getattr(new, n)) for n in _SCALARS)
     if same and count < _FEW_ROWS:
-        with FrameReader(old.pieces) as some, FrameReader(new.pieces) as others:
-            same = np.array_equal(some.read(shared), others.read(shared))
+        frames = (_take(FrameReader(play.pieces), shared, at_once=1) for play in (old, new))
+        same = all(map(np.array_equal, *frames))
     return count if same else 0
 
 

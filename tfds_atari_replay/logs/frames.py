@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Iterable
-from types import TracebackType
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 import numpy as np
@@ -14,8 +13,12 @@ import numpy.typing as npt
 from tfds_atari_replay.logs.checkpoint import Checkpoint, Piece, open_array, read_array
 from tfds_atari_replay.logs.npy import expect_end, read_into
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
+from tfds_atari_replay.threads import run_ahead
 
-_AT_ONCE = 64
+_AT_ONCE = 256
+
+# Arrays of so many frames that are unpacked ahead of their use: 3 MB.
+_ARRAYS_AHEAD = 3
 
 
 def read_frames(checkpoint: Checkpoint) -> Frames:
@@ -66,88 +69,68 @@ class _Segment:
 
 
 class FrameReader:
-    """Reads the frames of pieces in time order, a few at a time. A context manager.
+    """Reads the frames of pieces in time order, a few at a time.
 
     The oldest rows of a ring lie behind the newest, so a whole one is read in two passes. The first
     over each file goes to the very end, where gzip's checksum is compared; for a dump at the end of
-    a lap, before the second frame is returned.
+    a lap, before the first frame is returned. Files are unpacked in a thread of their own, some
+    frames ahead; it ends when this reader is not used any more.
     """
 
     def __init__(self, pieces: Iterable[Piece]):
-        self._segments = [
+        segments = [
             _Segment(piece.checkpoint, rows, is_first_pass=not index)
             for piece in pieces
             for index, rows in enumerate(piece.rows)
         ]
-        self._open_file = contextlib.ExitStack()
-        self._stream: IO[bytes] | None = None
-        self._row = 0  # the next in `_stream`
-        self._peeked: Frames | None = None
-
-    def __enter__(self) -> FrameReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._open_file.close()
+        self._arrays = run_ahead(
+            itertools.chain.from_iterable(map(_read_segment, segments)), _ARRAYS_AHEAD
+        )
+        self._next = np.empty((0, *FRAME_SHAPE), np.uint8)
 
     def peek(self) -> Frames:
         """Returns the next frame, uint8 (84, 84), without taking it."""
-        if self._peeked is None:
-            self._peeked = self.read(1)[0]
-        return self._peeked
+        if not len(self._next):
+            self._next = next(self._arrays)
+        frame: Frames = self._next[0]
+        return frame
 
-    def read(self, count: int) -> Frames:
-        """Takes the next `count` frames, which must exist.
+    def read(self, most: int) -> Frames:
+        """Takes the next frames, of which there must be one.
 
         Returns:
-          uint8 (count, 84, 84), a new array.
+          uint8 (count, 84, 84), at least 1 and at most `most` of them.
 
         Raises:
           ReplayLogError: the file is damaged, unreadable or changed meanwhile.
         """
-        frames = np.empty((count, *FRAME_SHAPE), np.uint8)
-        done = 0
-        if self._peeked is not None and count:
-            frames[0], self._peeked, done = self._peeked, None, 1
-        while done < count:
-            segment = self._segments[0]
-            with segment.checkpoint.files.reporting_damage("observation"):
-                self._go_to(segment)
-                taken = min(count - done, segment.rows.stop - self._row)
-                self._fill(frames[done : done + taken])
-                done += taken
-                if self._row == segment.rows.stop:
-                    self._end(segment)
+        self.peek()
+        frames, self._next = self._next[:most], self._next[most:]
         return frames
 
-    def _go_to(self, segment: _Segment) -> None:
-        if self._stream is None:
-            files = segment.checkpoint.files
-            self._stream, _ = self._open_file.enter_context(open_array(files, "observation"))
-            self._row = 0
-            self._skip_to(segment.rows.start)
 
-    def _end(self, segment: _Segment) -> None:
-        del self._segments[0]
-        if segment.is_first_pass:
-            self._skip_to(segment.checkpoint.capacity)
-            assert self._stream is not None
-            expect_end(self._stream)
-        self._open_file.close()
-        self._stream = None
-        segment.checkpoint.files.check_unchanged(segment.checkpoint.stamps)
+def _read_segment(segment: _Segment) -> Iterator[Frames]:
+    """Yields the frames of a segment; of the last, if it is a first pass, once all is checked."""
+    files, rows = segment.checkpoint.files, segment.rows
+    frames = np.empty((0, *FRAME_SHAPE), np.uint8)
+    try:
+        with files.reporting_damage("observation"), open_array(files, "observation") as (stream, _):
+            _skip(stream, rows.start)
+            for start in range(rows.start, rows.stop, _AT_ONCE):
+                if len(frames):
+                    yield frames
+                frames = np.empty((min(_AT_ONCE, rows.stop - start), *FRAME_SHAPE), np.uint8)
+                read_into(stream, frames.data.cast("B"))
+            if segment.is_first_pass:
+                _skip(stream, segment.checkpoint.capacity - rows.stop)
+                expect_end(stream)
+    finally:
+        # What was changed may look damaged.
+        files.check_unchanged(segment.checkpoint.stamps)
+    yield frames
 
-    def _skip_to(self, row: int) -> None:
-        scratch = np.empty((_AT_ONCE, *FRAME_SHAPE), np.uint8)
-        while self._row < row:
-            self._fill(scratch[: row - self._row])
 
-    def _fill(self, frames: Frames) -> None:
-        assert self._stream is not None
-        read_into(self._stream, frames.data.cast("B"))
-        self._row += len(frames)
+def _skip(stream: IO[bytes], rows: int) -> None:
+    frames = np.empty((_AT_ONCE, *FRAME_SHAPE), np.uint8)
+    for start in range(0, rows, _AT_ONCE):
+        read_into(stream, frames[: rows - start].data.cast("B"))
