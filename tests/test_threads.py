@@ -1,7 +1,10 @@
 """What runs in threads, and how it is cut into slices."""
 
 import concurrent.futures
+import gc
+import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -56,3 +59,82 @@ def test_slices_cover_a_range_once(
     lengths = [part.stop - part.start for part in others]
     assert all(10 <= other < first.stop - 8 for other in lengths)
     assert len(lengths) + 1 == max(1, min(num_threads, length // 10 - 1))
+
+
+def test_running_ahead() -> None:
+    """In order, no further ahead than asked for; an error comes where its item would have."""
+    begun = []
+
+    def items() -> Iterator[int]:
+        for item in range(10):
+            begun.append(item)
+            if item == 7:
+                raise ValueError("seven")
+            yield item
+
+    ahead = threads.run_ahead(items(), 3)
+    assert begun == []
+    assert next(ahead) == 0
+    time.sleep(0.2)
+    assert begun == [0, 1, 2, 3]
+    assert [next(ahead) for _ in range(6)] == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(ValueError, match="seven"):
+        next(ahead)
+    assert list(threads.run_ahead(iter(range(100)), 7)) == list(range(100))
+
+
+def test_running_ahead_ends_with_its_user() -> None:
+    closed = []
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(1000)
+        finally:
+            closed.append(True)
+
+    before = threading.active_count()
+    ahead = threads.run_ahead(items(), 3)
+    assert next(ahead) == 0
+    del ahead
+    gc.collect()
+    assert closed == [True]
+    assert threading.active_count() == before
+
+
+def test_started_work_is_waited_for() -> None:
+    """All results in order; no more than a few are unfinished while items are drawn."""
+    finished = 0
+
+    def work(item: int) -> int:
+        nonlocal finished
+        time.sleep(0.01)
+        finished += 1
+        if item == 11:
+            raise ValueError("eleven")
+        return item
+
+    def items() -> Iterator[int]:
+        for item in range(30):
+            assert item - finished <= 2 * threads.NUM_THREADS + 1
+            yield item
+
+    started = threads.start_each(work, items())
+    assert [future.result() for future in started[:11]] == list(range(11))
+    with pytest.raises(ValueError, match="eleven"):
+        started[11].result()
+    assert [future.result() for future in started[12:]] == list(range(12, 30))
+
+
+def test_one_late() -> None:
+    """Each item comes once the next one is made."""
+    made = []
+
+    def items() -> Iterator[int]:
+        for item in range(3):
+            made.append(item)
+            yield item
+
+    late = threads.one_late(items())
+    assert (next(late), made) == (0, [0, 1])
+    assert (next(late), made) == (1, [0, 1, 2])
+    assert list(late) == [2]

@@ -32,7 +32,7 @@ FIELDS = ("action", "reward", "discount", "is_first", "is_last", "is_terminal")
 def read(root: pathlib.Path, number: int = 1) -> list[tuple[Episode, npt.NDArray[np.uint8]]]:
     """Reads the episodes of a file, with all their frames."""
     found = []
-    for episode in find_checkpoint(root, "Breakout", 1, number).open().episodes():
+    for episode in find_checkpoint(root, "Breakout", 1, number).open().episodes(64):
         frames = list(episode.frames)
         assert all(len(piece) == 64 for piece in frames[:-1])
         found.append((episode, np.concatenate(frames)))

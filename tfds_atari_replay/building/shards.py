@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 import tqdm
 from etils import epath
 
-from tfds_atari_replay import _tfds, blocks, schema
+from tfds_atari_replay import _tfds, schema
 from tfds_atari_replay.building import downloads
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs.runs import Run, Shard
@@ -112,7 +112,7 @@ class Job:
     def _examples(
         self, counts: list[int], scorer: Scorer, when_read: Callable[[int], object]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        for episode in self.shard.episodes(blocks.BLOCK_LENGTH):
+        for episode in self.shard.episodes():
             counts.append(len(episode.action))
             yield episode.index, schema.to_rlds(episode, self.shard.number, scorer)
             when_read(len(episode.action))

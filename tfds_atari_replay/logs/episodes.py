@@ -91,7 +91,7 @@ class Play:
 
 
 def read_episodes(
-    played: Checkpoint | Play, frames_at_once: int = 64, *, first_index: int = 0
+    played: Checkpoint | Play, frames_at_once: int = 256, *, first_index: int = 0
 ) -> Iterator[Episode]:
     """Yields the episodes of a checkpoint or of a `Play`, oldest first.
 

@@ -199,7 +199,7 @@ class OpenedCheckpoint(abc.ABC):
         return self.cursor is not None and self.add_count is None
 
     @abc.abstractmethod
-    def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
+    def episodes(self, frames_at_once: int = 256) -> Iterator[Episode]:
         """Yields the episodes, oldest first, with their frames streamed.
 
         Take an episode's frames before asking for the next episode; the rest is skipped.

@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay.logs.checkpoint import Checkpoint, Piece, open_array, read_array
+from tfds_atari_replay.logs.errors import ReplayLogError
 from tfds_atari_replay.logs.npy import expect_end, read_into
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 from tfds_atari_replay.threads import run_ahead
 
-_AT_ONCE = 256
+_AT_ONCE = 128
 
-# Arrays of so many frames that are unpacked ahead of their use: 3 MB.
-_ARRAYS_AHEAD = 3
+# Arrays of so many frames that are unpacked ahead of their use: 5 MB.
+_ARRAYS_AHEAD = 6
 
 
 def read_frames(checkpoint: Checkpoint) -> Frames:
@@ -124,9 +125,10 @@ def _read_segment(segment: _Segment) -> Iterator[Frames]:
             if segment.is_first_pass:
                 _skip(stream, segment.checkpoint.capacity - rows.stop)
                 expect_end(stream)
-    finally:
-        # What was changed may look damaged.
-        files.check_unchanged(segment.checkpoint.stamps)
+    except ReplayLogError:
+        files.check_unchanged(segment.checkpoint.stamps)  # What was changed may look damaged.
+        raise
+    files.check_unchanged(segment.checkpoint.stamps)
     yield frames
 
 

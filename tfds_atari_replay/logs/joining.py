@@ -186,7 +186,7 @@ class _RingShard(Shard):
     follows_terminal: bool
     first_index: int
 
-    def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
+    def episodes(self, frames_at_once: int = 256) -> Iterator[Episode]:
         if self.stretches:
             pieces = [stretch.open() for stretch in self.stretches]
             play = episodes.Play(pieces, self.follows_terminal)

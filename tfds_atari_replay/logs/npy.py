@@ -21,7 +21,8 @@ from isal import igzip
 from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.paths import is_remote
 
-_READ_AT_ONCE = 2**20
+# Larger pieces push out of the processor's cache what other threads work on.
+_READ_AT_ONCE = 2**18
 # NumPy's own limit on the length of a header.
 _MAX_HEADER = 10_000
 # Deflate packs at best 258 bytes into 2 bits (zlib, "Technical Details"), so a gzip file cannot

@@ -24,7 +24,7 @@ class Shard(abc.ABC):
     num_rows: int | None
 
     @abc.abstractmethod
-    def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
+    def episodes(self, frames_at_once: int = 256) -> Iterator[Episode]:
         """Yields the episodes, oldest first; `index` is unique in the run and grows with time.
 
         Take an episode's frames before asking for the next episode; the rest is skipped.

@@ -35,7 +35,7 @@ class RingCheckpoint(OpenedCheckpoint):
         self.add_count = ring.add_count
         self.is_last_dump = ring.is_last_dump
 
-    def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
+    def episodes(self, frames_at_once: int = 256) -> Iterator[Episode]:
         return episodes.read_episodes(self.ring, frames_at_once)
 
     def outline(self, *, deep: bool) -> Outline:

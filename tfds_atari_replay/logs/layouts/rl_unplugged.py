@@ -105,7 +105,7 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
     def __init__(self, files: CheckpointFiles):
         self.files = files
 
-    def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
+    def episodes(self, frames_at_once: int = 256) -> Iterator[Episode]:
         """Yields the episodes in the order of the file, one in memory at a time.
 
         The file does not say whether its first episode begins at a reset or continues one. Like
@@ -205,7 +205,7 @@ class _FileShard(Shard):
     stamps: Stamps
     num_rows: int | None = None
 
-    def episodes(self, frames_at_once: int = 64) -> Iterator[Episode]:
+    def episodes(self, frames_at_once: int = 256) -> Iterator[Episode]:
         self.files.check_unchanged(self.stamps)
         for index, episode in enumerate(UnpluggedCheckpoint(self.files).episodes(frames_at_once)):
             yield dataclasses.replace(
