@@ -153,7 +153,7 @@ def test_d4rl_ataris_cache_gives_the_same_episodes(
 
 
 def test_memory_does_not_grow_with_the_episode(tmp_path: pathlib.Path) -> None:
-    """An episode of 100 MB of frames is read in pieces of half a megabyte."""
+    """An episode of 100 MB of frames is read in pieces of a megabyte, six of them ahead."""
     import tracemalloc
 
     frames = np.ones((14_000, 84, 84), np.uint8)
@@ -171,7 +171,7 @@ def test_memory_does_not_grow_with_the_episode(tmp_path: pathlib.Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert total == 14_000
-    assert peak < 5e6
+    assert peak < 10e6
 
 
 @pytest.mark.parametrize(
