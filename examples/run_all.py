@@ -16,6 +16,7 @@ CHECKPOINTS = {
     "behaviour_cloning": (1, 5, 10),
     "dqn": (5,),
     "dqn_torch": (5,),
+    "dqn_jax": (5,),
     "decision_transformer": (10,),
 }
 """What each example learns from, of the logs of record_improving.py."""

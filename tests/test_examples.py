@@ -63,7 +63,13 @@ def test_examples_in_tensorflow(example: str, expert: Any, tmp_path: pathlib.Pat
     run_example(example, expert.data_path.parents[2], tmp_path)
 
 
+@pytest.mark.slow
+def test_examples_in_jax(expert: Any, tmp_path: pathlib.Path) -> None:
+    pytest.importorskip("jax")
+    run_example("dqn_jax", expert.data_path.parents[2], tmp_path)
+
+
 def test_examples_are_short() -> None:
     lengths = {path: len(path.read_text().splitlines()) for path in ROOT.glob("examples/*.py")}
-    assert len(lengths) == 9
+    assert len(lengths) == 10
     assert not {path.name: length for path, length in lengths.items() if length >= 120}

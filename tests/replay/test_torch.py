@@ -173,3 +173,45 @@ def test_tensors_are_indices_in_numpy(small: Any) -> None:
 def test_tensorflow_is_not_imported(replay: Any) -> None:
     assert replay
     assert "tensorflow" not in sys.modules
+
+
+def test_items_are_batched_by_torch(replay: Any) -> None:
+    """The plainest loader of all: its batches are those of the same indices."""
+    source = replay.transitions(n_step=3, labels=True)
+    loader = torch.utils.data.DataLoader(source, batch_size=100)
+    for number, batch in enumerate(loader):
+        expected = source[100 * number : 100 * (number + 1)]
+        assert list(batch) == list(expected)
+        for name, column in expected.items():
+            assert batch[name].dtype == torch.as_tensor(column).dtype
+            np.testing.assert_array_equal(batch[name].numpy(), column, name)
+    assert number == len(source) // 100
+
+
+@pytest.mark.parametrize("kind", ["transitions", "sequences"])
+def test_several_datasets_put_together(data_dir: pathlib.Path, kind: str) -> None:
+    """What PyTorch gathers from them is what NumPy does."""
+    replay = load_replay(["breakout_expert_v0"] * 2, data_dir=data_dir, full_action_space=True)
+    source = replay.sequences(5) if kind == "sequences" else replay.transitions(labels=True)
+    moved = source.put(torch.as_tensor)
+    indices = np.random.default_rng(0).integers(len(source), size=50)
+    batch = moved[torch.as_tensor(indices)]
+    for name, column in source[indices].items():
+        np.testing.assert_array_equal(batch[name].numpy(), column, name)
+
+
+def test_taking_into_tensors(replay: Any) -> None:
+    """Into a window that observations share, as in pinned memory, and into tensors of their own."""
+    source = replay.transitions()
+    indices = np.random.default_rng(0).integers(len(source), size=64)
+    expected = source[indices]
+    window = torch.zeros((64, 5, 84, 84), dtype=torch.uint8)
+    for state, following in (
+        (window[:, :4], window[:, 1:]),
+        (torch.zeros((64, 4, 84, 84), dtype=torch.uint8), window[:, 1:].clone()),
+    ):
+        batch = {name: torch.as_tensor(array) * 0 for name, array in expected.items()}
+        batch |= {"observation": state, "next_observation": following}
+        assert source.take(indices, out=batch) is batch
+        for name, column in expected.items():
+            np.testing.assert_array_equal(batch[name].numpy(), column, name)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import mmap
 import multiprocessing
 import pathlib
 from typing import Any, NamedTuple
@@ -140,7 +141,11 @@ def map_folder(folder: pathlib.Path, meta: str) -> Packed:
     arrays = {}
     for name, (dtype, row_shape) in STORED.items():
         # Copy-on-write: nothing that users do to the arrays reaches the files.
-        array = np.asarray(np.load(folder / f"{name}.npy", mmap_mode="c"))
+        mapped = np.load(folder / f"{name}.npy", mmap_mode="c")
+        if name in FrameArrays._fields and hasattr(mmap, "MADV_RANDOM"):
+            # If memory is short, reading ahead would push out what is needed.
+            mapped._mmap.madvise(mmap.MADV_RANDOM)
+        array = np.asarray(mapped)
         if array.dtype != dtype or array.shape[1:] != row_shape:
             raise ValueError(f"{name}.npy holds {array.dtype} {array.shape}")
         arrays[name] = array

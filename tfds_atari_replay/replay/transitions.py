@@ -107,7 +107,9 @@ class TransitionSource(Source[TransitionColumns]):
         xp: Any = array_api_compat.array_namespace(columns.frame)
 
         # Indexing takes small columns sooner than xp.take.
-        frame, shape = columns.frame[indices], columns.shape[indices]
+        frame = columns.frame[indices]
+        # PyTorch takes indices of uint8 for a mask.
+        shape = xp.astype(columns.shape[indices], frame.dtype)
         frames = frame[:, None] + columns.offsets[shape]
         observation, next_observation = self._gather_states(arrays, frames, room)
         return {
