@@ -22,7 +22,7 @@ KINDS: dict[str, Any] = {
     "transitions": lambda replay: replay.transitions(labels=True),
     "transitions of three steps": lambda replay: replay.transitions(n_step=3, reward="unclipped"),
     "sequences": lambda replay: replay.sequences(7, stack_size=3, labels=True),
-    "sequences with the channels last": lambda replay: replay.sequences(70, axis=-1),
+    "sequences with the channels last": lambda replay: replay.sequences(9, axis=-1),
 }
 
 
@@ -44,7 +44,7 @@ def assert_same(got: Any, expected: Any, *, but: tuple[str, ...] = ()) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", [1, 5, 400])
+@pytest.mark.parametrize("size", [1, 5, 300])
 def test_batches_are_those_of_one_dataset(joined_and_one: Any, kind: str, size: int) -> None:
     joined, one = (KINDS[kind](replay) for replay in joined_and_one)
     assert len(joined) == len(one)
