@@ -16,6 +16,7 @@ from helpers.datasets import DUMMY_DATA, ROOT, TFDS, build
 from helpers.logs import Truth, make_episodes, read_gz
 from helpers.unplugged import write_unplugged
 
+import tfds_atari_replay
 from tfds_atari_replay.cli.main import main, make_parser
 from tfds_atari_replay.fields import VERSION
 from tfds_atari_replay.logs import inspection, locating
@@ -106,7 +107,7 @@ def test_tfds_build_says_what_is_wrong(
 def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     out, err = capsys.readouterr()
-    assert "usage: atari-replay [-h] COMMAND" in out
+    assert "usage: atari-replay [-h] [--version] COMMAND" in out
     assert not err
 
 
@@ -330,3 +331,26 @@ def test_an_interrupt_is_no_traceback(
     monkeypatch.setattr(inspection, "inspect", interrupted)
     assert main(["inspect", str(DUMMY_DATA)]) == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_output_that_is_not_read_to_its_end(expert: Any, tmp_path: pathlib.Path) -> None:
+    """As by `head`: no word about it."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    data_dir = f"--data_dir={expert.data_path.parents[2]}"
+    command = ["show", "breakout_expert_v0", data_dir, f"--out={tmp_path / 'episode.png'}"]
+    result = subprocess.run(
+        [sys.executable, "-m", "tfds_atari_replay", *command],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (141, "")
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"{tfds_atari_replay.__version__}\n"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dopamine.tf.replay_memory import circular_replay_buffer
 from helpers.cases import cases
 from helpers.datasets import build
 from helpers.logs import read_gz
@@ -87,6 +88,22 @@ def test_the_same_arguments_give_the_same_files(tmp_path: pathlib.Path) -> None:
         return hashlib.md5(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
     assert digest("a", 1) == digest("b", 1) != digest("c", 2)
+
+
+def test_the_capacity_fits_the_steps(tmp_path: pathlib.Path) -> None:
+    """One checkpoint, as of a ring whose first lap ends with the last step."""
+    logs = recording.record("Breakout", tmp_path / "a", steps=300)
+    actions = read_gz(logs / "$store$_action_ckpt.0.gz")
+    count = int(read_gz(logs / "add_count_ckpt.0.gz"))
+    assert len(actions) == count + 1 > 303
+    same = recording.record("Breakout", tmp_path / "b", steps=300, capacity=len(actions))
+    for path in (*logs.iterdir(), *same.iterdir()):
+        assert (logs / path.name).read_bytes() == (same / path.name).read_bytes()
+    buffer = circular_replay_buffer.OutOfGraphReplayBuffer((84, 84), 4, len(actions), 32)
+    buffer.load(str(logs), 0)
+    assert int(buffer.add_count) == count
+    (report,) = inspection.inspect(tmp_path / "a", deep=True)
+    assert (report.steps, report.checkpoint) == (300, 0)
 
 
 def test_each_run_is_other_play_unless_a_seed_is_given(tmp_path: pathlib.Path) -> None:

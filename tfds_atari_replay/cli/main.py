@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import os
 import sys
 from collections.abc import Sequence
 
@@ -16,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
       The exit status: 0; 1 after an error that the user can fix, or if `inspect` found a
       checkpoint that is damaged or lacks files; 2 without a command, which shows the help, or with
-      wrong arguments; 130 after Ctrl-C.
+      wrong arguments; 130 after Ctrl-C; 141 if what it prints is not read to its end, as by `head`.
     """
     parser = make_parser()
     arguments = sys.argv[1:] if argv is None else argv
@@ -26,6 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         status: int = args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # what shells expect
     except (ReplayLogError, ImportError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -40,6 +47,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="atari-replay",
         description="DQN Replay logs: record them, inspect them, look at datasets built from them.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=importlib.metadata.version("tfds-atari-replay")
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (record, inspect, show, preview):

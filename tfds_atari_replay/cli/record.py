@@ -26,8 +26,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--capacity",
         type=int,
-        default=1_000_000,
-        help="rows in each checkpoint (7 KB of memory each)",
+        help="rows in each checkpoint (7 KB of memory each); default: as many as the steps need, "
+        "at most 1,000,000",
     )
     parser.add_argument(
         "--policy",

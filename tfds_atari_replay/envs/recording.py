@@ -19,6 +19,7 @@ from tfds_atari_replay._extras import required_for
 from tfds_atari_replay.arguments import check_whole
 from tfds_atari_replay.envs.policies import Policy, RandomPolicy, actions_of, check_policy
 from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE
+from tfds_atari_replay.logs.episodes import PADDING_ROWS
 from tfds_atari_replay.logs.records import FRAME_SHAPE
 from tfds_atari_replay.logs.writer import ReplayLogger, check_capacity
 from tfds_atari_replay.windows.stacking import LiveStacks, Stacking
@@ -28,6 +29,7 @@ with required_for("Recording", "envs"):
     from tfds_atari_replay.envs.roms import find_rom
 
 _SEEDS = 2**31  # the emulator takes 0 to 2**31 - 1
+_PUBLIC_CAPACITY = 1_000_000
 
 _logger = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ def record(
     out: pathlib.Path | str,
     *,
     steps: int,
-    capacity: int = 1_000_000,
+    capacity: int | None = None,
     policy: Policy | None = None,
     run: int = 1,
     seed: int | None = None,
@@ -52,7 +54,9 @@ def record(
       game: any spelling of its name.
       out: a folder; the logs go to `<out>/<Game>/<run>/replay_logs`.
       steps: agent steps to play.
-      capacity: rows of the replay buffer, and so of each checkpoint; a row takes 7 KB of memory.
+      capacity: rows of the replay buffer, and so of each checkpoint; a row takes 7 KB of memory. By
+        default as many as the steps need, so that there is one checkpoint, and at most 1,000,000,
+        as in the public logs.
       policy: chooses the actions; uniformly random by default.
       run: number of the run.
       seed: of the emulator and the random policy; by default `run - 1`, so that runs differ.
@@ -70,8 +74,10 @@ def record(
     found = games.find_game(game)
     run = check_whole("run", run, below=_SEEDS + 1)
     seed = check_whole("seed", run - 1 if seed is None else seed, at_least=0, below=_SEEDS)
-    capacity = check_capacity(capacity)
     steps = check_whole("steps", steps)
+    # Each episode has padding before it, and a step at least.
+    most = min(_PUBLIC_CAPACITY, (1 + PADDING_ROWS) * steps + 2)
+    ring = check_capacity(most if capacity is None else capacity)
     policy = RandomPolicy(found, seed) if policy is None else policy
     check_policy(policy)
     folder = pathlib.Path(out) / found.name / str(run) / "replay_logs"
@@ -80,11 +86,13 @@ def record(
             f"{folder} already holds logs. Record into another folder, or delete them."
         )
     unfinished = folder.with_name(f"{folder.name}.incomplete-{uuid.uuid4().hex[:8]}")
-    logger = ReplayLogger(unfinished, capacity)
+    logger = ReplayLogger(unfinished, ring)
     try:
         emulator = find_emulator("ale_py")(found, seed=seed, rom=find_rom(found, "ale"))
         bar = tqdm.trange(steps, desc=f"Recording {found.name} run {run}", unit=" steps")
         _play(emulator, policy, logger, bar)
+        if capacity is None and not logger.num_dumps:
+            logger.fit()
         logger.close()
     except BaseException:
         if logger.num_dumps:

@@ -72,6 +72,15 @@ class ReplayLogger:
         if self._cursor == self._capacity - 1:
             self._dump(self._add_count)
 
+    def fit(self) -> None:
+        """Takes away the capacity that was not needed, if no lap was completed.
+
+        The files are then those of a ring that comes to the end of its first lap with the last row.
+        """
+        if self._add_count < self._capacity - 1:
+            self._capacity = check_capacity(max(self._add_count + 1, _STACK_SIZE + 1))
+            self._store = {name: array[: self._capacity] for name, array in self._store.items()}
+
     def close(self) -> None:
         """Writes the last dump, which holds only the cursor instead of `add_count`.
 
