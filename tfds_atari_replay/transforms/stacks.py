@@ -53,20 +53,46 @@ def stack_rows(chunks: PackedChunks, stack_size: int) -> PackedChunks:
       its first frame; it means nothing for the last stack_size - 1 frames of a chunk.
     """
     index = tf.transpose(chunks.index, (0, 2, 1))
-    # The index of a row never decreases over time: if its ends are equal, so is all between.
-    is_new = tf.not_equal(index[..., :-stack_size], index[..., stack_size:])
-    is_new = tf.pad(is_new, [[0, 0], [0, 0], [1, 0]], constant_values=True)
-    is_new = tf.pad(is_new, [[0, 0], [0, 0], [0, stack_size - 1]])
-    is_new = tf.reshape(is_new, [-1])
-    first = tf.cast(tf.where(is_new), tf.int32)
-    parts = tf.gather(tf.reshape(index, [-1]), first + tf.range(stack_size))
-    rows = _gather_interleaved(chunks.rows, parts)
-    number = tf.cumsum(tf.cast(is_new, tf.int32)) - 1
-    stacked = tf.transpose(tf.reshape(number, tf.shape(index)), (0, 2, 1))
+    if stack_size == 4:
+        # Pairs of frames first, then pairs of these: most pairs are part of two stacks.
+        pairs, index = _interleave(chunks.rows, index, [0, 1])
+        rows, index = _interleave(tf.bitcast(pairs, tf.uint16), index, [0, 2])
+    else:
+        rows, index = _interleave(chunks.rows, index, list(range(stack_size)))
     return chunks._replace(
         rows=tf.reshape(rows, (-1, chunks.rows.shape[-1] * stack_size)),
-        index=tf.ensure_shape(stacked, chunks.index.shape),
+        index=tf.ensure_shape(tf.transpose(index, (0, 2, 1)), chunks.index.shape),
     )
+
+
+def _interleave(
+    rows: tf.Tensor, index: tf.Tensor, offsets: list[int]
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Interleaves the rows of pixels at some times, each distinct combination once.
+
+    Args:
+      rows: (rows, width).
+      index: int32 (chunks, height, frames).
+      offsets: from one time to those that are put together there, from 0 to the largest; it means
+        nothing at as many times at the end.
+
+    Returns:
+      What is interleaved, uint8 (combinations, width, bytes), and int32 (chunks, height, frames),
+      which combination it is at each time.
+    """
+    frames = tf.shape(index)[2]
+    last = frames - offsets[-1]
+    is_new = tf.zeros_like(index[..., 1:last], tf.bool)
+    for offset in offsets:
+        now = index[..., offset + 1 : last + offset]
+        is_new |= tf.not_equal(now, index[..., offset : last + offset - 1])
+    is_new = tf.pad(is_new, [[0, 0], [0, 0], [1, 0]], constant_values=True)
+    is_new = tf.pad(is_new, [[0, 0], [0, 0], [0, offsets[-1]]])
+    is_new = tf.reshape(is_new, [-1])
+    first = tf.cast(tf.where(is_new), tf.int32)
+    parts = tf.gather(tf.reshape(index, [-1]), first + tf.constant(offsets))
+    number = tf.cumsum(tf.cast(is_new, tf.int32)) - 1
+    return _gather_interleaved(rows, parts), tf.reshape(number, tf.shape(index))
 
 
 def gather_stacks(frames: Frames | StackedRows, first: tf.Tensor, stacking: Stacking) -> tf.Tensor:
@@ -82,20 +108,20 @@ def gather_stacks(frames: Frames | StackedRows, first: tf.Tensor, stacking: Stac
 
 
 def _gather_interleaved(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """Like tf.gather(values, index) for index (N, stack_size), but with that dimension last."""
+    """Gathers (N, stack_size) times (...), and makes it uint8 (N, ..., bytes of a stack).
+
+    Pairs are put together as one little-endian word, which takes two thirds of the time of
+    tf.transpose. The sum of two may overflow into the sign; its bits are right all the same.
+    """
+    words = {tf.uint8: tf.uint16, tf.uint16: tf.int32}
+    if index.shape[1] == 2 and values.dtype in words:
+        word = words[values.dtype]
+        low, high = (tf.cast(tf.gather(values, index[:, one]), word) for one in range(2))
+        return tf.bitcast(low + high * tf.constant(256**values.dtype.size, word), tf.uint8)
     if values.dtype == tf.uint8 and index.shape[1] == 4:
-        return _gather_as_words(values, index)
+        pairs = tf.bitcast(_gather_interleaved(values, index[:, :2]), tf.uint16)
+        others = tf.bitcast(_gather_interleaved(values, index[:, 2:]), tf.uint16)
+        both = tf.cast(pairs, tf.int32) + tf.cast(others, tf.int32) * 2**16
+        return tf.bitcast(both, tf.uint8)
     gathered = tf.gather(values, index)
     return tf.transpose(gathered, (0, *range(2, len(gathered.shape)), 1))
-
-
-def _gather_as_words(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """Does so for four bytes, put together as one little-endian word of 32 bits.
-
-    That takes two thirds of the time of tf.transpose. The sum may overflow into the sign; its bits
-    are right all the same.
-    """
-    word = sum(
-        tf.cast(tf.gather(values, index[:, byte]), tf.int32) * 256**byte for byte in range(4)
-    )
-    return tf.bitcast(word, tf.uint8)
