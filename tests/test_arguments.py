@@ -131,7 +131,7 @@ ENTRIES: dict[str, tuple[Any, dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]]
         {
             "game": (NO_NAME, ("", "pongg")),
             "steps": SIZE,
-            "capacity": (NO_WHOLE, (0, 4, 10**12)),
+            "capacity": (SIZE_OR_NONE[0], (0, 4, 10**12)),
             "policy": ((3, "x"), ()),
             "run": (NO_WHOLE, (0, -1, 2**31 + 1)),
             "seed": (SIZE_OR_NONE[0], (-1, 2**31)),
