@@ -44,10 +44,17 @@ class Episode(NamedTuple):
     is_complete: bool
 
 
+_HELD = {"Enduro": "FIRE", "Freeway": "UP"}
+"""The action without which a game brings no reward."""
+
+
 def play_randomly(
     game: str, emulator: str, seed: int, steps: int, *, roms: str = "legacy"
 ) -> list[Episode]:
-    """Plays a game, given by its name in GAMES, with uniformly random actions."""
+    """Plays a game, given by its name in GAMES, with uniformly random actions.
+
+    Games of `_HELD` are played with that action nine times in ten.
+    """
     found = GAMES[game]
     rng = np.random.default_rng(seed)
     played = find_emulator(emulator)(found, seed=seed, rom=find_rom(found, roms))
@@ -56,7 +63,9 @@ def play_randomly(
         frames, actions, rewards, frame, is_over = [], [], [], played.reset(), False
         while steps and not is_over:
             frames.append(frame)
-            actions.append(int(rng.integers(len(found.actions))))
+            is_held = game in _HELD and rng.random() < 0.9
+            held = found.actions.index(_HELD[game]) if is_held else None
+            actions.append(int(rng.integers(len(found.actions))) if held is None else held)
             frame, reward, is_over = played.step(actions[-1])
             rewards.append(reward)
             steps -= 1
