@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import gzip
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,21 +50,43 @@ def recorded_play() -> dict[str, npt.NDArray[np.generic]]:
 
 def make_checkpoint(folder: pathlib.Path, rows: int, number: int = 1) -> None:
     """Writes the files of one; `folder` is the run's `replay_logs`."""
-    folder.mkdir(parents=True, exist_ok=True)
     play = recorded_play()
+    write_checkpoint(
+        folder, rows, number, lambda name, times: play[name][times % len(play[name])], gzip.open
+    )
+
+
+def write_checkpoint(
+    folder: pathlib.Path,
+    rows: int,
+    number: int,
+    rows_at: Callable[[str, npt.NDArray[np.int64]], npt.NDArray[Any]],
+    open_file: Callable[..., Any],
+) -> None:
+    """Writes the files of a checkpoint, at the end of a lap.
+
+    Args:
+      folder: the run's `replay_logs`.
+      rows: in the ring.
+      number: of the checkpoint, at least 1.
+      rows_at: gives the rows of an array at some times.
+      open_file: opens a gzip file, as gzip.open does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     # The oldest row lies last: row r of checkpoint 1 holds the play at time r + 1.
-    times = ((number - 1) * rows + (np.arange(rows) + 1) % rows) % len(play["action"])
-    for name, array in play.items():
+    times = (number - 1) * rows + (np.arange(rows) + 1) % rows
+    for name in ARRAY_NAMES:
+        some = rows_at(name, times[:1])
         header = {
-            "descr": np.lib.format.dtype_to_descr(array.dtype),
+            "descr": np.lib.format.dtype_to_descr(some.dtype),
             "fortran_order": False,
-            "shape": (rows, *array.shape[1:]),
+            "shape": (rows, *some.shape[1:]),
         }
-        with gzip.open(folder / f"$store$_{name}_ckpt.{number}.gz", "wb") as file:
+        with open_file(folder / f"$store$_{name}_ckpt.{number}.gz", "wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
             for start in tqdm.trange(0, rows, _AT_ONCE, desc=f"Writing {name}"):
-                file.write(array[times[start : start + _AT_ONCE]].tobytes())
-    with gzip.open(folder / f"add_count_ckpt.{number}.gz", "wb") as file:
+                file.write(rows_at(name, times[start : start + _AT_ONCE]).tobytes())
+    with open_file(folder / f"add_count_ckpt.{number}.gz", "wb") as file:
         np.save(file, np.array((number + 1) * rows - 1))
 
 

@@ -25,8 +25,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import tqdm
 from isal import igzip
+from make_checkpoint import write_checkpoint
 from varied_play import VariedPlay
 
 import tfds_atari_replay
@@ -35,31 +35,14 @@ from tfds_atari_replay.fields import VERSION
 _NAME = "atari_replay/ms_pacman_full_v0"
 _WHOLE_RUN = 50_000_000
 _FILES = ("units", "groups", "index")
-_AT_ONCE = 4096
 
 
 def write_logs(folder: pathlib.Path, rows: int, checkpoints: int) -> None:
     """Writes checkpoints 1, 2, ..., each going on where the one before it ended."""
     play = VariedPlay()
-    folder.mkdir(parents=True)
-    for number in tqdm.trange(1, checkpoints + 1, desc="Writing logs", unit=" checkpoints"):
-        # The oldest row lies last.
-        times = (number - 1) * rows + (np.arange(rows) + 1) % rows
-        for name in ("observation", "action", "reward", "terminal"):
-            some = play.rows(name, times[:1])
-            header = {
-                "descr": np.lib.format.dtype_to_descr(some.dtype),
-                "fortran_order": False,
-                "shape": (rows, *some.shape[1:]),
-            }
-            path = folder / f"$store$_{name}_ckpt.{number}.gz"
-            with igzip.open(path, "wb", 1) as file:  # type: ignore[no-untyped-call]
-                np.lib.format.write_array_header_1_0(file, header)
-                for start in range(0, rows, _AT_ONCE):
-                    file.write(play.rows(name, times[start : start + _AT_ONCE]).tobytes())
-        path = folder / f"add_count_ckpt.{number}.gz"
-        with igzip.open(path, "wb") as file:  # type: ignore[no-untyped-call]
-            np.save(file, np.array((number + 1) * rows - 1))
+    open_file = functools.partial(igzip.open, compresslevel=1)
+    for number in range(1, checkpoints + 1):
+        write_checkpoint(folder, rows, number, play.rows, open_file)
 
 
 def own_memory() -> int:

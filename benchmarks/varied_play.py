@@ -17,9 +17,9 @@ from players import play_randomly
 
 from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES
 from tfds_atari_replay.logs.episodes import PADDING_ROWS
+from tfds_atari_replay.replay.table import BYTES_PER_UNIT, UNITS_PER_FRAME, RowHash
 
 _GROWTH = 0.76
-_UNIT = 2 * 84
 
 
 class VariedPlay:
@@ -60,21 +60,19 @@ class VariedPlay:
             taken: npt.NDArray[Any] = self._arrays[name][row]
             return taken
         frames = self._frames[row]
-        units = frames.reshape(len(row), -1, _UNIT)
+        units = frames.reshape(len(row), -1, BYTES_PER_UNIT)
         for number in np.unique(repetition[repetition > 0]).tolist():
             share = (number + 1) ** _GROWTH - number**_GROWTH
             is_changed = (self._chance[row] < share) & (repetition == number)[:, np.newaxis]
-            place, change = number % _UNIT, 1 + number // _UNIT
+            place, change = number % BYTES_PER_UNIT, 1 + number // BYTES_PER_UNIT
             units[..., place] ^= (is_changed * change).astype(np.uint8)
         return frames
 
     def _draw_chances(self) -> npt.NDArray[np.float32]:
         """Gives each distinct pair of rows a number from 0 to 1, at random; zeros have 1."""
-        factors = np.random.default_rng(0).integers(2**63, size=_UNIT // 8, dtype=np.uint64) * 2 + 1
-        chances = np.empty((len(self._frames), 84 * 84 // _UNIT), np.float32)
+        chances = np.empty((len(self._frames), UNITS_PER_FRAME), np.float32)
         for start in range(0, len(chances), 4096):
-            words = self._frames[start : start + 4096].reshape(-1, _UNIT).view(np.uint64)
-            hashes = (words ^ (words >> np.uint64(32))) @ factors
+            hashes = RowHash(0)(self._frames[start : start + 4096].reshape(-1, BYTES_PER_UNIT))
             drawn = np.where(hashes == 0, 1.0, (hashes >> np.uint64(11)) / 2**53)
             chances[start : start + 4096] = drawn.reshape(-1, chances.shape[1])
         return chances

@@ -195,17 +195,13 @@ own, in one of the layouts
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         number = located.files.number
         scorer = Scorer(GAMES[self.builder_config.game])
+        started = (
+            (episode, schema.to_rlds(episode, number, scorer), dict(scorer.counts))
+            for episode in opened.episodes()
+        )
         transitions = 0
-
-        def examples() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-            nonlocal transitions
-            for episode in opened.episodes():
-                transitions += len(episode.action)
-                example = schema.to_rlds(episode, number, scorer)
-                counts = {"transitions": transitions, "unclipped_rewards": dict(scorer.counts)}
-                yield f"{number}_{episode.index}", example, counts
-
-        for key, example, counts in one_late(examples()):
+        for episode, example, counts in one_late(started):
+            transitions += len(episode.action)
             # Up to date at every episode, since TFDS may stop early (max_examples_per_split).
-            self.info.metadata.update(counts)
-            yield key, example
+            self.info.metadata.update(transitions=transitions, unclipped_rewards=counts)
+            yield f"{number}_{episode.index}", example

@@ -48,7 +48,7 @@ def map_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> I
 def start_each(
     function: Callable[[_Item], _Result], items: Iterable[_Item]
 ) -> list[concurrent.futures.Future[_Result]]:
-    """Like `map_ahead`, but does not wait for the last results.
+    """Like `map_ahead`, but does not wait for the last results; not for what runs in these threads.
 
     Returns:
       The results of all items, of which the last `2 * NUM_THREADS` may be unfinished. Their errors

@@ -91,7 +91,7 @@ def record(
         emulator = find_emulator("ale_py")(found, seed=seed, rom=find_rom(found, "ale"))
         bar = tqdm.trange(steps, desc=f"Recording {found.name} run {run}", unit=" steps")
         _play(emulator, policy, logger, bar)
-        if capacity is None and not logger.num_dumps:
+        if capacity is None:
             logger.fit()
         logger.close()
     except BaseException:

@@ -95,11 +95,11 @@ def load_replay(
     splits = [_find_split(split, builder) for builder in builders]
     parts = [_open(builder, cache) for builder in builders]
     joined = Joined(tuple(parts), tuple(actions))
-    firsts = np.flatnonzero(np.diff(joined.dataset, prepend=-1))
+    firsts = np.cumsum([0, *(len(part.episodes) for part in parts)])
     chosen = np.concatenate(
         [
             first + _episodes_in(some, builder, part)
-            for first, builder, some, part in zip(firsts, builders, splits, parts, strict=True)
+            for first, builder, some, part in zip(firsts, builders, splits, parts, strict=False)
         ]
     )
     if not len(chosen):

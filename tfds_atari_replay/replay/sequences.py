@@ -125,7 +125,7 @@ class SequenceSource(Source[SequenceColumns]):
         taken = take_scalars(xp, scalars, xp.reshape(frame, (-1,)))
         labels = {}
         if self.labels:
-            labels = label_items(xp, columns.episodes, indices, first[:, 0])
+            labels = label_items(xp, columns.episodes, episode, first[:, 0])
             labels = {
                 name: xp.where(mask, column[:, None] + (step if name == "step" else 0), -1)
                 for name, column in labels.items()

@@ -300,18 +300,15 @@ def make_labels(joined: Joined, rows: npt.NDArray[Any], first: npt.NDArray[Any])
     return Labels(*(column.astype(joined.frame_dtype) for column in columns))
 
 
-def label_items(xp: Any, labels: Labels | None, indices: Array, frame: Array) -> Batch:
-    """Says of items where they are from, (N,) each; nothing without labels.
+def label_items(xp: Any, labels: Labels, episode: Array, frame: Array) -> Batch:
+    """Says of items where they are from, (N,) each.
 
     Args:
       xp: the array library's namespace.
       labels: of the episodes.
-      indices: integers (N,), the items.
+      episode: integers (N,), the episode of each item.
       frame: integers (N,), the frame of each.
     """
-    if labels is None:
-        return {}
-    episode = find_episodes(xp, labels.first, indices)
     found = {
         "dataset": xp.take(labels.dataset, episode, axis=0),
         "episode": episode,

@@ -19,6 +19,7 @@ from tfds_atari_replay.replay.source import (
     Batch,
     Labels,
     Source,
+    find_episodes,
     in_groups,
     label_items,
     make_labels,
@@ -112,13 +113,17 @@ class TransitionSource(Source[TransitionColumns]):
         shape = xp.astype(columns.shape[indices], frame.dtype)
         frames = frame[:, None] + columns.offsets[shape]
         observation, next_observation = self._gather_states(arrays, frames, room)
+        labels: Batch = {}
+        if columns.labels is not None:
+            episode = find_episodes(xp, columns.labels.first, indices)
+            labels = label_items(xp, columns.labels, episode, frame)
         return {
             "observation": observation,
             **take_scalars(xp, columns.of_frames, frame),
             **take_scalars(xp, columns.of_items, indices),
             "discount": columns.discount[shape],
             "next_observation": next_observation,
-            **label_items(xp, columns.labels, indices, frame),
+            **labels,
         }
 
     def _gather_states(self, arrays: Arrays, frames: Array, room: Batch | None) -> list[Array]:

@@ -108,20 +108,22 @@ def gather_stacks(frames: Frames | StackedRows, first: tf.Tensor, stacking: Stac
 
 
 def _gather_interleaved(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """Gathers (N, stack_size) times (...), and makes it uint8 (N, ..., bytes of a stack).
-
-    Pairs are put together as one little-endian word, which takes two thirds of the time of
-    tf.transpose. The sum of two may overflow into the sign; its bits are right all the same.
-    """
-    words = {tf.uint8: tf.uint16, tf.uint16: tf.int32}
-    if index.shape[1] == 2 and values.dtype in words:
-        word = words[values.dtype]
-        low, high = (tf.cast(tf.gather(values, index[:, one]), word) for one in range(2))
-        return tf.bitcast(low + high * tf.constant(256**values.dtype.size, word), tf.uint8)
-    if values.dtype == tf.uint8 and index.shape[1] == 4:
-        pairs = tf.bitcast(_gather_interleaved(values, index[:, :2]), tf.uint16)
-        others = tf.bitcast(_gather_interleaved(values, index[:, 2:]), tf.uint16)
-        both = tf.cast(pairs, tf.int32) + tf.cast(others, tf.int32) * 2**16
-        return tf.bitcast(both, tf.uint8)
+    """Gathers (N, stack_size) times (...), and makes it uint8 (N, ..., bytes of a stack)."""
+    if index.shape[1] == 2:
+        return _interleave_pairs(*(tf.gather(values, index[:, one]) for one in range(2)))
+    if index.shape[1] == 4:
+        halves = (_gather_interleaved(values, half) for half in (index[:, :2], index[:, 2:]))
+        return _interleave_pairs(*(tf.bitcast(half, tf.uint16) for half in halves))
     gathered = tf.gather(values, index)
     return tf.transpose(gathered, (0, *range(2, len(gathered.shape)), 1))
+
+
+def _interleave_pairs(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
+    """Makes uint8 (..., bytes of both) of two of the same shape, uint8 or uint16.
+
+    They are put together as one little-endian word, which takes two thirds of the time of
+    tf.transpose. The sum may overflow into the sign; its bits are right all the same.
+    """
+    word = tf.uint16 if low.dtype == tf.uint8 else tf.int32
+    both = tf.cast(low, word) + tf.cast(high, word) * tf.constant(256**low.dtype.size, word)
+    return tf.bitcast(both, tf.uint8)

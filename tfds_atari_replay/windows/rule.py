@@ -30,7 +30,6 @@ SUMMED: frozenset[str] = frozenset(
 )
 """The names of the fields that a transition has summed."""
 
-
 Array = Any
 """A NumPy array or a tensor."""
 
