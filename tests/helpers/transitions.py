@@ -23,3 +23,11 @@ def count_transitions(batches: Iterable[dict[str, Any]]) -> collections.Counter[
 def in_batches(source: Any, size: int = 256) -> Iterable[dict[str, Any]]:
     """All of a source, in order."""
     return (source[start : start + size] for start in range(0, len(source), size))
+
+
+def assert_same(got: Any, expected: Any, *, but: tuple[str, ...] = ()) -> None:
+    """Compares batches."""
+    assert set(got) == set(expected)
+    for name in set(expected) - set(but):
+        np.testing.assert_array_equal(np.asarray(got[name]), expected[name], name)
+        assert np.asarray(got[name]).dtype == expected[name].dtype

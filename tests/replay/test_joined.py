@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from helpers.replays import make_replay
 from helpers.steps import make_all
+from helpers.transitions import assert_same
 
 # More items a dataset than are made side by side, and a dataset whose episodes have no item.
 SHAPES = [
@@ -33,14 +34,6 @@ def joined_and_one() -> tuple[Any, Any]:
     ends = np.cumsum([0, *map(len, SHAPES)]).tolist()
     datasets = [episodes[start:end] for start, end in itertools.pairwise(ends)]
     return make_replay(*datasets), make_replay(episodes)
-
-
-def assert_same(got: Any, expected: Any, *, but: tuple[str, ...] = ()) -> None:
-    """Compares batches."""
-    assert set(got) == set(expected)
-    for name in set(expected) - set(but):
-        np.testing.assert_array_equal(np.asarray(got[name]), expected[name], name)
-        assert np.asarray(got[name]).dtype == expected[name].dtype
 
 
 @pytest.mark.parametrize("kind", KINDS)

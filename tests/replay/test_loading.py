@@ -15,7 +15,7 @@ from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, build
 from helpers.processes import run_python, unprivileged
 from helpers.steps import UNDECODED
-from helpers.transitions import FIELDS, count_transitions, in_batches
+from helpers.transitions import assert_same, count_transitions, in_batches
 
 from tfds_atari_replay import find_game, load_replay, schema, transitions
 from tfds_atari_replay.fields import VERSION
@@ -61,9 +61,7 @@ def test_several_datasets(data_dir: pathlib.Path) -> None:
     assert count_transitions(in_batches(replay.transitions())) == both
     alone = load_replay(EXPERT, data_dir=data_dir)
     selected = replay.select(replay.episodes["dataset"] == 1)
-    last, expected = selected.transitions()[:], alone.transitions()[:]
-    for name in FIELDS:
-        np.testing.assert_array_equal(last[name], expected[name])
+    assert_same(selected.transitions()[:], alone.transitions()[:])
     with pytest.raises(ValueError, match=r"ids are ambiguous in a replay of several datasets"):
         replay.select([0])
 
@@ -78,9 +76,7 @@ def test_array_record_holds_the_same(data_dir: pathlib.Path, tmp_path: pathlib.P
     )
     assert list(tmp_path.rglob("*.array_record*"))
     expected = load_replay(EXPERT, data_dir=data_dir)
-    got, wanted = (r.transitions()[:] for r in (replay, expected))
-    for name in FIELDS:
-        np.testing.assert_array_equal(got[name], wanted[name])
+    assert_same(replay.transitions()[:], expected.transitions()[:])
 
 
 def test_a_pinned_version(data_dir: pathlib.Path) -> None:
@@ -300,9 +296,7 @@ def test_a_dataset_copied_without_its_times(
     with unprivileged(tmp_path / "copy"):
         copy = load_replay([MIXED, EXPERT], data_dir=tmp_path / "copy")
     expected = load_replay([MIXED, EXPERT], data_dir=data_dir)
-    got, wanted = (replay.transitions()[:] for replay in (copy, expected))
-    for name in FIELDS:
-        np.testing.assert_array_equal(got[name], wanted[name])
+    assert_same(copy.transitions()[:], expected.transitions()[:])
     assert not [record for record in caplog.records if "atari_replay.replay" in record.name]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.transitions import assert_same
 
 from tfds_atari_replay import load_replay
 
@@ -43,13 +44,6 @@ def pool() -> Iterator[Any]:
     context = multiprocessing.get_context("spawn")
     with context.Pool(1, initializer=os.chdir, initargs=("/",)) as pool:
         yield pool
-
-
-def assert_same(got: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Compares batches."""
-    assert set(got) == set(expected)
-    for name, array in expected.items():
-        np.testing.assert_array_equal(got[name], array, name, strict=True)
 
 
 def test_the_current_folder_does_not_matter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from helpers.datasets import rows
 from helpers.replays import make_replay
 from helpers.steps import expected_transitions, make_all, make_steps
-from helpers.transitions import FIELDS, count_transitions, in_batches
+from helpers.transitions import FIELDS, assert_same, count_transitions, in_batches
 
 from tfds_atari_replay import Replay
 
@@ -54,7 +55,7 @@ def test_selected_episodes_are_whole(replay: Replay, selection: Any, ids: list[i
     assert selected.episodes["episode_id"].tolist() == ids
     episodes = [make_all(SHAPES)[number] for number in ids]
     expected = [row for steps in episodes for row in expected_transitions(steps, 2, 1, 0.5)]
-    source = selected.transitions(stack_size=2, gamma=0.5)
+    source: Any = selected.transitions(stack_size=2, gamma=0.5)
     assert len(source) == len(expected)
     for number, row in enumerate(expected):
         for name, value in zip(FIELDS, row, strict=True):
@@ -80,6 +81,43 @@ def test_protocols_in_one_line(replay: Replay) -> None:
     half = replay.select(rng.choice(episodes["episode_id"], len(episodes) // 2, replace=False))
     assert half.episodes["episode_id"].tolist() == sorted(half.episodes["episode_id"])
     assert len(half.episodes) == 2
+
+
+@pytest.mark.parametrize(("row", "steps"), list(enumerate(make_all(SHAPES))))
+def test_an_episode_as_arrays(replay: Replay, row: int, steps: Any) -> None:
+    """Its logged steps, without the terminal state."""
+    episode: Any = replay.read(row)
+    logged = len(steps["action"]) - bool(steps["is_terminal"][-1])
+    expected = {name: steps[name][:logged] for name in episode}
+    expected["observation"] = expected["observation"][..., 0]
+    assert_same(episode, expected)
+    assert replay.episodes["length"][row] == logged
+
+
+def test_reading_selected_episodes_of_several_datasets() -> None:
+    """Rows are those of the selection, and actions become ALE's where that was asked for."""
+    episodes = make_all(SHAPES)
+    replay = make_replay(episodes[:2], episodes[2:])
+    become = np.arange(18, dtype=np.uint8)[::-1]
+    joined = dataclasses.replace(replay.joined, actions=(None, become))
+    selected = dataclasses.replace(replay, joined=joined).select(np.array([0, 1, 1, 1], bool))
+    read = list(selected)
+    for episode, steps, number in zip(read, episodes[1:], (0, 1, 1), strict=True):
+        length = len(episode["action"])
+        frames = steps["observation"][:length, ..., 0]
+        np.testing.assert_array_equal(episode["observation"], frames)
+        actions = steps["action"][:length]
+        np.testing.assert_array_equal(episode["action"], become[actions] if number else actions)
+    read[0]["reward"][:] = 9
+    np.testing.assert_array_equal(selected.read(0)["reward"], episodes[1]["reward"])
+
+
+@pytest.mark.parametrize(
+    ("row", "error"), [(4, ValueError), (-1, ValueError), (True, TypeError), (0.0, TypeError)]
+)
+def test_rows_that_there_are_not(replay: Replay, row: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"row must be a whole number, at least 0 and below 4 \(got"):
+        replay.read(row)
 
 
 @pytest.mark.parametrize(

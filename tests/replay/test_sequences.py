@@ -64,7 +64,7 @@ def test_they_are_those_of_a_slow_loop(
     assert len(source) == len(expected)
     if not expected:
         return
-    batch = source[:]
+    batch: Any = source[:]
     for row, sequence in enumerate(expected):
         for name, values in sequence.items():
             np.testing.assert_array_equal(batch[name][row], values, err_msg=name)
@@ -73,7 +73,8 @@ def test_they_are_those_of_a_slow_loop(
 def test_one_in_full() -> None:
     """The last sequence of three steps, of an episode with rewards -3 -2 -1 0 and a terminal."""
     source = make_replay([make_steps(5)]).sequences(3, stack_size=1)
-    dtypes = {name: array.dtype for name, array in source[0].items()}
+    item: Any = source[0]
+    dtypes = {name: array.dtype for name, array in item.items()}
     assert dtypes == {
         "observation": np.uint8,
         "action": np.int64,

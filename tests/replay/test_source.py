@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers.replays import make_replay
 from helpers.steps import make_all
+from helpers.transitions import assert_same
 
 from tfds_atari_replay.replay import memory
 
@@ -31,13 +32,6 @@ def replay(request: pytest.FixtureRequest) -> Any:
         if request.param == "one dataset"
         else make_replay(episodes[:1], episodes[1:])
     )
-
-
-def assert_same(got: Any, expected: Any) -> None:
-    """Compares batches."""
-    assert list(got) == list(expected)
-    for name, column in expected.items():
-        np.testing.assert_array_equal(got[name], column, name, strict=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)

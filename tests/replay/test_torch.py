@@ -195,7 +195,7 @@ def test_several_datasets_put_together(data_dir: pathlib.Path, kind: str) -> Non
     source = replay.sequences(5) if kind == "sequences" else replay.transitions(labels=True)
     moved = source.put(torch.as_tensor)
     indices = np.random.default_rng(0).integers(len(source), size=50)
-    batch = moved[torch.as_tensor(indices)]
+    batch: Any = moved[torch.as_tensor(indices)]
     for name, column in source[indices].items():
         np.testing.assert_array_equal(batch[name].numpy(), column, name)
 

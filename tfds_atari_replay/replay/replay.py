@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import html
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay.arguments import check_axis, check_choice, check_share, check_sizes
+from tfds_atari_replay.arguments import (
+    check_axis,
+    check_choice,
+    check_share,
+    check_sizes,
+    check_whole,
+)
 from tfds_atari_replay.configs import find_config
 from tfds_atari_replay.fields import REWARDS
+from tfds_atari_replay.replay.batches import EpisodeArrays
+from tfds_atari_replay.replay.gathering import gather_frames
 from tfds_atari_replay.replay.joined import Joined
 from tfds_atari_replay.replay.packed import EPISODE, ReplayChangedError
 from tfds_atari_replay.replay.sequences import SequenceSource
@@ -96,6 +105,43 @@ class Replay:
             episodes[name] = stored[name]
         episodes["dataset"] = self.joined.dataset[self._rows]
         return episodes
+
+    def __iter__(self) -> Iterator[EpisodeArrays]:
+        return (self.read(row) for row in range(len(self)))
+
+    def read(self, row: int) -> EpisodeArrays:
+        """Reads the T logged steps of an episode; `for steps in replay` reads all in turn.
+
+        Args:
+          row: of `episodes`, from 0.
+
+        Returns:
+          A dict of `observation`, uint8 (T, 84, 84), the frames in which the actions were taken;
+          `action`, int64 (T,); `reward`, float32 (T,), clipped; `unclipped_reward`, float32 (T,),
+          NaN where unknown; and `discount`, float32 (T,), 0 if the action ended the game, else 1.
+
+        Raises:
+          TypeError: the row is not a whole number.
+          ValueError: there is no such row.
+        """
+        row = self._rows[check_whole("row", row, at_least=0, below=len(self))]
+        span, number = self.joined.spans[row], self.joined.dataset[row]
+        part, become = self.joined.parts[number], self.joined.actions[number]
+        start = span["start"] - self.joined.starts[number]
+        steps = slice(start, start + span["steps"] - span["ends_in_terminal"])
+        scalars = {name: column[steps] for name, column in part.scalars.items()}
+        discount = np.ones(steps.stop - steps.start, np.float32)
+        discount[-1:] -= span["ends_in_terminal"]
+        return {
+            "observation": gather_frames((part.frames,), np.arange(steps.start, steps.stop)),
+            "action": (scalars["action"] if become is None else become[scalars["action"]]).astype(
+                np.int64
+            ),
+            # Copies, as all else that is given.
+            "reward": scalars["reward"].copy(),
+            "unclipped_reward": scalars["unclipped_reward"].copy(),
+            "discount": discount,
+        }
 
     def select(self, episode_ids_or_mask: npt.ArrayLike) -> Replay:
         """Returns a replay of some of the episodes; nothing is copied.

@@ -9,10 +9,10 @@ import array_api_compat
 import numpy as np
 
 from tfds_atari_replay import fields
+from tfds_atari_replay.replay.batches import Array, SequenceBatch
 from tfds_atari_replay.replay.gathering import gather_frames, gather_into
 from tfds_atari_replay.replay.joined import Joined
 from tfds_atari_replay.replay.source import (
-    Array,
     Arrays,
     Batch,
     Labels,
@@ -59,7 +59,7 @@ class SequenceColumns(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class SequenceSource(Source[SequenceColumns]):
+class SequenceSource(Source[SequenceColumns, SequenceBatch]):
     """Sequences of a replay: item i starts at the i-th step whose stack is fully known.
 
     Every step starts a sequence, as in Decision Transformer (Chen et al., 2021), whose padding this

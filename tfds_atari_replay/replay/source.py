@@ -6,29 +6,30 @@ import abc
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import array_api_compat
 import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay import fields
+from tfds_atari_replay.replay.batches import Array
 from tfds_atari_replay.replay.joined import Joined
 from tfds_atari_replay.replay.packed import FrameArrays
-
-Array = Any
-"""An array of NumPy, PyTorch or JAX."""
 
 Batch = dict[str, Array]
 
 ColumnsT = TypeVar("ColumnsT", bound=tuple[Any, ...])
 """A named tuple of arrays, or of dicts of arrays."""
 
+BatchT = TypeVar("BatchT", bound=Mapping[str, Any])
+"""A batch, or an item."""
+
 # Items that are listed at a time.
 _ITEMS_AT_ONCE = 2**20
 
-_SourceT = TypeVar("_SourceT", bound="Source[Any]")
+_SourceT = TypeVar("_SourceT", bound="Source[Any, Any]")
 
 
 class Arrays(NamedTuple):
@@ -58,7 +59,7 @@ class Labels(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Source(abc.ABC, Generic[ColumnsT]):
+class Source(abc.ABC, Generic[ColumnsT, BatchT]):
     """A sequence of items, which gives one of them or a batch.
 
     An index means the same on every device and in every library:
@@ -100,15 +101,16 @@ class Source(abc.ABC, Generic[ColumnsT]):
     def _length(self) -> int:
         return len(self.arrays.columns.frame)
 
-    def __getitem__(self, index: Any) -> Batch:
+    def __getitem__(self, index: Any) -> BatchT:
         return self.gather(self.arrays, index)
 
-    def __getitems__(self, indices: Any) -> list[Batch]:
+    def __getitems__(self, indices: Any) -> list[BatchT]:
         """Returns a list of items, which PyTorch's DataLoader asks for and makes a batch of."""
         batch = self[indices]
-        return [
+        items = (
             dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)
-        ]
+        )
+        return cast("list[BatchT]", list(items))
 
     def __repr__(self) -> str:
         about = {field.name for field in dataclasses.fields(Source)}
@@ -132,7 +134,7 @@ class Source(abc.ABC, Generic[ColumnsT]):
         library = "JAX" if array_api_compat.is_jax_array(column) else "PyTorch"
         return f"{library}, {array_api_compat.device(column)}"
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[BatchT]:
         return (self[index] for index in range(self._length))
 
     @property
@@ -152,7 +154,7 @@ class Source(abc.ABC, Generic[ColumnsT]):
         return Arrays(tuple(frames), self._list_items())
 
     @functools.cached_property
-    def _no_items(self) -> Batch:
+    def _no_items(self) -> Mapping[str, Array]:
         return self[[]]
 
     def put(self: _SourceT, convert: Callable[[npt.NDArray[Any]], Array]) -> _SourceT:
@@ -176,7 +178,7 @@ class Source(abc.ABC, Generic[ColumnsT]):
             self, joined=Joined((), ()), chosen=None, put_elsewhere=_convert(arrays, convert)
         )
 
-    def take(self, indices: Any, out: Batch | None = None) -> Batch:
+    def take(self, indices: Any, out: BatchT | None = None) -> BatchT:
         """Returns `source[indices]`, in the memory of an earlier batch if that is given.
 
         A large batch of new memory takes twice as long as one whose memory is used again. The
@@ -210,7 +212,7 @@ class Source(abc.ABC, Generic[ColumnsT]):
                 room[name][...] = array
         return out
 
-    def gather(self, arrays: Arrays, indices: Any) -> Batch:
+    def gather(self, arrays: Arrays, indices: Any) -> BatchT:
         """Returns `source[indices]`, for `jax.jit(source.gather)(source.arrays, indices)`.
 
         Args:
@@ -225,7 +227,9 @@ class Source(abc.ABC, Generic[ColumnsT]):
         batch = self._gather(arrays, indices)
         if array_api_compat.is_jax_array(units):
             batch = _mark_out_of_range(batch, indices < self._length)
-        return {name: array[0] for name, array in batch.items()} if is_single else batch
+        if is_single:
+            batch = {name: array[0] for name, array in batch.items()}
+        return cast("BatchT", batch)
 
     @abc.abstractmethod
     def _list_items(self) -> ColumnsT:
@@ -252,7 +256,7 @@ def _convert(tree: Any, convert: Callable[[Any], Array]) -> Any:
     return None if tree is None else convert(tree)
 
 
-def _check_room(room: Batch, expected: Batch, count: int) -> None:
+def _check_room(room: Batch, expected: Mapping[str, Array], count: int) -> None:
     """Checks that arrays can hold a batch.
 
     Args:

@@ -11,10 +11,10 @@ import array_api_compat
 import numpy as np
 
 from tfds_atari_replay import fields
+from tfds_atari_replay.replay.batches import Array, TransitionBatch
 from tfds_atari_replay.replay.gathering import gather_frames, gather_into
 from tfds_atari_replay.replay.joined import Joined
 from tfds_atari_replay.replay.source import (
-    Array,
     Arrays,
     Batch,
     Labels,
@@ -59,7 +59,7 @@ class TransitionColumns(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class TransitionSource(Source[TransitionColumns]):
+class TransitionSource(Source[TransitionColumns, TransitionBatch]):
     """Transitions of a replay, in the order of their datasets, of `episode_id` and of time.
 
     An item is a dict; in a batch (N,) comes first:
