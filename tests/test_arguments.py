@@ -139,7 +139,7 @@ ENTRIES: dict[str, tuple[Any, dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]]
     ),
     "ReplayLogger": (
         lambda **arguments: ReplayLogger(pathlib.Path("logs"), **arguments),
-        {"capacity": (NO_WHOLE, (0, 4, 10**12))},
+        {"capacity": (SIZE_OR_NONE[0], (0, 4, 10**12))},
     ),
     "find_game": (lambda **arguments: find_game(*arguments.values()), {"game": (NO_NAME, ("x",))}),
     "summarize": (figures.summarize, {"name": ((None, 3, ["x"]), ("breakot_expert_v0",))}),

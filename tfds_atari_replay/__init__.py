@@ -12,6 +12,7 @@ from tfds_atari_replay.envs import make_env
 from tfds_atari_replay.envs.evaluation import Evaluation, evaluate
 from tfds_atari_replay.games import GAMES, find_game
 from tfds_atari_replay.logs.errors import ReplayLogError
+from tfds_atari_replay.logs.writer import ReplayLogger
 from tfds_atari_replay.scores import read_scores
 from tfds_atari_replay.transforms import frame_stack, transitions
 
@@ -28,6 +29,7 @@ __all__ = [
     "LocalShuffle",
     "Replay",
     "ReplayLogError",
+    "ReplayLogger",
     "evaluate",
     "find_game",
     "frame_stack",

@@ -13,6 +13,7 @@ from helpers.logs import log_folder, make_episodes, open_log, read_gz, write_log
 
 from tfds_atari_replay.logs import inspection
 from tfds_atari_replay.logs.episodes import read_episodes
+from tfds_atari_replay.logs.writer import ReplayLogger
 
 
 class DopamineLogger(circular_replay_buffer.OutOfGraphReplayBuffer):
@@ -123,3 +124,62 @@ def test_an_end_in_the_lap_after_a_first_that_was_not_dumped(tmp_path: pathlib.P
     assert buffer.is_full()
     (report,) = inspection.inspect(tmp_path)
     assert report.unwritten_laps == 1
+
+
+def test_a_few_steps_are_one_checkpoint_of_their_size(tmp_path: pathlib.Path) -> None:
+    """Unless a capacity is given; rewards are clipped, and what is added later is refused."""
+    frames = np.arange(3, dtype=np.uint8)[:, np.newaxis, np.newaxis] + np.zeros((84, 84), np.uint8)
+    with ReplayLogger(log_folder(tmp_path)) as logger:
+        for step, reward in enumerate([-7, 0.5, 30]):
+            logger.add(frames[step], step, reward, step == 2)
+    checkpoint = open_log(tmp_path, "Breakout", 1, 0)
+    assert checkpoint.capacity == 7  # three rows of padding, three steps and the cursor's
+    for episode in read_episodes(checkpoint):
+        np.testing.assert_array_equal(np.concatenate(list(episode.frames)), frames)
+    assert episode.action.tolist() == [0, 1, 2]
+    assert episode.reward.tolist() == [-1, 0.5, 1]
+    assert episode.is_complete
+    logger.close()  # once more does no harm
+    with pytest.raises(ValueError, match=r"The logger of .*replay_logs is closed"):
+        logger.add(frames[0], 0, 0, False)
+
+
+def test_what_was_added_is_written_whatever_happens(tmp_path: pathlib.Path) -> None:
+    frame = np.full((84, 84), 9, np.uint8)
+    with pytest.raises(KeyboardInterrupt), ReplayLogger(tmp_path / "a") as logger:
+        logger.add(frame, 1, 0, False)
+        raise KeyboardInterrupt
+    assert read_gz(tmp_path / "a" / "$store$_action_ckpt.0.gz").tolist() == [0, 0, 0, 1, 0]
+    with ReplayLogger(tmp_path / "b"):
+        pass
+    assert not list((tmp_path / "b").iterdir())
+
+
+def test_a_folder_that_holds_something_is_not_written_to(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "mine").write_text("kept")
+    with pytest.raises(FileExistsError, match="logs already holds something"):
+        ReplayLogger(tmp_path / "logs", 10)
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"observation": np.zeros((4, 84, 84), np.uint8)}, r"uint8 \(84, 84\) \(got uint8 \(4, "),
+        ({"observation": np.zeros((84, 84))}, r"uint8 \(84, 84\) \(got float64"),
+        ({"action": 18}, r"action must be from 0 to 17 \(got 18\)"),
+        ({"action": -1}, r"action must be from 0 to 17 \(got -1\)"),
+        ({"reward": float("nan")}, r"reward must be a finite number \(got nan\)"),
+    ],
+)
+def test_what_cannot_be_logged(tmp_path: pathlib.Path, change: Any, message: str) -> None:
+    step: dict[str, Any] = {
+        "observation": np.zeros((84, 84), np.uint8),
+        "action": 0,
+        "reward": 0,
+        "terminal": 0,
+    }
+    with ReplayLogger(tmp_path) as logger, pytest.raises(ValueError, match=message):
+        logger.add(**{**step, **change})
+    assert not list(tmp_path.iterdir())

@@ -19,7 +19,6 @@ from tfds_atari_replay._extras import required_for
 from tfds_atari_replay.arguments import check_whole
 from tfds_atari_replay.envs.policies import Policy, RandomPolicy, actions_of, check_policy
 from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE
-from tfds_atari_replay.logs.episodes import PADDING_ROWS
 from tfds_atari_replay.logs.records import FRAME_SHAPE
 from tfds_atari_replay.logs.writer import ReplayLogger, check_capacity
 from tfds_atari_replay.windows.stacking import LiveStacks, Stacking
@@ -29,7 +28,6 @@ with required_for("Recording", "envs"):
     from tfds_atari_replay.envs.roms import find_rom
 
 _SEEDS = 2**31  # the emulator takes 0 to 2**31 - 1
-_PUBLIC_CAPACITY = 1_000_000
 
 _logger = logging.getLogger(__name__)
 
@@ -56,7 +54,7 @@ def record(
       steps: agent steps to play.
       capacity: rows of the replay buffer, and so of each checkpoint; a row takes 7 KB of memory. By
         default as many as the steps need, so that there is one checkpoint, and at most 1,000,000,
-        as in the public logs.
+        as in the public logs, or what half of this machine's memory holds.
       policy: chooses the actions; uniformly random by default.
       run: number of the run.
       seed: of the emulator and the random policy; by default `run - 1`, so that runs differ.
@@ -75,9 +73,7 @@ def record(
     run = check_whole("run", run, below=_SEEDS + 1)
     seed = check_whole("seed", run - 1 if seed is None else seed, at_least=0, below=_SEEDS)
     steps = check_whole("steps", steps)
-    # Each episode has padding before it, and a step at least.
-    most = min(_PUBLIC_CAPACITY, (1 + PADDING_ROWS) * steps + 2)
-    ring = check_capacity(most if capacity is None else capacity)
+    capacity = None if capacity is None else check_capacity(capacity)
     policy = RandomPolicy(found, seed) if policy is None else policy
     check_policy(policy)
     folder = pathlib.Path(out) / found.name / str(run) / "replay_logs"
@@ -86,13 +82,11 @@ def record(
             f"{folder} already holds logs. Record into another folder, or delete them."
         )
     unfinished = folder.with_name(f"{folder.name}.incomplete-{uuid.uuid4().hex[:8]}")
-    logger = ReplayLogger(unfinished, ring)
+    logger = ReplayLogger(unfinished, capacity)
     try:
         emulator = find_emulator("ale_py")(found, seed=seed, rom=find_rom(found, "ale"))
         bar = tqdm.trange(steps, desc=f"Recording {found.name} run {run}", unit=" steps")
         _play(emulator, policy, logger, bar)
-        if capacity is None:
-            logger.fit()
         logger.close()
     except BaseException:
         if logger.num_dumps:
@@ -120,7 +114,7 @@ def _play(emulator: Emulator, policy: Policy, logger: ReplayLogger, steps: Itera
         following, reward, is_game_over = emulator.step(action)
         episode_steps += 1
         terminal = is_game_over or episode_steps == MAX_STEPS
-        logger.add(frame, action, min(max(reward, -1.0), 1.0), terminal)
+        logger.add(frame, action, reward, terminal)
         if terminal:
             following = emulator.reset()
             live.start(0, following)

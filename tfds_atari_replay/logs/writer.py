@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay.arguments import check_whole
+from tfds_atari_replay.games import ALL_ACTIONS
 from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES
 from tfds_atari_replay.logs.episodes import PADDING_ROWS
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
@@ -25,72 +26,118 @@ _STACK_SIZE = PADDING_ROWS + 1
 _UPDATE_HORIZON = 1
 _DTYPES = {"observation": np.uint8, "action": np.int32, "reward": np.float32, "terminal": np.uint8}
 _ROW_BYTES = math.prod(FRAME_SHAPE) + 4 + 4 + 1
+_PUBLIC_CAPACITY = 1_000_000
 
 
 class ReplayLogger:
-    """A circular replay buffer that is dumped to disk once a lap.
+    """Writes what an agent sees, does and receives as replay logs, which Dopamine can load, too.
 
-    Like Dopamine's, it adds three zero rows before each episode, dumps after the row that brings
-    the cursor to the last row (one row early), skips a dump where a lap ends inside that padding,
-    and ends with a final dump whose `add_count` is only the cursor. Dumps are numbered in the
-    order in which they are written. `add_count` comes after the arrays, so a dump that was
-    interrupted lacks it and is refused.
+    Give it every step of play, in order, of a single environment:
+
+        with ReplayLogger("LOGS/Breakout/1/replay_logs") as logger:
+            observation, _ = env.reset()  # of make_env("breakout")
+            for _ in range(100_000):
+                action = env.action_space.sample()
+                following, reward, terminated, truncated, _ = env.step(action)
+                logger.add(observation, action, reward, terminated or truncated)
+                observation = env.reset()[0] if terminated or truncated else following
+
+    The steps lie in a ring, which is written to the folder each time it is full, and at the end: a
+    checkpoint each time. Until then they are only in memory.
     """
 
-    def __init__(self, folder: pathlib.Path, capacity: int):
-        """Allocates the buffer.
+    # As Dopamine's logger, it adds three zero rows before each episode, dumps after the row that
+    # brings the cursor to the last row (one row early), skips a dump where a lap ends inside that
+    # padding, and ends with a final dump whose `add_count` is only the cursor. Dumps are numbered
+    # in the order in which they are written. `add_count` comes after the arrays, so a dump that was
+    # interrupted lacks it and is refused.
+
+    def __init__(self, folder: str | os.PathLike[str], capacity: int | None = None):
+        """Allocates the ring.
 
         Args:
-          folder: where to write; created if it does not exist.
-          capacity: rows in the ring; each takes 7 KB of memory.
+          folder: where to write, `<LOGS>/<Game>/<run>/replay_logs`; created if there is none.
+          capacity: rows in the ring, and so in each checkpoint. A step takes a row, and the start
+            of an episode three more; a row takes 7 KB of memory. By default as many as the steps
+            need, so that there is one checkpoint, and at most 1,000,000, as in the public logs, or
+            what half of this machine's memory holds.
 
         Raises:
           TypeError: capacity is not a whole number.
           ValueError: capacity is too small, or does not fit in this machine's memory.
+          FileExistsError: the folder already holds something.
         """
-        capacity = check_capacity(capacity)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        self._fits = capacity is None
+        self._capacity = _default_capacity() if capacity is None else check_capacity(capacity)
+        self._folder = pathlib.Path(folder)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if any(self._folder.iterdir()):
+            raise FileExistsError(f"{self._folder} already holds something. Choose another folder.")
         self._store: dict[str, npt.NDArray[Any]] = {
-            name: np.zeros((capacity, *(FRAME_SHAPE if name == "observation" else ())), dtype)
+            name: np.zeros((self._capacity, *(FRAME_SHAPE if name == "observation" else ())), dtype)
             for name, dtype in _DTYPES.items()
         }
         assert set(self._store) == set(ARRAY_NAMES)
-        self._capacity = capacity
         self._add_count = 0
         self._episode_ends: set[int] = set()
         self._is_episode_start = True
+        self._is_closed = False
         self.num_dumps = 0
 
+    def __enter__(self) -> ReplayLogger:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def add(self, observation: Frames, action: int, reward: float, terminal: bool) -> None:
-        """Adds a step: an observation, the action taken there, its reward and terminal flag."""
+        """Adds a step.
+
+        Args:
+          observation: uint8 (84, 84), the frame in which the action was taken.
+          action: index into the game's minimal action set, 0 to 17.
+          reward: what the action brought; it is clipped to [-1, 1], as in the public logs.
+          terminal: whether the action ended the episode.
+
+        Raises:
+          ValueError: one of them is none of these, or the logger is closed.
+        """
+        if self._is_closed:
+            raise ValueError(f"The logger of {self._folder} is closed, so nothing can be added.")
+        frame, action = np.asarray(observation), int(action)
+        if frame.shape != FRAME_SHAPE or frame.dtype != np.uint8:
+            raise ValueError(
+                f"observation must be uint8 {FRAME_SHAPE} (got {frame.dtype} {frame.shape}). Of a "
+                "stack, give the newest frame."
+            )
+        if not 0 <= action < len(ALL_ACTIONS):
+            raise ValueError(f"action must be from 0 to {len(ALL_ACTIONS) - 1} (got {action})")
+        if not math.isfinite(reward):
+            raise ValueError(f"reward must be a finite number (got {reward!r})")
         if self._is_episode_start:
             for _ in range(PADDING_ROWS):
                 self._add_row(np.zeros(FRAME_SHAPE, np.uint8), 0, 0.0, False)
-        self._is_episode_start = terminal
-        self._add_row(observation, action, reward, terminal)
+        self._is_episode_start = bool(terminal)
+        self._add_row(frame, action, min(max(reward, -1.0), 1.0), bool(terminal))
         if self._cursor == self._capacity - 1:
             self._dump(self._add_count)
 
-    def fit(self) -> None:
-        """Takes away the capacity that was not needed, if no lap was completed.
-
-        The files are then those of a ring that comes to the end of its first lap with the last row.
-        """
-        if self._add_count < self._capacity - 1:
+    def close(self) -> None:
+        """Writes the last checkpoint, if any step was added. After it, nothing can be added."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        # It holds only the cursor instead of `add_count`. Readers infer from a dump's number
+        # whether the ring was full: only the first dump's may not be. Two cases would break that
+        # rule. If nothing followed the first lap's dump, that one holds everything and no other is
+        # written. If the first lap was skipped, the last dump is also the first, and keeps its
+        # whole `add_count`.
+        if not self._add_count or (self.num_dumps == 1 and self._add_count == self._capacity - 1):
+            return
+        if self._fits and self._add_count < self._capacity - 1:
+            # As a ring that comes to the end of its first lap with the last row.
             self._capacity = check_capacity(max(self._add_count + 1, _STACK_SIZE + 1))
             self._store = {name: array[: self._capacity] for name, array in self._store.items()}
-
-    def close(self) -> None:
-        """Writes the last dump, which holds only the cursor instead of `add_count`.
-
-        Readers infer from a dump's number whether the ring was full: only the first dump's may not
-        be. Two cases would break that rule. If nothing followed the first lap's dump, that
-        one holds everything and no other is written. If the first lap was skipped, the last dump
-        is also the first, and keeps its whole `add_count`.
-        """
-        if self.num_dumps == 1 and self._add_count == self._capacity - 1:
-            return
         self._dump(self._cursor if self.num_dumps else self._add_count)
 
     @property
@@ -136,11 +183,22 @@ def check_capacity(capacity: int) -> int:
       ValueError: it is too small for Dopamine, or too large for this machine.
     """
     capacity = check_whole("capacity", capacity, at_least=_STACK_SIZE + 1)
-    if hasattr(os, "sysconf"):  # Windows has none.
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if capacity * _ROW_BYTES > memory:
-            raise ValueError(
-                f"capacity must fit into memory: {capacity:,} rows of {_ROW_BYTES:,} bytes are "
-                f"{capacity * _ROW_BYTES / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f} GB"
-            )
+    memory = _memory()
+    if memory is not None and capacity * _ROW_BYTES > memory:
+        raise ValueError(
+            f"capacity must fit into memory: {capacity:,} rows of {_ROW_BYTES:,} bytes are "
+            f"{capacity * _ROW_BYTES / 1e9:,.1f} GB, this machine has {memory / 1e9:,.1f} GB"
+        )
     return capacity
+
+
+def _default_capacity() -> int:
+    memory = _memory()
+    return _PUBLIC_CAPACITY if memory is None else min(_PUBLIC_CAPACITY, memory // 2 // _ROW_BYTES)
+
+
+def _memory() -> int | None:
+    """Returns this machine's memory in bytes; None on Windows, where it cannot be asked for."""
+    if not hasattr(os, "sysconf"):
+        return None
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
