@@ -146,9 +146,14 @@ def test_a_few_steps_are_one_checkpoint_of_their_size(tmp_path: pathlib.Path) ->
 
 def test_what_was_added_is_written_whatever_happens(tmp_path: pathlib.Path) -> None:
     frame = np.full((84, 84), 9, np.uint8)
-    with pytest.raises(KeyboardInterrupt), ReplayLogger(tmp_path / "a") as logger:
-        logger.add(frame, 1, 0, False)
-        raise KeyboardInterrupt
+
+    def play() -> None:
+        with ReplayLogger(tmp_path / "a") as logger:
+            logger.add(frame, 1, 0, False)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        play()
     assert read_gz(tmp_path / "a" / "$store$_action_ckpt.0.gz").tolist() == [0, 0, 0, 1, 0]
     with ReplayLogger(tmp_path / "b"):
         pass
@@ -174,12 +179,8 @@ def test_a_folder_that_holds_something_is_not_written_to(tmp_path: pathlib.Path)
     ],
 )
 def test_what_cannot_be_logged(tmp_path: pathlib.Path, change: Any, message: str) -> None:
-    step: dict[str, Any] = {
-        "observation": np.zeros((84, 84), np.uint8),
-        "action": 0,
-        "reward": 0,
-        "terminal": 0,
-    }
+    frame = np.zeros((84, 84), np.uint8)
+    step: dict[str, Any] = {"observation": frame, "action": 0, "reward": 0, "terminal": False}
     with ReplayLogger(tmp_path) as logger, pytest.raises(ValueError, match=message):
         logger.add(**{**step, **change})
     assert not list(tmp_path.iterdir())
