@@ -34,6 +34,7 @@ quickstart: $(VENV)/installed
 	@$(BIN)/atari-replay show $(CONFIG) --data_dir=$(OUT)/data --out=$(OUT)/episode.png
 	@echo "atari-replay preview $(CONFIG)"
 	@$(BIN)/atari-replay preview $(CONFIG) --data_dir=$(OUT)/data --out=$(OUT)/preview
+	@echo "Next: source $(BIN)/activate; look at $(OUT)/preview/index.html; run README's first Python code."
 
 test: check
 	@$(BIN)/python -m pytest
@@ -146,6 +147,7 @@ $(TORCH)/installed: setup.py
 	@# else d3rlpy needs.
 	@$(TORCH)/bin/pip install -qq click colorama dataclasses-json h5py scikit-learn structlog
 	@$(TORCH)/bin/pip install -qq --no-deps d3rlpy==2.8.1
-	@# Users of environments.
-	@$(TORCH)/bin/pip install -qq 'minari[create]==0.5.4' stable-baselines3==2.9.2
+	@# Neighbours, to and from which docs/neighbours.md has ways.
+	@$(TORCH)/bin/pip install -qq 'minari[create]==0.5.4' stable-baselines3==2.9.2 \
+		datasets==5.2.0 tensordict==0.15.3
 	@touch $@

@@ -95,6 +95,10 @@ setuptools.setup(
             *("dask", "distributed"),
             # playwright drives the machine's own Chromium; without one, its tests are skipped.
             *("playwright", "pytest-xdist", "ruff", "six"),
+            # What papers' tables are made with. arch, which rliable needs, fails with pandas 3.
+            *("pandas<3", "rliable==1.2.0"),
+            # Notebooks are run as a user would.
+            *("ipykernel", "nbclient"),
             # Users of random access; neither has wheels for Python 3.10 any more.
             *(f"{name}; python_version >= '3.11'" for name in ("grain", "jax")),
         ],

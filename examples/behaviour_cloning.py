@@ -15,8 +15,8 @@ from common import Curve, evaluation_of, game_of, make_keras_network, make_parse
 import tfds_atari_replay
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Clones a player and plays the game."""
+def main(argv: list[str] | None = None) -> tfds_atari_replay.Evaluation:
+    """Clones a player and plays the game; returns what it scored last."""
     args = make_parser(__doc__ or "", steps=1000, batch_size=32).parse_args(argv)
     keras.utils.set_random_seed(args.seed)
     batches = tfds.load(
@@ -46,6 +46,7 @@ def main(argv: list[str] | None = None) -> None:
         if step % (args.steps // args.evaluations) == 0:
             result = tfds_atari_replay.evaluate(policy, game.name, axis=-1, **evaluation_of(args))
             curve.add(step, float(loss), result)
+    return result
 
 
 if __name__ == "__main__":

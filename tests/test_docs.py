@@ -14,7 +14,7 @@ import tfds_atari_replay
 
 MARKDOWN = (*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md")
 README = ROOT / "README.md"
-LONG = {"cluster.md", "environments.md", "recording.md", "start.md", "whole_runs.md"}
+LONG = {"cluster.md", "environments.md", "start.md", "whole_runs.md"}
 """Pages that start a cluster, play, or run commands that import TensorFlow."""
 
 

@@ -69,7 +69,25 @@ def test_examples_in_jax(expert: Any, tmp_path: pathlib.Path) -> None:
     run_example("dqn_jax", expert.data_path.parents[2], tmp_path)
 
 
+@pytest.mark.slow
+def test_a_papers_table(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From recording to a row for every episode, and a picture."""
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("rliable")
+    import paper_table
+
+    sizes = {"capacity": 300, "steps": 2, "episodes": 2, "max_steps": 40, "runs": 2}
+    paper_table.main([f"--out={tmp_path}", *(f"--{name}={value}" for name, value in sizes.items())])
+    table = pd.read_csv(tmp_path / "scores.csv")
+    assert len(table) == 2 * 2 * 2 * 2  # checkpoints, games, runs, episodes
+    assert set(table["game"]) == {"Breakout", "Pong"}
+    assert (table["length"] == 40).all()
+    printed = capsys.readouterr().out
+    assert "clone of checkpoint 9: IQM " in printed
+    assert (tmp_path / "scores.png").stat().st_size > 5000
+
+
 def test_examples_are_short() -> None:
     lengths = {path: len(path.read_text().splitlines()) for path in ROOT.glob("examples/*.py")}
-    assert len(lengths) == 10
+    assert len(lengths) == 11
     assert not {path.name: length for path, length in lengths.items() if length >= 120}

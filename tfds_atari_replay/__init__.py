@@ -5,11 +5,13 @@ Importing registers `atari_replay` and its collections. Random access is importe
 
 import typing
 
+from tfds_atari_replay import _interrupts as _interrupts  # before what takes seconds
 from tfds_atari_replay.atari_replay import AtariReplay
-from tfds_atari_replay.building.collections import load_collection
+from tfds_atari_replay.building.collections import SUITES, load_collection
 from tfds_atari_replay.building.configs import AtariReplayConfig
 from tfds_atari_replay.envs import make_env
 from tfds_atari_replay.envs.evaluation import Evaluation, evaluate
+from tfds_atari_replay.envs.tables import score_matrices, score_table
 from tfds_atari_replay.games import GAMES, find_game
 from tfds_atari_replay.logs.errors import ReplayLogError
 from tfds_atari_replay.logs.writer import ReplayLogger
@@ -23,6 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GAMES",
+    "SUITES",
     "AtariReplay",
     "AtariReplayConfig",
     "Evaluation",
@@ -37,6 +40,8 @@ __all__ = [
     "load_replay",
     "make_env",
     "read_scores",
+    "score_matrices",
+    "score_table",
     "transitions",
 ]
 

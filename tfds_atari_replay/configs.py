@@ -109,7 +109,12 @@ def explain_unknown(name: str) -> str:
     names = [
         Config(game, split, run).name for game in games for split in SPLITS.values() for run in RUNS
     ]
-    close = difflib.get_close_matches(name, names, n=3)
+    # Of names that are equally close, those of run 1 first.
+    close = difflib.get_close_matches(name, names, n=3 * len(RUNS))
+    close = sorted(close, key=lambda other: not other.endswith("_v0"))[:3]
+    for game in games:
+        if name == game.rom:
+            close = [f"{name}_{split}_v0" for split in ("mixed", "medium", "expert", "full")]
     hint = f" Did you mean {', '.join(close)}?" if close else ""
     return (
         f"Unknown config {name!r} of atari_replay.{hint} Names are <game>_<split>_v<seed>: a game "

@@ -17,7 +17,7 @@ from tfds_atari_replay.building import collections
 NAMES = [
     f"atari_replay_{split}{size}"
     for split in ("mixed", "medium", "expert", "full")
-    for size in ("", 5, 26, 41)
+    for size in ("", 4, 5, 26, 41, 46)
 ]
 
 
@@ -59,7 +59,7 @@ def test_each_is_a_split_of_its_games(name: str) -> None:
 
 def test_selections_are_those_of_the_papers() -> None:
     """Their sizes are theirs, and the games are in the table."""
-    assert [len(games) for games in collections.SUITES.values()] == [5, 26, 41, 60]
+    assert [len(games) for games in collections.SUITES.values()] == [4, 5, 26, 41, 46, 60]
     for games in collections.SUITES.values():
         assert set(games) <= set(GAMES)
     held_out = {"Alien", "MsPacman", "Pong", "SpaceInvaders", "StarGunner"}

@@ -4,8 +4,10 @@ import argparse
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 import cv2
@@ -111,6 +113,33 @@ def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> 
     assert not err
 
 
+def test_an_unknown_command_is_answered_with_one_like_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["shw"])
+    assert "invalid choice: 'shw' (choose from" in (err := capsys.readouterr().err)
+    assert err.endswith("Did you mean 'show'?\n")
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.6, 1.0, 2.0])
+def test_an_interrupt_is_one_line(seconds: float, tmp_path: pathlib.Path) -> None:
+    """Whether it comes while TFDS is imported, or later."""
+    command = [str(TFDS.with_name("atari-replay")), "record", "pong", "--steps=1000000"]
+    process = subprocess.Popen(
+        [*command, f"--out={tmp_path}"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert err == "interrupted\n"
+    assert process.returncode in (130, -signal.SIGINT)
+    assert not list(tmp_path.rglob("*.gz"))
+
+
 @pytest.mark.parametrize("name", commands())
 def test_each_command_has_an_example_that_parses(name: str) -> None:
     """At the end of its help."""
@@ -126,8 +155,12 @@ def test_record(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main([*arguments, "--run=3"]) == 0
     out, err = capsys.readouterr()
     logs = tmp_path / "SpaceInvaders" / "3" / "replay_logs"
-    assert out == f"Wrote {logs}\n"
-    assert "50/50" in err  # the progress bar
+    assert out == (
+        f"Wrote {logs}\nIts last checkpoint as a dataset:\n  tfds build "
+        "atari_replay/space_invaders_epoch_1_v2 --imports=tfds_atari_replay "
+        f"--manual_dir={tmp_path}\n"
+    )
+    assert not err  # no bar, where nobody looks
     assert {path.name for path in logs.glob("add_count*")} == {
         "add_count_ckpt.0.gz",
         "add_count_ckpt.1.gz",
@@ -284,7 +317,7 @@ def test_show_a_whole_run(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[
     assert main(["show", "breakout_full_v0", *arguments]) == 0
     out = capsys.readouterr().out
     assert "Breakout, run 1, checkpoints 0 to 50: 29 episodes, 6,724 steps" in out
-    assert "Episodes stay cut before checkpoint 10, 49" in out
+    assert "Episodes are cut at the gaps before checkpoint 10, 49" in out
     assert "        17     23      0               0  False" in out
 
 

@@ -43,6 +43,10 @@ _BLOCK = re.compile(
 )
 
 
+# What is installed in the environment with PyTorch.
+_OF_TORCH = re.compile(r"^(import|from) (torch|d3rlpy|minari|datasets|stable_baselines3)\b", re.M)
+
+
 @dataclasses.dataclass(frozen=True)
 class Block:
     """A block of code.
@@ -63,7 +67,13 @@ class Block:
     @property
     def needs_torch(self) -> bool:
         """Whether it is for the environment that has PyTorch instead of TensorFlow."""
-        return "import torch" in self.code or "import d3rlpy" in self.code
+        return bool(
+            re.search(
+                r"^(import|from) (torch|d3rlpy|minari|datasets|stable_baselines3)\b",
+                self.code,
+                re.M,
+            )
+        )
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"

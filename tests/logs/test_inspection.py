@@ -223,6 +223,27 @@ def test_a_part_of_a_tree(
     assert len(inspect(".")) == count
 
 
+@pytest.mark.parametrize("columns", [80, 109, 110, 140])
+def test_remarks_are_legible_in_terminals(
+    tmp_path: pathlib.Path,
+    columns: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """They are what the command is for; wide columns give way in narrow terminals."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich's word for a terminal
+    root = damaged_copy(tmp_path)
+    assert main(["inspect", str(root)]) == 1
+    shown = re.sub("\x1b.*?m", "", capsys.readouterr().out)
+    assert max(map(len, shown.splitlines())) <= columns
+    cells = [line.split("│") for line in shown.splitlines() if line.startswith("│")]
+    remarks = "".join(row[-2].strip() for row in cells).replace(" ", "")
+    assert "nofileforaction" in remarks
+    assert "11to48nothere" in remarks
+    assert ("cursor" in shown) == (columns >= 110)
+
+
 def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command prints a table or JSON; its exit status says whether all is well."""
     assert main(["inspect", str(DUMMY_DATA)]) == 0
@@ -231,7 +252,7 @@ def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str])
     assert "last dump: 689 of its rows are in 49 too" in shown
     assert "1 lap before it never written" in shown
     assert "2 to 9 not here" in shown
-    assert "10 checkpoints, 0 of them damaged or with files missing." in shown
+    assert "10 checkpoints, all complete." in shown
     assert "~1,474" in shown
 
     root = damaged_copy(tmp_path)
@@ -352,7 +373,7 @@ def test_a_folder_that_may_not_be_listed_ends_nothing(
         assert report == Report(report.folder, damage="cannot be listed: Permission denied")
         assert pathlib.Path(report.folder).is_relative_to(logs / locked)
     assert f"{logs / locked}" in shown.replace(" ", "")
-    assert f"{len(expected)} checkpoints, 0 of them damaged" in shown
+    assert f"{len(expected)} checkpoints, all complete." in shown
     assert "cannot be listed." in shown
     assert last["folder"] == rest[-1].folder
 

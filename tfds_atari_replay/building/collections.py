@@ -1,7 +1,7 @@
 """TFDS dataset collections: one split of every game, or of the games that a paper chose.
 
-`tfds.dataset_collection("atari_replay_expert")` is all 60 games, `atari_replay_expert5`, `26` and
-`41` the selections of `SUITES`; likewise `mixed`, `medium` and `full`. All are of run 1.
+`tfds.dataset_collection("atari_replay_expert")` is all 60 games, `atari_replay_expert4`, `5`, `26`,
+`41` and `46` the selections of `SUITES`; likewise `mixed`, `medium` and `full`. All are of run 1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ from tfds_atari_replay.prepared import opening
 
 _HELD_OUT = ("Alien", "MsPacman", "Pong", "SpaceInvaders", "StarGunner")
 
+_UNPLUGGED = tuple(name for name, game in GAMES.items() if game.unplugged_shards)
+
 SUITES: Mapping[int, tuple[str, ...]] = {
+    # Chen et al. (2021), Decision Transformer, table 2.
+    4: ("Breakout", "Qbert", "Pong", "Seaquest"),
     # Agarwal et al. (2020), section 5.1, and Kumar et al. (2020), CQL, table 3.
     5: ("Asterix", "Breakout", "Pong", "Qbert", "Seaquest"),
     # Kaiser et al. (2020), SimPLe: the games of the Atari 100k benchmark.
@@ -33,12 +37,11 @@ SUITES: Mapping[int, tuple[str, ...]] = {
     ),
     # Lee et al. (2022), Multi-Game Decision Transformers: the 46 games of RL Unplugged, less five
     # held-out ones.
-    41: tuple(
-        name for name, game in GAMES.items() if game.unplugged_shards and name not in _HELD_OUT
-    ),
+    41: tuple(name for name in _UNPLUGGED if name not in _HELD_OUT),
+    46: _UNPLUGGED,
     60: tuple(GAMES),
 }
-"""Selections of games, by their number of games."""
+"""The games that papers chose, by their number: names as in `GAMES`."""
 
 _VERSION = "1.0.0"
 

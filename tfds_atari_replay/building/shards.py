@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
-import tqdm
 from etils import epath
 
-from tfds_atari_replay import _tfds, schema
+from tfds_atari_replay import _tfds, progress, schema
 from tfds_atari_replay.building import downloads
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs.runs import Run, Shard
@@ -191,8 +190,8 @@ def _write_here(jobs: Sequence[Job]) -> None:
     rows = [job.shard.num_rows for job in jobs]
     total = None if None in rows else sum(row or 0 for row in rows)
     done = sum(note.transitions for job in jobs if (note := job.read_note()))
-    with tqdm.tqdm(
-        desc="Generating train examples", total=total, initial=done, unit=" steps", disable=None
+    with progress.bar(
+        desc="Generating train examples", total=total, initial=done, unit=" steps"
     ) as bar:
         for job in jobs:
             job.write(bar.update)

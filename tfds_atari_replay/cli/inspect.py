@@ -17,6 +17,12 @@ from tfds_atari_replay.logs import inspection, layouts
 from tfds_atari_replay.logs.files import Layout
 from tfds_atari_replay.logs.inspection import Report
 
+_COLUMNS = ("checkpoint", "capacity", "cursor", "steps", "episodes", "complete", "mean return")
+
+# What a terminal of fewer columns has no room for.
+_NARROW = 110
+_LEFT_OUT = ("capacity", "cursor")
+
 
 def add_parser(commands: Any) -> None:
     """Adds the command to those of the command line."""
@@ -56,7 +62,7 @@ def _print(reports: Sequence[Report], bad: int, *, is_deep: bool) -> None:
     for _, run in itertools.groupby(
         checkpoints, lambda r: (r.game, r.run, r.layout, _run_folder(r))
     ):
-        console.print(_table(list(run)))
+        console.print(_table(list(run), is_narrow=console.width < _NARROW))
     for report in reports:
         if report.layout is None:
             console.print(f"{report.folder} {report.damage}", style="red", markup=False)
@@ -71,27 +77,29 @@ def _print(reports: Sequence[Report], bad: int, *, is_deep: bool) -> None:
     unseen = (
         f" {unlistable} folder{'s' * (unlistable != 1)} cannot be listed." if unlistable else ""
     )
+    damaged = bad - unlistable
+    state = f"{damaged} of them damaged or with files missing" if damaged else "all complete"
     console.print(
-        f"{count}, {bad - unlistable} of them damaged or with files missing.{unseen} {note}",
+        f"{count}, {state}.{unseen} {note}",
         style="red" if bad else "green",
         highlight=False,
     )
 
 
-def _table(run: Sequence[Report]) -> rich.table.Table:
+def _table(run: Sequence[Report], *, is_narrow: bool) -> rich.table.Table:
     some = run[0]
     # As rich's own text: in a string it would take brackets for markup.
     layout = _layout(some).title
     title = rich.text.Text(f"{some.game} run {some.run}: {layout} in {_run_folder(some)}")
     table = rich.table.Table(title=title, title_justify="left")
-    for name in (
-        *("checkpoint", "capacity", "cursor", "steps", "episodes", "complete"),
-        "mean return",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("remarks", ratio=1)
+    for name in _COLUMNS:
+        if not (is_narrow and name in _LEFT_OUT):
+            table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("remarks", ratio=1, min_width=16, overflow="fold")
     for report in run:
-        table.add_row(*_numbers(report), rich.text.Text("; ").join(_remarks(report)))
+        numbers = zip(_COLUMNS, _numbers(report), strict=True)
+        shown = [text for name, text in numbers if not (is_narrow and name in _LEFT_OUT)]
+        table.add_row(*shown, rich.text.Text("; ").join(_remarks(report)))
     return table
 
 

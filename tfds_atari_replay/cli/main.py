@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib.metadata
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from tfds_atari_replay.cli import inspect, preview, record, show
 from tfds_atari_replay.logs.errors import ReplayLogError
+
+COMMANDS = (record, inspect, show, preview)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Python's, which keeps the lines of examples, and suggests commands (so does Python 3.15)."""
+
+    def __init__(self, *args: object, **options: object):
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, **options)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.search("COMMAND: invalid choice: '(.*?)'", message)
+        names = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+        close = difflib.get_close_matches(unknown[1], names, n=1) if unknown else []
+        super().error(message + "".join(f". Did you mean {name!r}?" for name in close))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Makes the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="atari-replay",
         description="DQN Replay logs: record them, inspect them, look at datasets built from them.",
     )
@@ -52,6 +71,6 @@ def make_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=importlib.metadata.version("tfds-atari-replay")
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (record, inspect, show, preview):
+    for command in COMMANDS:
         command.add_parser(commands)
     return parser

@@ -14,9 +14,10 @@ def add_parser(commands: Any) -> None:
     """Adds the command to those of the command line."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "preview",
-        help="write an HTML page about a built dataset: numbers, figures, animations",
-        epilog="Example: atari-replay preview breakout_expert_v0 --data_dir=quickstart/data "
-        "--out=quickstart/preview",
+        help="write an HTML report on a built dataset: numbers, figures, animations",
+        description="Writes an HTML report on a built dataset, to check it before you train: what "
+        "it holds and lacks,\nreturns over time, true scores where known, and episodes to play.",
+        epilog="Example: atari-replay preview breakout_expert_v0 --data_dir=DATA --out=preview",
     )
     parser.add_argument("config", help="as in tfds.load, e.g. breakout_expert_v0")
     parser.add_argument("--data_dir", help="TFDS's data_dir, where the dataset was built")
@@ -24,7 +25,7 @@ def add_parser(commands: Any) -> None:
         "--out",
         type=pathlib.Path,
         default=pathlib.Path("preview"),
-        help="folder for index.html; default: preview",
+        help="folder for index.html; default: %(default)s",
     )
     parser.set_defaults(run=_run)
 

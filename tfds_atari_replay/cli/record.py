@@ -6,8 +6,11 @@ import argparse
 import importlib
 import os
 import pathlib
+import shlex
 import sys
 from typing import Any
+
+from tfds_atari_replay import configs, games
 
 
 def add_parser(commands: Any) -> None:
@@ -34,7 +37,9 @@ def add_parser(commands: Any) -> None:
         metavar="MODULE:NAME",
         help="callable from uint8 (1, 4, 84, 84) to actions (1,); default: random actions",
     )
-    parser.add_argument("--run", type=int, default=1, dest="run_number", help="number of the run")
+    parser.add_argument(
+        "--run", type=int, default=1, dest="run_number", help="number of the run; default: 1"
+    )
     parser.add_argument(
         "--seed", type=int, help="of the emulator and of random actions; default: the run's less 1"
     )
@@ -55,7 +60,18 @@ def _run(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     print(f"Wrote {folder}")
+    found = configs.find_config(_newest_config(args.game, args.run_number, folder))
+    if found is not None:  # there are names for five runs, and for 51 checkpoints
+        print(
+            f"Its last checkpoint as a dataset:\n  tfds build atari_replay/{found.name} "
+            f"--imports=tfds_atari_replay --manual_dir={shlex.quote(str(args.out))}"
+        )
     return 0
+
+
+def _newest_config(game: str, run: int, folder: pathlib.Path) -> str:
+    newest = max(int(path.name.split(".")[1]) for path in folder.glob("add_count_ckpt.*.gz"))
+    return f"{games.find_game(game).rom}_epoch_{newest}_v{run - 1}"
 
 
 def _load_policy(path: str) -> Any:

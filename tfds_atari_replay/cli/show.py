@@ -25,7 +25,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--episode", type=int, help="episode_id to draw; default: the one with the best return"
     )
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("episode.png"))
+    parser.add_argument(
+        "--out",
+        type=pathlib.Path,
+        default=pathlib.Path("episode.png"),
+        help="PNG or JPEG to draw it in, replaced if it exists; default: %(default)s",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -53,7 +58,8 @@ def _print_summary(summary: figures.Summary) -> None:
         f"{metadata['transitions']:,} steps, {builder.info.dataset_size / 1e6:.1f} MB"
     )
     if gaps := metadata.get("gaps"):
-        print(f"Episodes stay cut before checkpoint {', '.join(str(g['before']) for g in gaps)}")
+        before = ", ".join(str(gap["before"]) for gap in gaps)
+        print(f"Episodes are cut at the gaps before checkpoint {before}")
     print()
     print("episode_id  steps  score  clipped return  is_complete")
     for episode in episodes[:20]:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tqdm
 
-from tfds_atari_replay import games
+from tfds_atari_replay import games, progress
 from tfds_atari_replay._extras import required_for
 from tfds_atari_replay.arguments import check_axis, check_share, check_sizes, check_whole
 from tfds_atari_replay.envs.policies import Policy, actions_of, check_policy
@@ -138,22 +137,21 @@ def evaluate(
     actor = _Actor(policy, found, epsilon)
     live = LiveStacks(num_envs, Stacking(stack_size, axis), FRAME_SHAPE)
     returns, lengths = _play(playing, actor, streams, live, max_steps)
+    mean = float(np.mean(returns))
     return Evaluation(
         found.name,
         tuple(returns),
         tuple(lengths),
-        human_normalized=_normalized(returns, found.random_score, found.human_score),
-        dqn_normalized=_normalized(returns, found.random_score, found.dqn_score),
+        human_normalized=normalize(mean, found.random_score, found.human_score),
+        dqn_normalized=normalize(mean, found.random_score, found.dqn_score),
     )
 
 
-def _normalized(
-    returns: Sequence[float], random_score: float | None, score: float | None
-) -> float | None:
-    """Returns the mean on a scale from random play, 0, to a score, 1."""
-    if random_score is None or score is None:
+def normalize(score: float, random_score: float | None, reference: float | None) -> float | None:
+    """Returns a score on a scale from random play, 0, to a reference, 1; None if unknown."""
+    if random_score is None or reference is None:
         return None
-    return float((np.mean(returns) - random_score) / (score - random_score))
+    return float((score - random_score) / (reference - random_score))
 
 
 class _Stream:
@@ -187,7 +185,9 @@ def _play(
             live.start(chosen, envs.reset(chosen, seeds))
 
     start(range(len(live.stacks)))
-    with tqdm.tqdm(total=episodes, desc=f"Evaluating {actor.game.name}", unit=" episodes") as bar:
+    with progress.bar(
+        total=episodes, desc=f"Evaluating {actor.game.name}", unit=" episodes"
+    ) as bar:
         while playing:
             rngs = {number: streams[episode].rng for number, episode in playing.items()}
             frames, rewards, is_over = envs.step(actor.act(live.stacks, rngs))

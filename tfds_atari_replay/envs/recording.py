@@ -12,9 +12,8 @@ import uuid
 from collections.abc import Iterable
 
 import numpy as np
-import tqdm
 
-from tfds_atari_replay import games
+from tfds_atari_replay import games, progress
 from tfds_atari_replay._extras import required_for
 from tfds_atari_replay.arguments import check_whole
 from tfds_atari_replay.envs.policies import Policy, RandomPolicy, actions_of, check_policy
@@ -85,7 +84,7 @@ def record(
     logger = ReplayLogger(unfinished, capacity)
     try:
         emulator = find_emulator("ale_py")(found, seed=seed, rom=find_rom(found, "ale"))
-        bar = tqdm.trange(steps, desc=f"Recording {found.name} run {run}", unit=" steps")
+        bar = progress.bar(range(steps), desc=f"Recording {found.name} run {run}", unit=" steps")
         _play(emulator, policy, logger, bar)
         logger.close()
     except BaseException:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tqdm
 
-from tfds_atari_replay import _extras
+from tfds_atari_replay import _extras, progress
 from tfds_atari_replay.figures import plots, videos
 from tfds_atari_replay.figures.episodes import Episode
 from tfds_atari_replay.figures.summaries import Summary, summarize_run
@@ -83,8 +82,8 @@ def _render(summary: Summary) -> str:
     run = summarize_run(summary)
     players = [
         _player(labels, summary.read(number))
-        for number, labels in tqdm.tqdm(
-            _chosen(summary).items(), desc="Drawing", unit=" episodes", disable=None
+        for number, labels in progress.bar(
+            _chosen(summary).items(), desc="Drawing", unit=" episodes"
         )
     ]
     return environment.get_template("page.html").render(

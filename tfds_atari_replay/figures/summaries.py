@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tqdm
 from etils import epath
 
-from tfds_atari_replay import blocks
+from tfds_atari_replay import blocks, progress
 from tfds_atari_replay.arguments import check_whole
 from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.figures.episodes import Episode
@@ -154,11 +153,10 @@ def summarize(name: str, *, data_dir: Any = None) -> Summary:
     split = builder.info.splits["train"]
     with (
         reporting_damage(builder),
-        tqdm.tqdm(
+        progress.bar(
             desc=f"Reading {name.rpartition('/')[2]}",
             total=split.num_examples,
             unit=" episodes",
-            disable=None,
         ) as bar,
     ):
         for shard in range(split.num_shards):

@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import tqdm
 from etils import epath
 
+from tfds_atari_replay import progress
 from tfds_atari_replay.logs import layouts, paths
 from tfds_atari_replay.logs.errors import ReplayLogError
 from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
@@ -89,7 +89,7 @@ def inspect(path: epath.PathLike, *, deep: bool = False) -> list[Report]:
     """
     found, errors = _find(path)
     looks = map_ahead(lambda files: _look_at(files, deep), found)
-    bar = tqdm.tqdm(looks, total=len(found), desc="Inspecting", unit=" checkpoint", disable=None)
+    bar = progress.bar(looks, total=len(found), desc="Inspecting", unit=" checkpoint")
     seen = list(zip(found, bar, strict=True))
     runs = itertools.groupby(seen, lambda one: (one[0].game.name, one[0].run, one[0].layout.name))
     reports = [report for _, run in runs for report in _compare(list(run))]

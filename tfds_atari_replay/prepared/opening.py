@@ -13,6 +13,7 @@ from etils import epath, epy
 
 from tfds_atari_replay import fields, schema
 from tfds_atari_replay.arguments import check_text
+from tfds_atari_replay.configs import explain_unknown, find_config
 from tfds_atari_replay.logs.errors import DAMAGE
 from tfds_atari_replay.logs.paths import is_remote
 from tfds_atari_replay.prepared.reading import FORMATS
@@ -71,10 +72,34 @@ def full_name(name: str) -> str:
 
     Raises:
       TypeError: it is not a string.
+      ValueError: TFDS knows no builder of this name.
     """
     check_text("name", name)
-    is_builder = name.partition(":")[0] in tfds.list_builders(with_community_datasets=False)
-    return name if "/" in name or is_builder else f"atari_replay/{name}"
+    builder, slash, _ = name.partition("/")
+    if builder.partition(":")[0] in tfds.list_builders(with_community_datasets=False):
+        return name
+    if slash:  # TFDS's own error lists all builders that there are, some 2,000
+        raise ValueError(
+            f"There is no dataset {name!r}. Expected a name such as atari_replay/breakout_expert_v0"
+        )
+    return f"atari_replay/{name}"
+
+
+def make_builder(name: str, **kwargs: Any) -> Any:
+    """Returns `tfds.builder(name, **kwargs)`, of a name as `full_name` gives it.
+
+    Raises:
+      ValueError: there is no such config, or what TFDS says.
+    """
+    try:
+        return tfds.builder(name, **kwargs)
+    except ValueError as error:
+        builder, _, config = name.partition("/")
+        config = config.partition(":")[0]
+        if builder == "atari_replay" and find_config(config) is None:
+            # Without what TFDS puts before it: all arguments of the builder.
+            raise ValueError(explain_unknown(config)) from error
+        raise
 
 
 def open_prepared(name: str, *, data_dir: Any = None) -> Any:
@@ -91,7 +116,7 @@ def open_prepared(name: str, *, data_dir: Any = None) -> Any:
         damaged.
     """
     name = full_name(name)
-    builder = tfds.builder(name, data_dir=data_dir)
+    builder = make_builder(name, data_dir=data_dir)
     check_features(name, builder)
     check_prepared(builder)
     return builder
@@ -105,9 +130,12 @@ def check_prepared(builder: Any) -> None:
       ValueError: it is not whole.
     """
     if not builder.data_path.exists():
+        beside = builder.data_path.parents[1]
+        there = sorted(path.name for path in beside.iterdir()) if beside.exists() else []
         raise FileNotFoundError(
             f"{builder.data_path} holds no dataset. Build it first:\n"
-            f"  {_build_command(builder.data_path)}"
+            f"  {_build_command(builder.data_path)}\n"
+            f"Prepared in {beside}: {', '.join(there) or 'nothing'}"
         )
     check_whole(builder)
 

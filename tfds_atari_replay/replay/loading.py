@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow_datasets as tfds
-import tqdm
 
-from tfds_atari_replay import schema
+from tfds_atari_replay import progress, schema
 from tfds_atari_replay.configs import find_config
 from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs.paths import is_remote
@@ -81,7 +80,7 @@ def load_replay(
         )
     cache = None if cache_dir is None else pathlib.Path(cache_dir).expanduser().absolute()
     builder_kwargs = {"data_dir": data_dir, **(builder_kwargs or {})}
-    builders = [tfds.builder(name, **builder_kwargs) for name in names]
+    builders = [opening.make_builder(name, **builder_kwargs) for name in names]
     for name, builder in zip(names, builders, strict=True):
         opening.check_features(name, builder)
     actions = _translate_actions(builders, full_action_space)
@@ -183,7 +182,7 @@ def _shards(builder: Any) -> list[pathlib.Path]:
 
 def _read(builder: Any) -> Iterator[StoredEpisode]:
     split = builder.info.splits["train"]
-    with tqdm.tqdm(
+    with progress.bar(
         desc=f"Packing {builder.info.full_name}", total=split.num_examples, unit=" episodes"
     ) as bar:
         for number in range(split.num_shards):

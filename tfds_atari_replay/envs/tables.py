@@ -1,0 +1,112 @@
+"""What several agents scored in several games and runs: a paper's table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfds_atari_replay.arguments import check_choice
+from tfds_atari_replay.envs.evaluation import Evaluation, normalize
+from tfds_atari_replay.games import GAMES
+
+Results = Mapping[str, Sequence[Sequence[Evaluation]]]
+"""By agent: for each run (each seed it was trained with), one evaluation a game."""
+
+SCORES = ("human_normalized", "dqn_normalized")
+
+
+def score_table(results: Results) -> npt.NDArray[Any]:
+    """Puts what agents scored into a tidy table, a row an episode.
+
+    `pandas.DataFrame(score_table(results))` makes it pandas' table.
+
+    Args:
+      results: by agent, for each of its runs the evaluations of all games:
+        `{"DQN": [[evaluate(agent, game) for game in games] for agent in agents]}`.
+
+    Returns:
+      A structured array (N,) with the fields `agent` and `game`, strings; `run` and `episode`,
+      int64, from 0; `length`, int64, steps; `unclipped_return`, `human_normalized` and
+      `dqn_normalized`, float64, the last two NaN for games without published scores.
+
+    Raises:
+      ValueError: a game is there twice in a run.
+    """
+    _games_of(results)
+    rows = []
+    for agent, runs in results.items():
+        for run, evaluations in enumerate(runs):
+            for evaluation in evaluations:
+                game = GAMES[evaluation.game]
+                for episode, (score, length) in enumerate(
+                    zip(evaluation.returns, evaluation.lengths, strict=True)
+                ):
+                    human = normalize(score, game.random_score, game.human_score)
+                    dqn = normalize(score, game.random_score, game.dqn_score)
+                    rows.append((agent, game.name, run, episode, length, score, human, dqn))
+    names = [row[0] for row in rows] or [""]
+    dtype = [
+        ("agent", f"U{max(map(len, names))}"),
+        ("game", f"U{max(map(len, GAMES))}"),
+        *((name, np.int64) for name in ("run", "episode", "length")),
+        *((name, np.float64) for name in ("unclipped_return", *SCORES)),
+    ]
+    return np.array(rows, dtype)  # None becomes NaN
+
+
+def score_matrices(
+    results: Results, score: str = "human_normalized"
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Returns the mean score of each run in each game, which rliable takes.
+
+    Args:
+      results: as for `score_table`.
+      score: "human_normalized" or "dqn_normalized".
+
+    Returns:
+      By agent, float64 (runs, games), the games in the order of the first run.
+
+    Raises:
+      ValueError: runs differ in their games, a game has no published scores, or `score` is neither.
+    """
+    check_choice("score", score, SCORES)
+    games = _games_of(results)
+    names = next(iter(games.values()), [])
+    for where, found in games.items():
+        if sorted(found) != sorted(names):
+            raise ValueError(
+                f"Every run must have the same games. Expected {', '.join(names)}; {where} has "
+                f"{', '.join(found) or 'none'}."
+            )
+    unknown = [name for name in names if GAMES[name].human_score is None]
+    if unknown:
+        raise ValueError(f"There are no published scores of {', '.join(unknown)}. Leave them out.")
+    return {
+        agent: np.array(
+            [
+                [getattr(evaluation, score) for evaluation in sorted(run, key=_place_in(names))]
+                for run in runs
+            ]
+        )
+        for agent, runs in results.items()
+    }
+
+
+def _place_in(names: list[str]) -> Any:
+    return lambda evaluation: names.index(evaluation.game)
+
+
+def _games_of(results: Results) -> dict[str, list[str]]:
+    """Returns the games of each run, after a check that each is there once."""
+    games = {
+        f"run {number} of {agent!r}": [evaluation.game for evaluation in run]
+        for agent, runs in results.items()
+        for number, run in enumerate(runs)
+    }
+    for where, found in games.items():
+        if len(set(found)) < len(found):
+            raise ValueError(f"{where} has a game twice: {', '.join(found)}.")
+    return games
