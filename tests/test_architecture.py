@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "transforms": "arguments fields windows schema steps blocks threads _extras",
     "replay": "arguments games configs fields windows schema blocks prepared locking logs threads "
     "progress",
-    "figures": "arguments games configs logs blocks prepared replay progress _extras",
+    "figures": "arguments fields games configs logs blocks prepared replay progress _extras",
     "envs": "arguments games logs windows threads progress _extras",
     "atari_replay": "fields games configs scores logs schema prepared building threads _tfds",
     "d4rl_atari": "arguments fields games configs logs scores building envs _extras",

@@ -75,14 +75,14 @@ def test_it_loads_alone_and_shows_what_it_must(
     page.wait_for_function("() => document.querySelector('.player:last-child output').textContent")
     assert [one for one in said if not str(one).startswith("data:")] == [url]
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    for name in ("What it is", "Episodes to watch", "Numbers", "All episodes"):
+    for name in ("What it is", "Load it", "Episodes to watch", "Numbers", "All episodes"):
         assert page.get_by_role("heading", name=name).is_visible()
     assert page.locator("canvas").count() == 3
     for picture in (*page.locator("canvas").all(), *page.locator("figure svg").all()):
         box = picture.bounding_box()
         assert 0 <= box["x"] < box["x"] + box["width"] <= width
         assert box["width"] > 300
-    assert page.locator("figure svg").count() == 4
+    assert page.locator("figure svg").count() == 5
     assert page.locator("img.contact").evaluate("image => image.naturalWidth") == 1416
     assert page.locator("#table tbody tr").count() == 3
     page.close()
@@ -112,14 +112,14 @@ def test_the_keyboard_sorts(page: Any) -> None:
     page.locator(".player input").last.focus()
     for _ in range(20):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.textContent") == "Return":
+        if page.evaluate("document.activeElement.textContent") == "Clipped return":
             break
     outline = "getComputedStyle(document.activeElement).outlineStyle"
     assert page.evaluate(outline) == "solid"
     heading = page.locator("th[data-column=episode_return]")
 
     def returns() -> list[str]:
-        found: list[str] = page.locator("#table tbody td:nth-child(4)").all_text_contents()
+        found: list[str] = page.locator("#table tbody td:nth-child(5)").all_text_contents()
         return found
 
     assert returns() == ["17", "18", "2"]
@@ -131,7 +131,7 @@ def test_the_keyboard_sorts(page: Any) -> None:
 
 def test_scrubbing_shows_the_datasets_frames(page: Any, summary: figures.Summary) -> None:
     """Pixel by pixel, with the return so far and the mark of a reward."""
-    episode = summary.read(1)
+    episode = summary.read(0)  # the best
     player = page.locator(".player").first
     slider, output = player.locator("input"), player.locator("output")
     np.testing.assert_array_equal(frame_of(player), episode.frames[0])
@@ -142,12 +142,13 @@ def test_scrubbing_shows_the_datasets_frames(page: Any, summary: figures.Summary
     slider.fill(str(rewarded))
     np.testing.assert_array_equal(frame_of(player), episode.frames[rewarded])
     action = episode.action_meanings[episode.action[rewarded]]
-    assert output.text_content() == f"step {rewarded} of 729, {action}, return 3"
+    score = episode.unclipped_reward[: rewarded + 1].sum()
+    assert output.text_content() == f"step {rewarded} of 690, {action}, score {score:g}"
     assert player.locator("canvas").get_attribute("data-gained") == "good"
     page.keyboard.press("End")
-    np.testing.assert_array_equal(frame_of(player), episode.frames[728])
-    assert "return 18" in output.text_content()
-    assert player.locator(".marks path").count() == 18
+    np.testing.assert_array_equal(frame_of(player), episode.frames[689])
+    assert "score 20" in output.text_content()
+    assert player.locator(".marks path").count() == 17
 
 
 def test_playing_and_pausing(page: Any, summary: figures.Summary) -> None:
@@ -161,12 +162,12 @@ def test_playing_and_pausing(page: Any, summary: figures.Summary) -> None:
     page.keyboard.press("Space")
     assert button.text_content() == "Play"
     place = int(slider.input_value())
-    np.testing.assert_array_equal(frame_of(player), summary.read(1).frames[place])
+    np.testing.assert_array_equal(frame_of(player), summary.read(0).frames[place])
     page.wait_for_timeout(300)
     assert int(slider.input_value()) == place
-    slider.fill("726")
+    slider.fill("687")
     button.click()
-    page.wait_for_function("() => document.querySelector('.player input').value == 728")
+    page.wait_for_function("() => document.querySelector('.player input').value == 689")
     assert button.text_content() == "Play"
     button.click()
     page.wait_for_function("() => document.querySelector('.player input').value == 2")

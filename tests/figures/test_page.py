@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import pathlib
 import re
@@ -92,6 +93,22 @@ def test_the_facts_are_the_datasets(page: str) -> None:
     assert "2 episodes are cut" in text
     assert "The logs lack the frame after an episode's last action" in text.replace("&#39;", "'")
     assert "The grey line is what Dopamine's DQN scored" in text.replace("&#39;", "'")
+
+
+def test_the_code_loads_the_dataset(builder: Any, page: str) -> None:
+    """As it stands; and each field is explained."""
+    code = html.unescape(re.findall("<pre.*?><code>(import.*?)</code>", page, re.S)[0])
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["batch"]["observation"].shape == (3, 4, 84, 84)
+    assert sum(1 for _ in names["episodes"]) == builder.info.splits["train"].num_examples
+    text = text_of(page)
+    for name in builder.info.features["steps"].feature:
+        assert f"steps/{name} " in text
+    for name in set(builder.info.features) - {"steps"}:
+        assert f" {name} " in text
+    assert "Actions 0 NOOP, 1 FIRE, 2 RIGHT, 3 LEFT" in text
+    assert "@inproceedings{agarwal2020optimistic" in text
 
 
 def test_a_page_is_small_and_needs_no_network(page: str) -> None:

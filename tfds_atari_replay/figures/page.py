@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfds_atari_replay import _extras, progress
+from tfds_atari_replay import _extras, fields, progress
 from tfds_atari_replay.figures import plots, videos
 from tfds_atari_replay.figures.episodes import Episode
 from tfds_atari_replay.figures.summaries import Summary, summarize_run
@@ -90,6 +90,8 @@ def _render(summary: Summary) -> str:
         summary=summary,
         full_name=summary.builder.info.full_name,
         facts=_facts(summary),
+        code=_code(summary),
+        fields=_fields(summary),
         limits=limits(summary),
         players=players,
         # The first is the best.
@@ -119,6 +121,8 @@ def _chosen(summary: Summary) -> dict[int, list[str]]:
 def _player(labels: list[str], episode: Episode) -> dict[str, Any]:
     sheet = videos.lay_out(episode.frames)
     steps = np.arange(0, episode.length, sheet.stride)
+    is_true = bool(np.isfinite(episode.unclipped_reward).all())
+    reward = episode.unclipped_reward if is_true else episode.reward
     return {
         "label": ", ".join(labels).capitalize(),
         "episode": episode,
@@ -132,7 +136,8 @@ def _player(labels: list[str], episode: Episode) -> dict[str, Any]:
             "fps": videos.FRAMES_PER_SECOND,
             "hold": videos.HOLD,
             "actions": [episode.action_meanings[action] for action in episode.action[steps]],
-            "gained": np.add.reduceat(episode.reward, steps).tolist(),
+            "gained": np.add.reduceat(reward, steps).tolist(),
+            "sum": "score" if is_true else "clipped return",
         },
     }
 
@@ -162,6 +167,36 @@ def _curve(run: list[Summary]) -> dict[str, Any] | None:
     }
 
 
+def _code(summary: Summary) -> str:
+    name, data_dir = f"atari_replay/{summary.name}", str(summary.builder.data_path.parents[2])
+    return (
+        "import tensorflow_datasets as tfds\n"
+        "import tfds_atari_replay\n\n"
+        f'name, data_dir = "{name}", {data_dir!r}\n'
+        'episodes = tfds.load(name, split="train", data_dir=data_dir)\n'
+        "replay = tfds_atari_replay.load_replay(name, data_dir=data_dir)\n"
+        "batch = replay.transitions(stack_size=4, n_step=1, gamma=0.99)[[0, 1, 2]]"
+    )
+
+
+def _fields(summary: Summary) -> list[tuple[str, str, str]]:
+    """Returns name, dtype and shape, and meaning of each field that the dataset has."""
+    features = summary.builder.info.features
+    steps = features["steps"].feature
+    frame = ("steps/observation", "uint8 (84, 84, 1)", "Grey frame at which the action was taken.")
+    of_steps = [
+        (f"steps/{field.name}", np.dtype(field.dtype).name, field.description)
+        for field in fields.STEP
+        if field.name in steps
+    ]
+    of_episodes = [
+        (field.name, np.dtype(field.dtype).name, field.description)
+        for field in fields.EPISODE
+        if field.name in features
+    ]
+    return [frame, *of_steps, *of_episodes]
+
+
 def _facts(summary: Summary) -> dict[str, str]:
     metadata, info = summary.metadata, summary.builder.info
     complete, episodes = summary.complete, summary.episodes
@@ -183,9 +218,12 @@ def _facts(summary: Summary) -> dict[str, str]:
             f"mean {complete['length'].mean():,.0f}, "
             f"{complete['length'].min():,} to {complete['length'].max():,}"
         )
+    meanings = enumerate(metadata["action_meanings"])
     return facts | {
+        "Actions": ", ".join(f"{number} {meaning}" for number, meaning in meanings),
         "Layout of the logs": metadata["source"],
         "On disk": f"{info.dataset_size / 1e6:.1f} MB, {info.file_format.value}",
+        "Version": str(info.version),
     }
 
 
@@ -204,16 +242,17 @@ def limits(summary: Summary) -> list[str]:
             "and animations end with the last action."
         )
     if cut:
-        is_one = cut == 1
         found.append(
-            f"{cut:,} {'episode is' if is_one else 'episodes are'} cut: the logs lack "
-            f"{'its' if is_one else 'their'} beginning or end, and with it a part of the return."
+            f"{cut:,} episode is cut: the logs miss its start or end, so its return is incomplete."
+            if cut == 1
+            else f"{cut:,} episodes are cut: the logs miss their start or end, so their returns "
+            "are incomplete."
         )
     for gap in metadata.get("gaps", ()):
         missing = [f"checkpoint {numbers}" for numbers in _ranges(gap["missing"])]
         missing += [] if gap["rows"] is None else [f"{gap['rows']:,} rows"]
         lost = f" (missing: {', '.join(missing)})" if missing else ""
-        found.append(f"Episodes stay cut before checkpoint {gap['before']}{lost}.")
+        found.append(f"Episodes are cut at the gap before checkpoint {gap['before']}{lost}.")
     if metadata.get("cursor_assumed"):
         found.append(
             "The logs do not say where the logger stopped writing; a dump at a lap's end is "

@@ -25,7 +25,7 @@ async function startPlayer(player) {
     const recent = data.gained.slice(Math.max(0, frame - data.hold + 1), frame + 1).findLast((gained) => gained);
     canvas.dataset.gained = recent ? (recent > 0 ? "good" : "bad") : "";
     const step = `step ${frame * data.stride} of ${data.length}`;
-    output.textContent = `${step}, ${data.actions[frame]}, return ${returns[frame]}`;
+    output.textContent = `${step}, ${data.actions[frame]}, ${data.sum} ${returns[frame]}`;
     slider.setAttribute("aria-valuetext", step);
   }
 
