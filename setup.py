@@ -98,7 +98,7 @@ setuptools.setup(
             # What papers' tables are made with. arch, which rliable needs, fails with pandas 3.
             *("pandas<3", "rliable==1.2.0"),
             # Notebooks are run as a user would.
-            *("ipykernel", "nbclient"),
+            *("ipykernel", "ipywidgets", "nbclient"),
             # Users of random access; neither has wheels for Python 3.10 any more.
             *(f"{name}; python_version >= '3.11'" for name in ("grain", "jax")),
         ],

@@ -6,6 +6,7 @@ import argparse
 import os
 import pathlib
 import re
+import subprocess
 from typing import Any
 
 from mkdocs.exceptions import PluginError
@@ -24,7 +25,21 @@ def on_files(files: Any, config: Any) -> Any:
             (ROOT / name).read_text().replace("](docs/", "](").replace("](CHANGELOG", "](changelog")
         )
         files.append(File.generated(config, name.lower(), content=text))
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        code = (
+            f"# {path.name}\n\n[All examples](../examples.md)\n\n```python\n{path.read_text()}```\n"
+        )
+        files.append(File.generated(config, f"examples/{path.stem}.md", content=code))
     return files
+
+
+def on_config(config: Any) -> Any:
+    """Links to the repository, if the clone knows where it is from."""
+    command = ["git", "-C", str(ROOT), "remote", "get-url", "origin"]
+    found = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    if found.startswith("https://"):
+        config.repo_url = found.removesuffix(".git")
+    return config
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -37,6 +52,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         )
     for name in FROM_ROOT:
         markdown = markdown.replace(f"](../{name})", f"]({name.lower()})")
+    markdown = re.sub(r"\]\(\.\./examples/(\w+)\.py\)", r"](examples/\1.md)", markdown)
     up = "../" * (page.file.src_uri.count("/") + 1)
     return re.sub(rf"\[([^\]]*)\]\({re.escape(up)}([^)]+)\)", r"\1 (`\2`)", markdown)
 

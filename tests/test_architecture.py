@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "_interrupts": "",
     "threads": "",
     "progress": "",
+    "notebooks": "",
     "arguments": "",
     "fields": "",
     "games": "arguments",
@@ -34,10 +35,11 @@ MAY_IMPORT = {
     "progress _extras",
     "transforms": "arguments fields windows schema steps blocks threads _extras",
     "replay": "arguments games configs fields windows schema blocks prepared locking logs threads "
-    "progress",
+    "progress notebooks",
     "figures": "arguments fields games configs logs blocks prepared replay progress _extras",
-    "envs": "arguments games logs windows threads progress _extras",
-    "atari_replay": "fields games configs scores logs schema prepared building threads _tfds",
+    "envs": "arguments games logs windows threads progress notebooks _extras",
+    "atari_replay": "fields games configs scores logs schema prepared building threads notebooks "
+    "_tfds",
     "d4rl_atari": "arguments fields games configs logs scores building envs _extras",
     "cli": "games configs logs envs prepared figures",
     "__init__": "_interrupts atari_replay building envs games logs replay scores transforms",

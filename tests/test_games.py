@@ -9,6 +9,7 @@ from helpers.datasets import ROOT
 
 from tfds_atari_replay import GAMES, find_game
 from tfds_atari_replay.games import Game
+from tfds_atari_replay.scores.facts import FACTS
 
 
 def test_there_are_the_60_games_of_the_logs() -> None:
@@ -57,7 +58,7 @@ def test_an_unknown_game_is_refused_with_close_names() -> None:
 def test_the_docs_list_them() -> None:
     """docs/games.md has this table."""
     text = (ROOT / "docs" / "games.md").read_text()
-    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    rows = [line for line in text.splitlines() if line.startswith("| ![")]
     assert rows == [documented(game) for game in GAMES.values()]
 
 
@@ -68,11 +69,22 @@ def documented(game: Game) -> str:
     elif game.grey_difference:
         rom = f"{game.grey_difference:.2f}"
     else:
-        rom = "other file, same screens"
+        rom = "same screens"
     scores = (
         "-" if s is None else f"{s:,.1f}"
         for s in (game.random_score, game.human_score, game.dqn_score)
     )
     is_public = "yes" if game.unplugged_shards else "no"
-    cells = (game.name, f"`{game.rom}`", len(game.actions), is_public, rom, *scores)
+    facts = FACTS[game.rom]
+    true = "as logged" if facts.clipped_is_true else "no" if facts.why_not else "read"
+    actions = "all" if len(game.actions) == 18 else ", ".join(game.actions)
+    cells = (
+        f"![{game.name}](games/{game.rom}.png)",
+        f"{game.name}<br>`{game.rom}`",
+        f"{len(game.actions)}<br><small>{actions}</small>",
+        is_public,
+        rom,
+        *scores,
+        true,
+    )
     return f"| {' | '.join(map(str, cells))} |"

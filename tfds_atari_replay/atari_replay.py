@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_atari_replay import _tfds, configs, fields, schema
+from tfds_atari_replay import _tfds, configs, fields, notebooks, schema
 from tfds_atari_replay.building import downloads, shards
 from tfds_atari_replay.building.configs import AtariReplayConfig, ConfigsByName, all_configs
 from tfds_atari_replay.building.keeping import KeepingBuilder
@@ -80,6 +80,24 @@ own, in one of the layouts
     _checksums_path: ClassVar[epath.Path] = downloads.REGISTRY
 
     builder_config: AtariReplayConfig
+
+    def __repr__(self) -> str:
+        facts = ", ".join(self._facts().values())
+        return f"{type(self).__name__}({facts})"
+
+    def _repr_html_(self) -> str:
+        """A table, for notebooks."""
+        return notebooks.to_table(self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        facts = {"dataset": self.info.full_name}
+        if self.info.splits:
+            size = f"{self.info.dataset_size / 1e6:,.1f} MB, {self.info.file_format.value}"
+            count = f"{self.info.splits['train'].num_examples:,}"
+            facts |= {"episodes": f"{count} episodes", "size": size}
+        else:
+            facts |= {"state": "not prepared"}
+        return facts | {"folder": str(self.data_path)}
 
     def _create_builder_config(self, builder_config: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(builder_config, str):

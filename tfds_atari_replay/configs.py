@@ -109,9 +109,10 @@ def explain_unknown(name: str) -> str:
     names = [
         Config(game, split, run).name for game in games for split in SPLITS.values() for run in RUNS
     ]
-    # Of names that are equally close, those of run 1 first.
     close = difflib.get_close_matches(name, names, n=3 * len(RUNS))
-    close = sorted(close, key=lambda other: not other.endswith("_v0"))[:3]
+    if not re.search(rf"_v[0-{len(RUNS) - 1}]$", name):
+        close.sort(key=lambda other: not other.endswith("_v0"))
+    close = close[:3]
     for game in games:
         if name == game.rom:
             close = [f"{name}_{split}_v0" for split in ("mixed", "medium", "expert", "full")]

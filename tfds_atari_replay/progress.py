@@ -11,7 +11,10 @@ from tqdm import auto
 
 def bar(*args: Any, **options: Any) -> tqdm.tqdm[Any]:
     """Returns tqdm's bar, with tqdm's arguments. If nobody looks, it shows nothing."""
-    if "TQDM_DISABLE" not in os.environ:  # tqdm's own switch, which an argument would override
+    switch = os.environ.get("TQDM_DISABLE")  # tqdm's own, which an argument would override
+    if switch is not None:
+        options["disable"] = switch not in ("", "0")
+    else:
         # For tqdm a notebook, where bars are widgets, is a file.
         options["disable"] = False if _has_widgets() else None
     shown: tqdm.tqdm[Any] = auto.tqdm(*args, **options)

@@ -227,6 +227,7 @@ def test_the_progress_bar_does_not_fill_logs(
 ) -> None:
     """It is drawn when episodes end, not at each step."""
     monkeypatch.setenv("TQDM_MININTERVAL", "0")
+    monkeypatch.setenv("TQDM_DISABLE", "")  # as if there were a terminal
     evaluate(lambda stacks: [1] * len(stacks), "breakout", episodes=2, max_steps=50)
     counts = re.findall(r"Evaluating Breakout: .*?(\d)/2 ", capfd.readouterr().err)
     assert (counts.count("0"), counts[-1]) == (1, "2")

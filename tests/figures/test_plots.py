@@ -33,6 +33,11 @@ def make_summary(returns: list[float], **fields: Any) -> figures.Summary:
     return figures.Summary(builder, episodes, np.array([2, 1, 5]), places)
 
 
+def axes_of(figure: Any) -> Any:
+    """Matplotlib's types are of base classes, which lack what its objects have."""
+    return figure.axes
+
+
 def bars(figure: Any) -> dict[float, float]:
     """The height of each bar that has one, by its middle."""
     (axes,) = figure.axes
@@ -46,7 +51,7 @@ def bars(figure: Any) -> dict[float, float]:
 def test_returns_over_time() -> None:
     """Each episode stands where it ends; those that are cut have a colour of their own."""
     summary = make_summary([3, 1, 2], length=[5, 10, 20], is_complete=[True, False, True])
-    (axes,) = figures.returns_over_time(summary).axes
+    (axes,) = axes_of(figures.returns_over_time(summary))
     complete, cut = (dots.get_offsets().tolist() for dots in axes.collections)
     assert complete == [[5, 3], [35, 2]]
     assert cut == [[15, 1]]
@@ -57,7 +62,7 @@ def test_the_mean_of_a_hundred_episodes() -> None:
     """Of complete ones, at the end of the last of them."""
     is_complete = np.arange(103) != 50
     summary = make_summary(list(range(103)), is_complete=is_complete)
-    (axes,) = figures.returns_over_time(summary).axes
+    (axes,) = axes_of(figures.returns_over_time(summary))
     (line,) = axes.lines
     returns = np.arange(103)[is_complete]
     expected = [returns[place : place + 100].mean() for place in range(3)]
@@ -86,7 +91,7 @@ def test_episode_lengths() -> None:
 
 def test_action_frequencies() -> None:
     """In percent."""
-    (axes,) = figures.action_frequencies(make_summary([0])).axes
+    (axes,) = axes_of(figures.action_frequencies(make_summary([0])))
     assert [bar.get_width() for bar in axes.patches] == [25, 12.5, 62.5]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["NOOP", "FIRE", "UP"]
 
@@ -112,7 +117,7 @@ def test_learning_curve() -> None:
     assert found == [(1, 2, 2), (2, 1, 4), (50, 3, 7)]
     errors = [point.standard_error for point in points]
     assert errors == pytest.approx([1, np.nan, 2 / 3**0.5], nan_ok=True)
-    (axes,) = figures.learning_curve([late, early]).axes
+    (axes,) = axes_of(figures.learning_curve([late, early]))
     assert lines(axes) == [[(1, 2), (2, 4)], [(50, 7)], [(2, 4)]]  # a gap; the last: single ones
     assert axes.get_ylabel() == "mean return (clipped)"
 
@@ -130,7 +135,7 @@ def test_a_learning_curve_of_true_returns() -> None:
     """Unknown ones do not count. Behind it is DQN's; beside it, a human's score is 100%."""
     early = make_summary([1, 1, 1], unclipped_return=[10, 20, np.nan])
     late = make_summary([1], checkpoint_id=2, unclipped_return=40)
-    (axes,) = figures.learning_curve([early, late]).axes
+    (axes,) = axes_of(figures.learning_curve([early, late]))
     assert lines(axes) == [[(1, 15), (2, 40)], [(2, 40)]]
     dqn = axes.lines[0]
     assert dqn.get_label() == "DQN, published"

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tfds_atari_replay.cli import inspect, preview, record, show
 from tfds_atari_replay.logs.errors import ReplayLogError
@@ -17,12 +17,18 @@ from tfds_atari_replay.logs.errors import ReplayLogError
 COMMANDS = (record, inspect, show, preview)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Python's, which keeps the lines of examples, and suggests commands (so does Python 3.15)."""
+class _Formatter(argparse.HelpFormatter):
+    """Python's, which keeps examples in one line, to be copied."""
 
-    def __init__(self, *args: object, **options: object):
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(*args, **options)  # type: ignore[arg-type]
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text.startswith("Example:") else super()._fill_text(text, width, indent)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Python's, which suggests commands."""
+
+    def __init__(self, **options: Any):
+        super().__init__(formatter_class=_Formatter, **options)
 
     def error(self, message: str) -> NoReturn:
         unknown = re.search("COMMAND: invalid choice: '(.*?)'", message)

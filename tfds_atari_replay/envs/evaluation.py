@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfds_atari_replay import games, progress
+from tfds_atari_replay import games, notebooks, progress
 from tfds_atari_replay._extras import required_for
 from tfds_atari_replay.arguments import check_axis, check_share, check_sizes, check_whole
 from tfds_atari_replay.envs.policies import Policy, actions_of, check_policy
-from tfds_atari_replay.envs.protocol import MAX_STEPS, STACK_SIZE, STICKY_PROBABILITY, Integers
+from tfds_atari_replay.envs.protocol import STICKY_PROBABILITY, Integers
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 from tfds_atari_replay.windows.stacking import LiveStacks, Stacking
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tfds_atari_replay.envs.emulators import Games
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Evaluation:
     """What a policy scored.
 
@@ -58,6 +58,27 @@ class Evaluation:
             return None
         return float(np.std(self.returns, ddof=1)) / math.sqrt(len(self.returns))
 
+    def __repr__(self) -> str:
+        facts = self._facts()
+        return f"Evaluation({facts.pop('game')}: {', '.join(f'{k} {v}' for k, v in facts.items())})"
+
+    def _repr_html_(self) -> str:
+        """A table, for notebooks."""
+        return notebooks.to_table(self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        error = self.standard_error
+        facts = {
+            "game": self.game,
+            "episodes": f"{len(self.returns):,}",
+            "mean": f"{self.mean:,.2f}" + ("" if error is None else f" ± {error:,.2f}"),
+            "median": f"{self.median:,.2f}",
+        }
+        for name in ("human_normalized", "dqn_normalized"):
+            if (score := getattr(self, name)) is not None:
+                facts[name] = f"{score:.3f}"
+        return facts
+
     def to_json(self) -> str:
         """All of it as a JSON object."""
         summary = {"mean": self.mean, "median": self.median, "standard_error": self.standard_error}
@@ -72,9 +93,9 @@ def evaluate(
     num_envs: int = 8,
     epsilon: float = 0.001,
     seed: int = 0,
-    stack_size: int = STACK_SIZE,
+    stack_size: int = 4,
     axis: int = 0,
-    max_steps: int = MAX_STEPS,
+    max_steps: int = 27_000,
     sticky_actions: bool = True,
     full_action_space: bool = False,
     roms: str = "auto",

@@ -9,7 +9,7 @@ import json
 import pathlib
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ import numpy.typing as npt
 from tfds_atari_replay import _extras
 from tfds_atari_replay.figures.summaries import Summary
 from tfds_atari_replay.games import GAMES, find_game
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _ACCENT, _SECOND = "#3987e5", "#d9822b"  # readable on white and on black
 # More dots are stored as pixels, since each would take a hundred bytes.
@@ -47,7 +50,7 @@ class Point(NamedTuple):
     standard_error: float
 
 
-def returns_over_time(summary: Summary) -> Any:
+def returns_over_time(summary: Summary) -> Figure:
     """Draws each episode's return over the steps logged so far, and the mean of the last 100."""
     figure, axes = _new_figure("steps so far", _LABELS[summary.return_field])
     ends = summary.episodes["length"].cumsum()
@@ -80,17 +83,17 @@ def returns_over_time(summary: Summary) -> Any:
     return figure
 
 
-def return_distribution(summary: Summary) -> Any:
+def return_distribution(summary: Summary) -> Figure:
     """Draws a histogram of returns over `summary.ranked`."""
     return _histogram(summary, summary.return_field)
 
 
-def episode_lengths(summary: Summary) -> Any:
+def episode_lengths(summary: Summary) -> Figure:
     """Draws how many episodes have which length: those of `summary.ranked`."""
     return _histogram(summary, "length")
 
 
-def action_frequencies(summary: Summary) -> Any:
+def action_frequencies(summary: Summary) -> Figure:
     """Draws in which share of the steps each action was taken."""
     counts, names = summary.action_counts, summary.metadata["action_meanings"]
     figure, axes = _new_figure("share of steps, %", "", height=max(2.7, 0.2 * len(names) + 0.8))
@@ -101,7 +104,7 @@ def action_frequencies(summary: Summary) -> Any:
     return figure
 
 
-def learning_curve(summaries: Sequence[Summary]) -> Any:
+def learning_curve(summaries: Sequence[Summary]) -> Figure:
     """Draws the mean return of each checkpoint's complete episodes, with its standard error.
 
     A checkpoint with a single such episode is an empty circle. Behind true returns is the curve of
@@ -177,7 +180,7 @@ def return_field(summaries: Sequence[Summary]) -> str:
     return fields.pop() if len(fields) == 1 else "episode_return"
 
 
-def to_svg(figure: Any) -> str:
+def to_svg(figure: Figure) -> str:
     """Renders a figure as inline SVG; black becomes the page's text colour."""
     import matplotlib
 
@@ -194,7 +197,7 @@ def to_svg(figure: Any) -> str:
     return re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
 
 
-def _histogram(summary: Summary, field: str) -> Any:
+def _histogram(summary: Summary, field: str) -> Figure:
     figure, axes = _new_figure(_LABELS[field], "episodes")
     values = summary.ranked[field]
     if len(values):
@@ -221,7 +224,7 @@ def _add_human_axis(axes: Any, summary: Summary) -> None:
     axes.spines["right"].set_visible(True)
 
 
-def _new_figure(x_label: str, y_label: str, height: float = 2.7) -> tuple[Any, Any]:
+def _new_figure(x_label: str, y_label: str, height: float = 2.7) -> tuple[Figure, Any]:
     with _extras.required_for("A figure", "preview"):
         from matplotlib.figure import Figure
     # Not pyplot's, which would keep it, and need a screen or a backend.

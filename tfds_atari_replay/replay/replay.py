@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tfds_atari_replay import notebooks
 from tfds_atari_replay.arguments import (
     check_axis,
     check_choice,
@@ -64,11 +64,7 @@ class Replay:
 
     def _repr_html_(self) -> str:
         """A table, for notebooks."""
-        rows = (
-            f"<tr><th style='text-align: left'>{what}</th><td>{html.escape(value)}</td></tr>"
-            for what, value in self._facts().items()
-        )
-        return f"<table>{''.join(rows)}</table>"
+        return notebooks.to_table(self._facts())
 
     def _facts(self) -> dict[str, str]:
         episodes = self.episodes

@@ -13,7 +13,7 @@ import array_api_compat
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay import fields
+from tfds_atari_replay import fields, notebooks
 from tfds_atari_replay.replay.batches import Array
 from tfds_atari_replay.replay.joined import Joined
 from tfds_atari_replay.replay.packed import FrameArrays
@@ -113,13 +113,27 @@ class Source(abc.ABC, Generic[ColumnsT, BatchT]):
         return cast("list[BatchT]", list(items))
 
     def __repr__(self) -> str:
+        settings = "".join(f", {name}={value}" for name, value in self._settings().items())
+        return f"{type(self).__name__}({self._length:,} items{settings}; {self._where()})"
+
+    def _repr_html_(self) -> str:
+        """A table, for notebooks: settings, and an item's fields."""
+        settings = {name: str(value) for name, value in self._settings().items()}
+        fields_of_items = {
+            f"[{name!r}]": f"{array.dtype} {tuple(array.shape[1:]) or ''}"
+            for name, array in self._no_items.items()
+        }
+        return notebooks.to_table(
+            {"items": f"{self._length:,}", "arrays": self._where(), **settings, **fields_of_items}
+        )
+
+    def _settings(self) -> dict[str, Any]:
         about = {field.name for field in dataclasses.fields(Source)}
-        settings = "".join(
-            f", {field.name}={getattr(self, field.name)}"
+        return {
+            field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
             if field.name not in about
-        )
-        return f"{type(self).__name__}({self._length:,} items{settings}; {self._where()})"
+        }
 
     def __getstate__(self) -> dict[str, Any]:
         """The arrays stay behind: other processes make them again."""
