@@ -132,11 +132,14 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 	@$(UV) pip install -q --python $(BIN)/python --editable '.[all,test]'
 	@# The oracle. Its own requirements (JAX, Flax, old gym) are not needed for its replay buffer.
 	@$(UV) pip install -q --python $(BIN)/python --no-deps dopamine-rl==4.1.2
-	@# The old emulator. Its last wheel is for Python 3.7, but works on any, unpacked; else build it.
-	@$(BIN)/pip install -qq --no-deps --only-binary=:all: --python-version 37 \
+	@# The old emulator. Its last wheel is for Python 3.7 on Linux, but works on any, unpacked; else
+	@# build it. Without it, what needs it is skipped.
+	@case "$$(uname -sm)" in \
+	"Linux x86_64") $(BIN)/pip install -qq --no-deps --only-binary=:all: --python-version 37 \
 		--platform manylinux1_x86_64 --target $$($(BIN)/python -c \
-		'import sysconfig; print(sysconfig.get_path("platlib"))') --upgrade atari-py==0.2.5 || \
-		$(BIN)/pip install -qq '.[legacy]'
+		'import sysconfig; print(sysconfig.get_path("platlib"))') --upgrade atari-py==0.2.5;; \
+	*) false;; esac || $(BIN)/pip install -qq '.[legacy]' || \
+		echo "No atari-py: it has no wheel for $$(uname -sm) and could not be built."
 	@touch $@
 
 $(TORCH)/installed: setup.py
