@@ -137,7 +137,7 @@ def test_an_interrupt_is_one_line(seconds: float, tmp_path: pathlib.Path) -> Non
     _, err = process.communicate(timeout=60)
     assert err == "interrupted\n"
     assert process.returncode in (130, -signal.SIGINT)
-    assert not list(tmp_path.rglob("*.gz"))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", commands())

@@ -5,6 +5,7 @@ The public bucket of the logs is closed, so this is how people get logs of their
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import pathlib
 import shutil
@@ -81,6 +82,7 @@ def record(
             f"{folder} already holds logs. Record into another folder, or delete them."
         )
     unfinished = folder.with_name(f"{folder.name}.incomplete-{uuid.uuid4().hex[:8]}")
+    missing = [path for path in (folder.parent, *folder.parent.parents) if not path.exists()]
     logger = ReplayLogger(unfinished, capacity)
     try:
         emulator = find_emulator("ale_py")(found, seed=seed, rom=find_rom(found, "ale"))
@@ -92,6 +94,9 @@ def record(
             _logger.warning("Recording incomplete; partial logs are in %s", unfinished)
         else:
             shutil.rmtree(unfinished)
+            with contextlib.suppress(OSError):  # another run may be recorded beside it
+                for path in missing:
+                    path.rmdir()
         raise
     try:
         unfinished.rename(folder)

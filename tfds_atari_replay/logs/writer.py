@@ -11,11 +11,13 @@ import math
 import os
 import pathlib
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tfds_atari_replay import progress
 from tfds_atari_replay.arguments import check_whole
 from tfds_atari_replay.games import ALL_ACTIONS
 from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES
@@ -27,6 +29,7 @@ _UPDATE_HORIZON = 1
 _DTYPES = {"observation": np.uint8, "action": np.int32, "reward": np.float32, "terminal": np.uint8}
 _ROW_BYTES = math.prod(FRAME_SHAPE) + 4 + 4 + 1
 _PUBLIC_CAPACITY = 1_000_000
+_ROWS_AT_ONCE = 1024
 
 
 class ReplayLogger:
@@ -162,17 +165,35 @@ class ReplayLogger:
             # Dopamine has required this file since 2020. Never unpickle it yourself.
             "episode_end_indices": self._episode_ends,
         }
-        for name, content in files.items():
-            path = self._folder / f"{name}_ckpt.{self.num_dumps}.gz"
-            unfinished = path.with_name(f"{path.name}.incomplete")
-            # Level 9 like Dopamine's; no time stamp, so that the same play gives the same bytes.
-            with unfinished.open("wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as out:
-                if isinstance(content, np.ndarray):
-                    np.save(out, content, allow_pickle=False)
-                else:
-                    pickle.dump(content, out)
-            unfinished.rename(path)
+        rows = sum(len(array) for array in self._store.values())
+        title = f"Writing checkpoint {self.num_dumps}"
+        with progress.bar(total=rows, desc=title, unit=" rows", leave=False) as bar:
+            for name, content in files.items():
+                path = self._folder / f"{name}_ckpt.{self.num_dumps}.gz"
+                unfinished = path.with_name(f"{path.name}.incomplete")
+                # Level 9 like Dopamine's; no time stamp, so that equal play gives equal bytes.
+                with (
+                    unfinished.open("wb") as file,
+                    gzip.GzipFile("", "wb", 9, file, mtime=0) as out,
+                ):
+                    if name.startswith("$store$"):
+                        _save(out, content, bar.update)
+                    elif isinstance(content, np.ndarray):
+                        np.save(out, content, allow_pickle=False)
+                    else:
+                        pickle.dump(content, out)
+                unfinished.rename(path)
         self.num_dumps += 1
+
+
+def _save(out: Any, array: npt.NDArray[Any], when_written: Callable[[int], object]) -> None:
+    """Writes the bytes that `np.save` would, some rows at a time."""
+    header = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(out, header)
+    for start in range(0, len(array), _ROWS_AT_ONCE):
+        rows = array[start : start + _ROWS_AT_ONCE]
+        out.write(rows.tobytes())
+        when_written(len(rows))
 
 
 def check_capacity(capacity: int) -> int:
