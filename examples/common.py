@@ -23,7 +23,7 @@ def make_parser(description: str, *, steps: int, batch_size: int) -> argparse.Ar
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=steps, help="gradient steps")
     parser.add_argument("--batch_size", type=int, default=batch_size)
-    parser.add_argument("--evaluations", type=int, default=2, help="points of the curve")
+    parser.add_argument("--evaluations", type=int, default=5, help="points of the curve")
     parser.add_argument("--episodes", type=int, default=10, help="per evaluation, all at a time")
     parser.add_argument("--max_steps", type=int, default=27_000, help="per episode")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of the results")

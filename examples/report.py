@@ -60,21 +60,22 @@ def main() -> None:
     )
     print("| game | example | checkpoint | each seed | all | above random, standard errors |")
     print("| --- | --- | --- | --- | --- | --- |")
+    # One colour for an agent and a checkpoint, whatever the game.
+    kinds = sorted({(checkpoint, example) for _, checkpoint, example in groups})
     for game, axes in zip(games, panels[0], strict=True):
         random = random_returns(game, folder)
         print(
             f"| {game} | random play | | | {random.mean():.1f} ± {standard_error(random):.1f} | |"
         )
         axes.axhline(random.mean(), color="grey", linestyle="--", label="random play")
-        of_game = [key for key in sorted(groups) if key[0] == game]
-        for number, (_, checkpoint, example) in enumerate(of_game):
+        for _, checkpoint, example in (key for key in sorted(groups) if key[0] == game):
             runs = groups[game, checkpoint, example]
             print(f"| {game} | {example} | {checkpoint} | {summary(runs, random)} |")
             for run in runs:
                 axes.plot(
                     [point["step"] for point in run["points"]],
                     [np.mean(point["returns"]) for point in run["points"]],
-                    color=f"C{number}",
+                    color=f"C{kinds.index((checkpoint, example))}",
                     marker="o",
                     label=f"{example}, checkpoint {checkpoint}" if run is runs[0] else None,
                 )

@@ -1,4 +1,4 @@
-"""Runs examples in full: each on two games with three seeds, one run after the other.
+"""Runs examples in full: each on two games with three seeds, one run for each core at a time.
 
     python examples/run_all.py behaviour_cloning --data_dir DATA --out OUT
 
@@ -8,6 +8,9 @@ Runs that have left their results are not repeated.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
+import itertools
+import os
 import pathlib
 import subprocess
 import sys
@@ -24,6 +27,11 @@ CHECKPOINTS = {
 GAMES = ("breakout", "pong")
 SEEDS = (0, 1, 2)
 
+# For PyTorch, NumPy and TensorFlow: runs side by side share the cores.
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
+)
+
 
 def main() -> None:
     """Runs the examples that were asked for."""
@@ -32,20 +40,26 @@ def main() -> None:
     parser.add_argument("--data_dir", required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     args = parser.parse_args()
-    folder = pathlib.Path(__file__).parent
-    for example in args.examples:
-        for seed in SEEDS:
-            for game in GAMES:
-                for checkpoint in CHECKPOINTS[example]:
-                    config = f"{game}_epoch_{checkpoint}_v0"
-                    done = args.out / f"{example}-{config}-seed{seed}.done"
-                    if done.exists():
-                        continue
-                    command = [sys.executable, str(folder / f"{example}.py")]
-                    command += [f"atari_replay/{config}", f"--data_dir={args.data_dir}"]
-                    command += [f"--seed={seed}", f"--out={args.out}"]
-                    subprocess.run(command, check=True)
-                    done.touch()
+
+    def run(example: str, seed: int, game: str, checkpoint: int) -> None:
+        config = f"{game}_epoch_{checkpoint}_v0"
+        done = args.out / f"{example}-{config}-seed{seed}.done"
+        if done.exists():
+            return
+        command = [sys.executable, str(pathlib.Path(__file__).with_name(f"{example}.py"))]
+        command += [f"atari_replay/{config}", f"--data_dir={args.data_dir}"]
+        command += [f"--seed={seed}", f"--out={args.out}"]
+        subprocess.run(command, check=True, env={**os.environ, **ONE_THREAD})
+        done.touch()
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = [
+            pool.submit(run, *choice)
+            for example in args.examples
+            for choice in itertools.product([example], SEEDS, GAMES, CHECKPOINTS[example])
+        ]
+        for one in concurrent.futures.as_completed(runs):
+            one.result()
 
 
 if __name__ == "__main__":
