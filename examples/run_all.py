@@ -28,7 +28,8 @@ GAMES = ("breakout", "pong")
 SEEDS = (0, 1, 2)
 
 # For PyTorch, NumPy and TensorFlow: runs side by side share the cores.
-ONE_THREAD = dict.fromkeys(
+_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+ONE_THREAD = dict.fromkeys(_THREADS, "1")
     ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
 )
 
