@@ -30,8 +30,6 @@ SEEDS = (0, 1, 2)
 # For PyTorch, NumPy and TensorFlow: runs side by side share the cores.
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 ONE_THREAD = dict.fromkeys(_THREADS, "1")
-    ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
-)
 
 
 def main() -> None:
