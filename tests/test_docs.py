@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pathlib
 import re
+import textwrap
 from typing import Any
 
 import pytest
 from helpers.cases import cases
 from helpers.docs import PAGES, ROOT, blocks, parse, run
+from helpers.processes import run_python
 
 import tfds_atari_replay
 
@@ -79,3 +81,27 @@ def test_the_reference_has_every_public_name() -> None:
     text = "".join(page.read_text() for page in (ROOT / "docs" / "reference").iterdir())
     documented = {name.rpartition(".")[2] for name in re.findall(r"^::: (\S+)$", text, re.M)}
     assert set(tfds_atari_replay.__all__) <= documented
+
+
+@pytest.mark.slow
+def test_the_examples_in_docstrings_run(
+    expert: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each as it stands, with what a reader has imported, from the default data_dir."""
+    start = """
+import numpy as np
+import tensorflow_datasets as tfds
+import tfds_atari_replay
+from tfds_atari_replay import evaluate, figures, score_matrices, score_table
+"""
+    code = re.compile(r"^( *)```python\n(.*?)^ *```", re.M | re.S)
+    files = (ROOT / "tfds_atari_replay").rglob("*.py")
+    examples = [
+        textwrap.dedent(found[2])
+        for path in sorted(files)
+        for found in code.finditer(path.read_text())
+    ]
+    assert len(examples) >= 10
+    monkeypatch.setenv("TFDS_DATA_DIR", str(expert.data_path.parents[2]))
+    monkeypatch.chdir(tmp_path)
+    run_python(start + "\n".join(examples))

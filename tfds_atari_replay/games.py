@@ -163,6 +163,15 @@ def find_game(name: str) -> Game:
 
     `Space Invaders`, `SpaceInvaders`, `space-invaders` and `space_invaders` are the same game.
 
+    Example:
+      ```python
+      game = tfds_atari_replay.find_game("space invaders")
+      game.rom, game.actions  # "space_invaders", ("NOOP", "FIRE", ...)
+      ```
+
+    Returns:
+      The game, one of `GAMES`.
+
     Raises:
       TypeError: the name is not a string.
       ValueError: there is no such game; the message suggests close names.

@@ -90,6 +90,14 @@ def load_collection(
 ) -> dict[str, Any]:
     """Loads all datasets of a collection; unlike TFDS's loader, it continues after a missing one.
 
+    Example:
+      ```python
+      games = tfds_atari_replay.load_collection(
+          "atari_replay_expert26", missing="skip", download=False, split="train"
+      )
+      games["breakout"]  # a tf.data.Dataset
+      ```
+
     Args:
       name: of the collection, such as `atari_replay_expert26`.
       missing: what to do about games that are not prepared and cannot be, because there are no logs

@@ -40,6 +40,13 @@ def make_env(
     `ale`, the emulator's own interface, for `ale.lives()`; and `spec`, from which
     `gymnasium.make` makes the environment again.
 
+    Example:
+      ```python
+      env = tfds_atari_replay.make_env("breakout", stack=True)
+      observation, info = env.reset(seed=0)
+      observation, reward, terminated, truncated, info = env.step(1)
+      ```
+
     Args:
       game: any spelling of its name.
       stack: return the last four frames, uint8 (4, 84, 84), oldest first, zeros before the first.
@@ -54,6 +61,9 @@ def make_env(
         differ.
       emulator: 'ale_py', or 'atari_py', which recorded the logs.
       render_mode: 'rgb_array' for `render()` to return the screen in colour, 'human' for a window.
+
+    Returns:
+      A `gymnasium.Env`.
 
     Raises:
       TypeError: one of these names is not a string.

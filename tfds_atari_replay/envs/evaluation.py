@@ -109,6 +109,14 @@ def evaluate(
     raising `episodes` keeps the first ones; `num_envs` changes none of them, provided that the
     policy's action depends on its observation alone. The games are those of `make_env`.
 
+    Example:
+      ```python
+      result = tfds_atari_replay.evaluate(
+          lambda observations: [1] * len(observations), "breakout", episodes=2, max_steps=50
+      )
+      print(result.mean, result.human_normalized)
+      ```
+
     Args:
       policy: maps observations, uint8 (num_envs, stack_size, 84, 84), to actions, integers
         (num_envs,): any function, such as the argmax of a model. It is called once per step.
@@ -125,6 +133,9 @@ def evaluate(
       full_action_space: as in `make_env`, for policies of several games.
       roms: as in `make_env`.
       emulator: as in `make_env`.
+
+    Returns:
+      What it scored.
 
     Raises:
       TypeError: an argument is not a number or a string, or the policy no callable.

@@ -23,6 +23,18 @@ def score_table(results: Results) -> npt.NDArray[Any]:
 
     `pandas.DataFrame(score_table(results))` makes it pandas' table.
 
+    Example:
+      ```python
+      def stay(observations):
+          return [0] * len(observations)
+
+      games = ("breakout", "pong")
+      runs = [[evaluate(stay, game, episodes=2, max_steps=50) for game in games] for _ in range(2)]
+      results = {"staying": runs}
+      table = score_table(results)
+      scores = score_matrices(results, "human_normalized")  # {"staying": (2 runs, 2 games)}
+      ```
+
     Args:
       results: by agent, for each of its runs the evaluations of all games:
         `{"DQN": [[evaluate(agent, game) for game in games] for agent in agents]}`.

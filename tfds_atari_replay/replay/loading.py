@@ -46,6 +46,14 @@ def load_replay(
     which reads every byte once, and map them into memory. Packed files belong to the content of a
     dataset: they can be copied with it, and are packed again if it changes.
 
+    Example:
+      ```python
+      replay = tfds_atari_replay.load_replay("breakout_expert_v0")
+      source = replay.transitions(stack_size=4, n_step=1, gamma=0.99)
+      batch = source[[7, 1234, 7]]
+      best = replay.select(replay.episodes["unclipped_return"] >= 18)
+      ```
+
     Args:
       name: as for `tfds.load`, such as "atari_replay/breakout_expert_v0", or that of the config
         alone, "breakout_expert_v0"; or several of them.
@@ -62,6 +70,9 @@ def load_replay(
         written beside a dataset, each process packs for itself.
       full_action_space: True for actions that index ALE's 18, `games.ALL_ACTIONS`; False for those
         of each game, as logged. Several games with different actions need one of the two.
+
+    Returns:
+      The episodes, of which items are read at random.
 
     Raises:
       FileNotFoundError: a dataset is not prepared, and download is False or there are no logs.

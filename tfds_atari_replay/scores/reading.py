@@ -51,6 +51,13 @@ def read_scores(frames: npt.NDArray[np.uint8], game: str) -> npt.NDArray[np.floa
     the maximum of two screens; a mixture can look like a third score. Do not rely on it, nor on the
     second one in Qbert. On later frames no false reading was seen (docs/scores.md).
 
+    Example:
+      ```python
+      env = tfds_atari_replay.make_env("breakout")
+      frame, _ = env.reset(seed=0)
+      tfds_atari_replay.read_scores(frame[np.newaxis], "breakout")  # [0.]
+      ```
+
     Args:
       frames: uint8 (N, 84, 84), as Dopamine's preprocessing makes them from the ROMs on which the
         logs were recorded (docs/environments.md).

@@ -33,6 +33,12 @@ def frame_stack(
     Use it as `dataset.apply(frame_stack())`, on episodes, decoded or not, or on the steps of many
     episodes one after the other, which need `is_first` and `is_last`.
 
+    Example:
+      ```python
+      episodes = tfds.load("atari_replay/breakout_expert_v0", split="train")
+      stacked = episodes.apply(tfds_atari_replay.frame_stack(4))
+      ```
+
     Args:
       stack_size: frames per observation, at least 1.
       axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).

@@ -54,6 +54,15 @@ def transitions(
     64 consecutive steps, from random places among the next 500,000 steps. (The files hold episodes
     in hashed order.) From decoded steps the pool has the next 128 steps of 96 random episodes.
 
+    Example:
+      ```python
+      batches = tfds.load(
+          "atari_replay/breakout_expert_v0",
+          split="train",
+          decoders={"steps": tfds.decode.SkipDecoding()},
+      ).apply(tfds_atari_replay.transitions(batch_size=256, shuffle=True))
+      ```
+
     Args:
       stack_size: frames per observation, at least 1.
       n_step: steps from observation to next_observation, at least 1.
