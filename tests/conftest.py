@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pathlib
 import re
+import shutil
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -27,6 +28,8 @@ hypothesis.settings.register_profile("short", max_examples=5)
 hypothesis.settings.register_profile("long", max_examples=40)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 _HAS_ATARI_PY = importlib.util.find_spec("atari_py") is not None
 
@@ -63,6 +66,20 @@ def expert_replay(expert: Any) -> Any:
     """The replay of that dataset."""
     data_dir = expert.data_path.parents[2]
     return tfds_atari_replay.load_replay("atari_replay/breakout_expert_v0", data_dir=data_dir)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The machine's own Chromium."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
+    with sync_api.sync_playwright() as playwright:
+        # Without a sandbox, since tests may run as root in a container; the pages are our own.
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

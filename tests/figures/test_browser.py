@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,11 +12,7 @@ import pytest
 from tfds_atari_replay import figures
 from tfds_atari_replay.figures import page as page_lib
 
-sync_api = pytest.importorskip("playwright.sync_api")
-
 pytestmark = pytest.mark.slow
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 INK_AND_PAPER = """() => {
   const text = document.querySelector("figure svg text");
@@ -29,18 +24,6 @@ INK_AND_PAPER = """() => {
 def url(summary: figures.Summary, tmp_path_factory: pytest.TempPathFactory) -> str:
     path: pathlib.Path = page_lib.write_page(summary, tmp_path_factory.mktemp("page"))
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    with sync_api.sync_playwright() as playwright:
-        # Without a sandbox, since tests may run as root in a container; the page is our own.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
