@@ -114,7 +114,10 @@ def run(pages: list[pathlib.Path], data_dir: pathlib.Path, kind: str) -> None:
     command = [sys.executable, "-m", "helpers.docs", kind, *map(str, [data_dir, *pages])]
     path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
     with tempfile.TemporaryDirectory() as default_data_dir:
-        own = {"PYTHONPATH": path, "TFDS_DATA_DIR": default_data_dir, **_ENVIRONMENT}
+        own = {"PYTHONPATH": path, **_ENVIRONMENT}
+        # What libraries keep beside the user's files.
+        for variable in ("TFDS_DATA_DIR", "MINARI_DATASETS_PATH", "HF_HOME"):
+            own[variable] = os.path.join(default_data_dir, variable)
         result = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True)
     assert not result.returncode, result.stderr
     print(result.stderr)  # which block took how long

@@ -9,7 +9,8 @@ import pathlib
 
 def run_example(example: str, data_dir: pathlib.Path, out: pathlib.Path) -> None:
     """Takes six gradient steps on breakout_expert_v0 and checks the curve that is written."""
-    options = ["--steps=6", "--batch_size=8", "--episodes=2", "--max_steps=20", "--seed=3"]
+    options = ["--steps=6", "--evaluations=2", "--batch_size=8", "--episodes=2"]
+    options += ["--max_steps=20", "--seed=3"]
     importlib.import_module(example).main(
         ["atari_replay/breakout_expert_v0", f"--data_dir={data_dir}", f"--out={out}", *options]
     )
