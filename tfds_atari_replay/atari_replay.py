@@ -213,13 +213,12 @@ own, in one of the layouts
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         number = located.files.number
         scorer = Scorer(GAMES[self.builder_config.game])
-        started = (
-            (episode, schema.to_rlds(episode, number, scorer), dict(scorer.counts))
-            for episode in opened.episodes()
-        )
         transitions = 0
-        for episode, example, counts in one_late(started):
-            transitions += len(episode.action)
+        for started in one_late(schema.start_all(opened.episodes(), number, scorer)):
+            transitions += started.num_steps
+            example = started.finish()
             # Up to date at every episode, since TFDS may stop early (max_examples_per_split).
-            self.info.metadata.update(transitions=transitions, unclipped_rewards=counts)
-            yield f"{number}_{episode.index}", example
+            self.info.metadata.update(
+                transitions=transitions, unclipped_rewards=dict(scorer.counts)
+            )
+            yield f"{number}_{example['episode_id']}", example

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from tfds_atari_replay import fields
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode
-from tfds_atari_replay.scores.scorer import Scorer
+from tfds_atari_replay.scores.scorer import Scored, Scorer
 from tfds_atari_replay.steps import Steps
 
 
@@ -57,13 +57,56 @@ def features(version: Any = fields.VERSION) -> tfds.features.FeaturesDict:
 
 _STEPS: Steps = features()["steps"]
 
+# Steps of the episodes whose true rewards are found together: of some 16 episodes.
+_STEPS_AT_ONCE = 8192
+
 
 def has_scores(features: Any) -> bool:
     """Whether a dataset of these features has true rewards; one of version 1.0.0 has none."""
     return "unclipped_reward" in features["steps"].feature
 
 
+class Started(NamedTuple):
+    """An episode whose steps are being encoded.
+
+    Attributes:
+      num_steps: logged ones.
+      scored: its frames, all of them taken.
+      example: all but what is found out last, its true return.
+    """
+
+    num_steps: int
+    scored: Scored
+    example: dict[str, Any]
+
+    def finish(self) -> dict[str, Any]:
+        """Returns the example."""
+        return {**self.example, "unclipped_return": self.scored.rewards.total}
+
+
+def start_all(episodes: Iterable[Episode], checkpoint: int, scorer: Scorer) -> Iterator[Started]:
+    """Starts to encode episodes; see `start`. True rewards are found for some at a time.
+
+    Finish one after the other. The last one goes on being encoded while the next ones are started.
+    """
+    group: list[Started] = []
+    for episode in episodes:
+        group.append(start(episode, checkpoint, scorer))
+        if sum(started.num_steps for started in group) >= _STEPS_AT_ONCE:
+            scorer.find([started.scored for started in group])
+            yield from group
+            group = []
+    if group:
+        scorer.find([started.scored for started in group])
+        yield from group
+
+
 def to_rlds(episode: Episode, checkpoint: int, scorer: Scorer) -> dict[str, Any]:
+    """Aligns an episode as RLDS does; see `start`."""
+    return start(episode, checkpoint, scorer).finish()
+
+
+def start(episode: Episode, checkpoint: int, scorer: Scorer) -> Started:
     """Aligns an episode of T logged steps as RLDS does, and starts to encode the steps.
 
     If it ends in a terminal, a step is added for the terminal state. For T = 3, with action 2,
@@ -107,11 +150,14 @@ def to_rlds(episode: Episode, checkpoint: int, scorer: Scorer) -> dict[str, Any]
             "unclipped_reward": lambda: np.pad(scored.rewards.reward, (0, ended)),
         }
     )
-    return {
-        "steps": steps,
-        "episode_id": episode.index,
-        "checkpoint_id": checkpoint,
-        "episode_return": episode.reward.sum(),
-        "is_complete": episode.is_complete,
-        "unclipped_return": scored.rewards.total,
-    }
+    return Started(
+        len(episode.action),
+        scored,
+        {
+            "steps": steps,
+            "episode_id": episode.index,
+            "checkpoint_id": checkpoint,
+            "episode_return": episode.reward.sum(),
+            "is_complete": episode.is_complete,
+        },
+    )

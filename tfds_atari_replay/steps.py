@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,16 +24,20 @@ TensorInfo: TypeAlias = tfds.features.TensorInfo
 
 
 class EncodedSteps(dict[str, Any]):
-    """What is stored of an episode's steps, by field; blocks of frames may still be packed."""
+    """What is stored of an episode's steps, by field; blocks of frames may still be packed.
+
+    A column may be a function that returns what is stored.
+    """
 
     def wait(self) -> dict[str, Any]:
-        """Returns it with all blocks packed."""
-        return {
-            name: [block for blocks in stored for block in blocks.result()]
-            if isinstance(stored, list)
-            else stored
-            for name, stored in self.items()
-        }
+        """Returns it with all blocks packed, and all columns."""
+        return {name: _wait_for(stored) for name, stored in self.items()}
+
+
+def _wait_for(stored: Any) -> Any:
+    if isinstance(stored, list):
+        return [block for blocks in stored for block in blocks.result()]
+    return stored() if callable(stored) else stored
 
 
 class Steps(tfds.features.Dataset):
@@ -45,8 +50,7 @@ class Steps(tfds.features.Dataset):
     When generating, give an iterable of steps or a dict of columns, as for
     `tfds.features.Dataset`. A column of frames may also be an iterator of arrays (n, 84, 84, 1)
     with any n, so that a long episode never has to be in memory whole. A column of scalars may be a
-    function that returns it, which is called once all frames are taken. What `start_encoding`
-    returned is waited for.
+    function that returns it, which is called last. What `start_encoding` returned is waited for.
 
     `decoders={"steps": tfds.decode.SkipDecoding()}` gives what is stored: bytes (num_blocks,) for
     frames, bytes () for a scalar column.
@@ -75,22 +79,33 @@ class Steps(tfds.features.Dataset):
         So the next episode can be read meanwhile. Raises what `encode_example` raises.
         """
         fields = self._fields()
-        columns = example_ds if isinstance(example_ds, Mapping) else _to_columns(example_ds, fields)
+        columns: Mapping[str, Any] = (
+            example_ds if isinstance(example_ds, Mapping) else _to_columns(example_ds, fields)
+        )
         if set(columns) != set(fields):
             raise ValueError(f"Steps have the fields {sorted(fields)}, got {sorted(columns)}.")
         lengths: dict[str, int] = {}
         encoded = EncodedSteps()
-        # Frames first, which columns may depend on.
-        for name, info in sorted(fields.items(), key=lambda field: not field[1].shape):
+
+        def pack(name: str, column: Any) -> bytes:
+            column = _checked(name, np.asarray(column), fields[name], ndim=1)
+            lengths[name] = len(column)
+            packed: bytes = blocks.pack_column(column)
+            return packed
+
+        def pack_last(name: str, make: Callable[[], Any]) -> bytes:
+            packed = pack(name, make())
+            _check_lengths(lengths)
+            return packed
+
+        for name, info in fields.items():
             if info.shape:
                 lengths[name], encoded[name] = _start_frames(name, columns[name], info)
+            elif callable(columns[name]):
+                encoded[name] = functools.partial(pack_last, name, columns[name])
             else:
-                given = columns[name]
-                array = np.asarray(given() if callable(given) else given)
-                column = _checked(name, array, info, ndim=1)
-                lengths[name], encoded[name] = len(column), blocks.pack_column(column)
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"All fields of steps must be equally long, got {lengths}.")
+                encoded[name] = pack(name, columns[name])
+        _check_lengths(lengths)
         return encoded
 
     def decode_example(self, serialized_example: Any, decoders: Any = None) -> tf.data.Dataset:
@@ -192,6 +207,11 @@ class _StepAt:
         if not -length <= index < length:
             raise IndexError(f"step {index} of an episode of {length}")
         return {name: column[index % length] for name, column in self.columns.items()}
+
+
+def _check_lengths(lengths: Mapping[str, int]) -> None:
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"All fields of steps must be equally long, got {dict(lengths)}.")
 
 
 def _count_steps(stored: tf.Tensor, info: TensorInfo) -> tf.Tensor:

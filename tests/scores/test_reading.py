@@ -185,7 +185,9 @@ def test_other_roms_give_nothing_wrong(game: str) -> None:
     scorer = Scorer(GAMES[game])
     for frames, _, rewards, _ in play_randomly(game, "ale_py", 66, 1000, roms="ale"):
         clipped = np.clip(rewards, -1, 1).astype(np.float32)
-        found = scorer.find(scorer.read(scorer.cut(frames)), clipped, starts_at_reset=True)
+        scored = scorer.watch([frames], clipped, starts_at_reset=True)
+        assert len(list(scored)) == 1
+        found = scored.rewards
         is_known = ~np.isnan(found.reward)
         np.testing.assert_array_equal(found.reward[is_known], rewards[is_known])
         assert np.isnan(found.total) or found.total == rewards.sum()

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 
 from tfds_atari_replay.scores.facts import FACTS, Facts
-from tfds_atari_replay.scores.rewards import Rewards, settled, true_rewards
+from tfds_atari_replay.scores.rewards import (
+    Episodes,
+    Rewards,
+    settled,
+    true_rewards,
+    true_rewards_of,
+)
 
 NAN = np.nan
 PLAIN = Facts(("00l",), largest=200, modulus=1000)
@@ -161,3 +167,31 @@ def test_never_wrong(play: tuple[list[float], list[float], Facts], starts_at_res
     counts = found.num_known, found.num_summed, found.num_unknown
     assert sum(counts) == np.count_nonzero(clipped)
     assert found.num_known == is_known[clipped != 0].sum()
+
+
+@given(data=st.data())
+def test_episodes_together_are_as_each_alone(data: Any) -> None:
+    """Nothing of one reaches into the next, whatever the readings."""
+    facts = data.draw(st.sampled_from([PLAIN, PLAIN._replace(lag=2), FACTS["pong"]]))
+    lengths = data.draw(st.lists(st.integers(0, 12), min_size=1, max_size=5))
+    rng = np.random.default_rng(data.draw(st.integers(0, 10_000)))
+    episodes = []
+    for length in lengths:
+        clipped = rng.choice([0, 0, 1, -1], length).astype(np.float32)
+        shown = (clipped * 10).cumsum() - clipped * 10
+        readings = np.where(rng.random(length) < 0.2, NAN, shown % 1000)
+        readings[rng.random(length) < 0.1] = 777
+        episodes.append((readings, clipped, bool(rng.integers(2))))
+    together = true_rewards_of(
+        Episodes(
+            np.concatenate([clipped for _, clipped, _ in episodes]),
+            np.array(lengths),
+            np.array([at_reset for *_, at_reset in episodes]),
+        ),
+        np.concatenate([readings for readings, *_ in episodes]),
+        facts,
+    )
+    for found, (readings, clipped, at_reset) in zip(together, episodes, strict=True):
+        alone = true_rewards(readings, clipped, facts, starts_at_reset=at_reset)
+        check(found, alone.reward.tolist(), alone.total)
+        assert found[2:] == alone[2:]

@@ -21,6 +21,7 @@ from tfds_atari_replay import load_replay, transitions
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs.writer import ReplayLogger
 from tfds_atari_replay.scores.facts import FACTS
+from tfds_atari_replay.scores.rewards import true_rewards
 from tfds_atari_replay.scores.scorer import Scorer
 
 QUICK = ("Seaquest", "Pong", "Qbert")
@@ -151,12 +152,17 @@ def test_one_bad_frame_costs_its_neighbours_alone() -> None:
     rewards[10::10] = 20
     readings = np.append(0, rewards.cumsum()[:-1])
     readings[1505] = 7_777
-    found = scorer.find(readings, clip(rewards), starts_at_reset=True)
+
+    def judge(readings: Any) -> Any:
+        found = true_rewards(readings, clip(rewards), FACTS["seaquest"], starts_at_reset=True)
+        return scorer.judge(found, clip(rewards))
+
+    found = judge(readings)
     assert found.num_contradictions == 1
     is_known = ~np.isnan(found.reward)
     np.testing.assert_array_equal(found.reward[is_known], rewards[is_known])
     assert (~is_known).sum() == 2
     readings[100:2000:90] = 7_777
-    found = scorer.find(readings, clip(rewards), starts_at_reset=True)
+    found = judge(readings)
     assert found.num_known == 0
     assert np.isnan(found.total)

@@ -90,7 +90,7 @@ class Job:
             writer = _tfds.ExampleWriter(tfds.core.FileFormat.from_value(self.file_format))
             with downloads.deleting_damaged():
                 examples = self._examples(counts, scorer, when_read)
-                writer.encode_and_write(part, schema.features(), one_late(examples))
+                writer.encode_and_write(part, schema.features(), examples)
             note = Note(len(counts), sum(counts), part.stat().length, scorer.counts)
             note_part.write_text(json.dumps(dataclasses.asdict(note)))
             part.replace(self.path)
@@ -111,10 +111,12 @@ class Job:
     def _examples(
         self, counts: list[int], scorer: Scorer, when_read: Callable[[int], object]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        for episode in self.shard.episodes():
-            counts.append(len(episode.action))
-            yield episode.index, schema.to_rlds(episode, self.shard.number, scorer)
-            when_read(len(episode.action))
+        episodes = self.shard.episodes()
+        for started in one_late(schema.start_all(episodes, self.shard.number, scorer)):
+            counts.append(started.num_steps)
+            example = started.finish()
+            yield example["episode_id"], example
+            when_read(started.num_steps)
 
 
 def write_run(

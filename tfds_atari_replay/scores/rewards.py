@@ -65,63 +65,162 @@ def true_rewards(
       facts: of the game.
       starts_at_reset: whether the first frame follows a reset.
     """
+    one = Episodes(clipped, np.array([len(clipped)]), np.array([starts_at_reset]))
+    (rewards,) = true_rewards_of(one, readings, facts)
+    return rewards
+
+
+class Episodes(NamedTuple):
+    """The clipped rewards of E episodes, one after the other.
+
+    Attributes:
+      clipped: float32 (T,), of the action taken at each frame.
+      lengths: int64 (E,), frames of each episode.
+      starts_at_reset: bool (E,), whether its first frame follows a reset.
+    """
+
+    clipped: npt.NDArray[np.float32]
+    lengths: npt.NDArray[np.int64]
+    starts_at_reset: npt.NDArray[np.bool_]
+
+
+def true_rewards_of(
+    episodes: Episodes, readings: npt.NDArray[np.float64], facts: Facts
+) -> list[Rewards]:
+    """Does the same for E episodes at once, which takes hardly longer than one."""
+    clipped, lengths, _ = episodes
     changes = np.flatnonzero(clipped)
+    owner = np.searchsorted(lengths.cumsum(), changes, side="right")  # the episode of each
+    num_changes = np.bincount(owner, minlength=len(lengths))
+    zeros = np.zeros(len(lengths), np.int64)
     if facts.clipped_is_true:
-        total = float(clipped.sum(dtype=np.float64))
-        return Rewards(clipped.astype(np.float32), total, len(changes), 0, 0, 0)
-    scores, num_contradictions = _read_stretches(readings, clipped, facts)
-    if starts_at_reset:
-        if not _is_same(scores[0], facts.start, facts):
-            num_contradictions += 1
-        scores[0] = facts.start
-    signs = np.sign(clipped[changes])
-    known, sums, num_excluded = _compare(scores, signs, facts)
+        totals = np.bincount(owner, clipped[changes], len(lengths))
+        return _by_episode(episodes, clipped.astype(np.float32), totals, num_changes, zeros, zeros)
+    stretches = _Stretches(num_changes + 1)
+    scores, num_contradictions = _read_stretches(readings, episodes, stretches, facts)
+    # Between stretches; from one episode's last to the next one's first there is no reward.
+    between = np.arange(len(changes)) + owner
+    signs = np.zeros(max(len(scores) - 1, 0))
+    signs[between] = np.sign(clipped[changes])
+    known, sums, num_excluded = _compare(scores, signs, stretches, facts)
     counts = np.diff(known)
     # A sum of one reward is that; so are those of several if each must be the game's smallest.
     is_smallest = _are_equal(signs, known) & (abs(sums) == facts.divisor * counts)
     shares = np.where(is_smallest | (counts == 1), sums / counts, np.nan)
-    reward = np.zeros(len(clipped), np.float32)
-    reward[changes] = np.nan
+    found = np.full(len(signs), np.nan)
     if len(counts):
-        reward[changes[known[0] : known[-1]]] = np.repeat(shares, counts)
-    num_known = int(counts[~np.isnan(shares)].sum())
-    num_summed = int(counts[np.isnan(shares) & ~np.isnan(sums)].sum())
-    is_whole = len(known) > 0 and known[0] == 0 and known[-1] == len(changes)
-    return Rewards(
+        found[known[0] : known[-1]] = np.repeat(shares, counts)
+    reward = np.zeros(len(clipped), np.float32)
+    reward[changes] = found[between]
+    is_pair = ~stretches.are_apart(known)
+    pair_of = stretches.owner[known[1:]][is_pair]
+    counts, sums, is_single = counts[is_pair], sums[is_pair], ~np.isnan(shares[is_pair])
+
+    def total(values: Array) -> Array:
+        return np.bincount(pair_of, values, len(lengths))
+
+    is_known = np.zeros(len(scores), np.bool_)
+    is_known[known] = True
+    is_whole = (is_known[stretches.first] & is_known[stretches.last]) | (num_changes == 0)
+    return _by_episode(
+        episodes,
         reward,
-        float(sums.sum()) if is_whole or not len(changes) else np.nan,
-        num_known,
-        num_summed,
-        len(changes) - num_known - num_summed,
+        np.where(is_whole, total(sums), np.nan),
+        total(counts * is_single).astype(np.int64),
+        total(counts * (~is_single & ~np.isnan(sums))).astype(np.int64),
         num_contradictions + num_excluded,
     )
 
 
-def settled(rewards: Array, lag: int) -> npt.NDArray[np.bool_]:
-    """Marks the frames before which there was no reward in the last `lag` steps, (T,)."""
+def _by_episode(
+    episodes: Episodes,
+    reward: Array,
+    totals: Array,
+    num_known: Array,
+    num_summed: Array,
+    num_contradictions: Array,
+) -> list[Rewards]:
+    """Cuts rewards (T,), and what is known of each episode, (E,), into the episodes' own."""
+    stops = episodes.lengths.cumsum().tolist()
+    starts = [0, *stops[:-1]]
+    changes = np.flatnonzero(episodes.clipped)
+    num_changes = np.diff(np.searchsorted(changes, [0, *stops]))
+    columns = (totals, num_known, num_summed, num_changes - num_known - num_summed)
+    return [
+        Rewards(reward[start:stop], *counts)
+        for start, stop, *counts in zip(
+            starts, stops, *(c.tolist() for c in (*columns, num_contradictions)), strict=True
+        )
+    ]
+
+
+class _Stretches:
+    """The S stretches of E episodes: one more in each than it has rewards.
+
+    Attributes:
+      owner: (S,), the episode of each stretch.
+      first: (E,), the first stretch of each episode.
+      last: (E,), the last.
+    """
+
+    def __init__(self, counts: Array):
+        self.owner = np.repeat(np.arange(len(counts)), counts)
+        self.first = counts.cumsum() - counts
+        self.last = self.first + counts - 1
+
+    def are_apart(self, stretches: Array) -> Array:
+        """Whether each of increasing stretches (K,) and the next are of two episodes, (K - 1,)."""
+        owner = self.owner[stretches]
+        are_apart: Array = owner[1:] != owner[:-1]
+        return are_apart
+
+    def count(self, stretches: Array) -> Array:
+        """Counts stretches by episode, (E,)."""
+        return np.bincount(self.owner[stretches], minlength=len(self.first))
+
+
+def settled(
+    rewards: Array, lag: int, starts: npt.NDArray[np.int64] | None = None
+) -> npt.NDArray[np.bool_]:
+    """Marks the frames before which there was no reward in the last `lag` steps, (T,).
+
+    Args:
+      rewards: (T,), of one or several episodes.
+      lag: how many steps back.
+      starts: (E,), the first frame of each episode; one by default.
+    """
     is_settled = np.ones(len(rewards), np.bool_)
     for steps in range(1, lag + 1):
-        is_settled[steps:] &= rewards[:-steps] == 0
+        is_quiet = np.ones(len(rewards), np.bool_)
+        is_quiet[steps:] = rewards[:-steps] == 0
+        if starts is not None:
+            # What was so long ago was in another episode.
+            early = (starts[:, np.newaxis] + np.arange(steps)).reshape(-1)
+            is_quiet[early[early < len(rewards)]] = True
+        is_settled &= is_quiet
     return is_settled
 
 
-def _read_stretches(readings: Array, clipped: Array, facts: Facts) -> tuple[Array, int]:
-    """Returns the score of each stretch, NaN if unknown, and how many contradict themselves.
-
-    Args:
-      readings: (T,).
-      clipped: (T,), of which C are not 0; there are C + 1 stretches.
-      facts: of the game.
-    """
+def _read_stretches(
+    readings: Array, episodes: Episodes, stretches: _Stretches, facts: Facts
+) -> tuple[Array, Array]:
+    """Returns the score of each stretch, (S,), NaN if unknown; and contradictions, (E,)."""
+    clipped, lengths, starts_at_reset = episodes
     is_change = clipped != 0
-    stretch = is_change.cumsum() - is_change  # changes before the frame
-    chosen = np.flatnonzero(settled(clipped, facts.lag) & ~np.isnan(readings))
+    starts = lengths.cumsum() - lengths
+    # Changes before the frame, and episodes.
+    stretch = is_change.cumsum() - is_change + np.repeat(np.arange(len(lengths)), lengths)
+    chosen = np.flatnonzero(settled(clipped, facts.lag, starts) & ~np.isnan(readings))
     stretch, readings = stretch[chosen], readings[chosen]
-    scores = np.full(np.count_nonzero(is_change) + 1, np.nan)
+    scores = np.full(len(stretches.owner), np.nan)
     scores[stretch] = readings  # the last one wins
     contradicting = np.unique(stretch[~_is_same(readings, scores[stretch], facts)])
     scores[contradicting] = np.nan
-    return scores, len(contradicting)
+    num_contradictions = stretches.count(contradicting)
+    first = stretches.first[starts_at_reset]
+    num_contradictions[starts_at_reset] += ~_is_same(scores[first], facts.start, facts)
+    scores[first] = facts.start
+    return scores, num_contradictions
 
 
 def _is_same(some: Any, others: Any, facts: Facts) -> Any:
@@ -132,26 +231,32 @@ def _is_same(some: Any, others: Any, facts: Facts) -> Any:
     return np.isnan(difference) | (difference == 0)
 
 
-def _compare(scores: Array, signs: Array, facts: Facts) -> tuple[Array, Array, int]:
+def _compare(
+    scores: Array, signs: Array, stretches: _Stretches, facts: Facts
+) -> tuple[Array, Array, Array]:
     """Compares each known stretch with the next, and drops both where the signs exclude them.
 
     Args:
-      scores: (C + 1,), NaN where unknown.
-      signs: (C,), of the rewards between them.
+      scores: (S,), NaN where unknown.
+      signs: (S - 1,), of the rewards between them.
+      stretches: of these scores.
       facts: of the game.
 
     Returns:
       The K known stretches; (K - 1,), the sum of the rewards from each to the next, NaN if it may
-      be more than what a picture can show; and how many were dropped.
+      be more than what a picture can show, or if the next is another episode's; and (E,), how many
+      were dropped.
     """
     known = np.flatnonzero(~np.isnan(scores))
-    num_dropped = 0
+    num_dropped = np.zeros(len(stretches.first), np.int64)
     while True:
         sums, is_excluded = _differences(scores, signs, known, facts)
+        are_apart = stretches.are_apart(known)
+        is_excluded &= ~are_apart
         if not is_excluded.any():
-            return known, sums, num_dropped
+            return known, np.where(are_apart, np.nan, sums), num_dropped
         is_bad = np.append(is_excluded, False) | np.append(False, is_excluded)
-        num_dropped += int(is_bad.sum())
+        num_dropped += stretches.count(known[is_bad])
         known = known[~is_bad]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tfds_atari_replay.games import Game
 from tfds_atari_replay.scores.facts import FACTS
 from tfds_atari_replay.scores.reading import ScoreReader
-from tfds_atari_replay.scores.rewards import Rewards, true_rewards
+from tfds_atari_replay.scores.rewards import Episodes, Rewards, true_rewards_of
 
 # A late level that nobody has seen may be misread now and then; frames of another ROM, or of a
 # different preprocessing, mostly are.
@@ -67,15 +67,33 @@ class Scorer:
             return np.empty((len(frames), 0), np.uint8)
         return self._reader.cut(frames)
 
-    def read(self, rows: Array) -> Array:
-        """Reads what `cut` returned, (n,); NaN if there is nothing to read, or to be trusted."""
-        if self._reader is None or not self._is_trusted:
-            return np.full(len(rows), np.nan)
-        return self._reader.read_rows(rows)
+    def find(self, episodes: Sequence[Scored]) -> None:
+        """Finds the rewards of episodes all of whose frames are taken.
 
-    def find(self, readings: Array, clipped: Array, *, starts_at_reset: bool) -> Rewards:
-        """Finds an episode's rewards, and counts them."""
-        rewards = true_rewards(readings, clipped, self._facts, starts_at_reset=starts_at_reset)
+        It is done for many at once, since NumPy takes hardly longer for many than for one.
+        """
+        lengths = [len(episode.clipped) for episode in episodes]
+        rows = [rows for episode in episodes for rows in episode.take_rows()]
+        if self._reader is None or not self._is_trusted:
+            readings = np.full(sum(lengths), np.nan)
+        else:
+            readings = self._reader.read_rows(np.concatenate(rows))
+        found = true_rewards_of(
+            Episodes(
+                np.concatenate([episode.clipped for episode in episodes]),
+                np.array(lengths),
+                np.array([episode.starts_at_reset for episode in episodes]),
+            ),
+            readings,
+            self._facts,
+        )
+        for episode, rewards in zip(episodes, found, strict=True):
+            episode.found = rewards
+
+    def judge(self, rewards: Rewards, clipped: Array) -> Rewards:
+        """Returns an episode's rewards if they are to be trusted, else none; and counts them."""
+        if not self._is_trusted and not self._facts.clipped_is_true:
+            rewards = _without_readings(clipped, 0)
         num_changes = np.count_nonzero(clipped)
         self._num_episodes += 1
         if rewards.num_contradictions > _MOST_CONTRADICTIONS * num_changes:
@@ -99,25 +117,41 @@ class Scorer:
 
 
 class Scored:
-    """An episode's frames, as `Scorer.watch` returns them; iterate over them once."""
+    """An episode's frames, as `Scorer.watch` returns them; iterate over them once.
+
+    Attributes:
+      clipped: (T,), its clipped rewards.
+      starts_at_reset: whether its first frame follows a reset.
+      found: its rewards before they are judged; None before `Scorer.find`.
+    """
 
     def __init__(
         self, scorer: Scorer, frames: Iterable[Array], clipped: Array, starts_at_reset: bool
     ):
         self._scorer, self._frames = scorer, frames
-        self._clipped, self._starts_at_reset = clipped, starts_at_reset
+        self.clipped, self.starts_at_reset = clipped, starts_at_reset
+        self.found: Rewards | None = None
         self._rows: list[Array] = []
 
     def __iter__(self) -> Iterator[Array]:
+        missing = len(self.clipped)
         for frames in self._frames:
-            self._rows.append(self._scorer.cut(frames))
+            self._rows.append(self._scorer.cut(frames[:missing]))
+            missing = max(missing - len(frames), 0)
             yield frames
+
+    def take_rows(self) -> list[Array]:
+        """Gives away what was cut out of the T frames."""
+        rows, self._rows = self._rows, []
+        return rows
 
     @functools.cached_property
     def rewards(self) -> Rewards:
-        """The true rewards, once all frames are taken."""
-        readings = self._scorer.read(np.concatenate(self._rows)[: len(self._clipped)])
-        return self._scorer.find(readings, self._clipped, starts_at_reset=self._starts_at_reset)
+        """The true rewards, once all frames are taken; ask for one episode's after another's."""
+        if self.found is None:
+            self._scorer.find([self])
+        assert self.found is not None
+        return self._scorer.judge(self.found, self.clipped)
 
 
 def _without_readings(clipped: Array, num_contradictions: int) -> Rewards:
