@@ -101,16 +101,18 @@ class ScoreReader:
     def __init__(self, facts: Facts, cells: Sequence[Cell]):
         self._facts = facts
         self._cells = cells
-        pixels = np.concatenate([cell.pixels for cell in self._cells])
-        first, last = pixels.min() // 84, pixels.max() // 84
-        self._rows = slice(first, last + 1)
-        self._pixels = pixels - first * 84
+        rows, columns = np.divmod(np.concatenate([cell.pixels for cell in self._cells]), 84)
+        top, left = rows.min(), columns.min() // 4 * 4
+        # Columns by fours, since words are compared.
+        right = -(-(columns.max() + 1) // 4) * 4
+        self._area = np.s_[:, top : rows.max() + 1, left:right]
+        self._pixels = (rows - top) * (right - left) + columns - left
         self._seen: dict[bytes, float] = {}
 
     def cut(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Copies the rows of frames (N, 84, 84) that show the score, (N, bytes)."""
-        rows = frames[:, self._rows].copy()  # or it would keep all of the frames in memory
-        return rows.reshape(len(rows), rows.shape[1] * rows.shape[2])
+        """Copies what shows the score of frames (N, 84, 84), (N, bytes)."""
+        area = frames[self._area].copy()  # or it would keep all of the frames in memory
+        return area.reshape(len(area), area.shape[1] * area.shape[2])
 
     def read(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
         """Reads uint8 (N, 84, 84) to float64 (N,), NaN where unknown."""
@@ -120,9 +122,9 @@ class ScoreReader:
         """Reads what `cut` returns, of many frames at once, to float64 (N,), NaN where unknown."""
         if not len(rows):
             return np.zeros(0)
-        # Compared as one value each: most frames show what the one before shows.
-        whole = np.ascontiguousarray(rows).view(f"V{rows.shape[1]}")[:, 0]
-        stops = np.flatnonzero(whole[1:] != whole[:-1]) + 1
+        # Most frames show what the one before shows.
+        words = np.ascontiguousarray(rows).view(np.uint32)
+        stops = np.unique(np.flatnonzero(words[1:] != words[:-1]) // words.shape[1]) + 1
         starts = np.concatenate([[0], stops])
         changed = rows[starts[:, np.newaxis], self._pixels]
         keys = [picture.tobytes() for picture in changed]
