@@ -32,7 +32,7 @@ def add_parser(commands: Any) -> None:
         description="Says what a folder of logs holds, lacks and repeats. The exit status is 1 if "
         "a checkpoint is damaged or lacks files, if a folder cannot be listed, or if there is "
         "nothing.",
-        epilog="Example: atari-replay inspect LOGS --deep",
+        epilog="Example: atari-replay inspect dummy_data --deep",
     )
     parser.add_argument("path", help="folder, or gs://...")
     parser.add_argument(

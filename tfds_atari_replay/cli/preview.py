@@ -17,7 +17,7 @@ def add_parser(commands: Any) -> None:
         help="write an HTML report on a built dataset: numbers, figures, animations",
         description="Writes an HTML report on a built dataset, to check it before you train: what "
         "it holds and lacks, returns over time, true scores where known, and episodes to play.",
-        epilog="Example: atari-replay preview breakout_expert_v0 --data_dir=DATA --out=preview",
+        epilog="Example: atari-replay preview breakout_expert_v0 --data_dir=quickstart/data",
     )
     parser.add_argument("config", help="as in tfds.load, e.g. breakout_expert_v0")
     parser.add_argument("--data_dir", help="TFDS's data_dir, where the dataset was built")

@@ -24,7 +24,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("game", help="any spelling of its name")
     parser.add_argument("--steps", type=int, required=True, help="agent steps to play")
     parser.add_argument(
-        "--out", type=pathlib.Path, required=True, help="folder for <Game>/<run>/..."
+        "--out", type=pathlib.Path, required=True, help="folder; logs go to <out>/<Game>/<run>/..."
     )
     parser.add_argument(
         "--capacity",

@@ -18,7 +18,7 @@ def add_parser(commands: Any) -> None:
         "show",
         help="say what a built dataset holds; draw one of its episodes",
         description="Says what a built dataset holds, and draws one of its episodes.",
-        epilog="Example: atari-replay show breakout_expert_v0 --out episode.png",
+        epilog="Example: atari-replay show breakout_expert_v0 --data_dir=quickstart/data",
     )
     parser.add_argument("config", help="as in tfds.load, e.g. breakout_expert_v0")
     parser.add_argument("--data_dir", help="TFDS's data_dir, where the dataset was built")
