@@ -96,6 +96,12 @@ def test_incomplete_results(results: Any, message: str) -> None:
         score_matrices(results)
 
 
+@pytest.mark.parametrize("results", [None, [], {"a": 3}, {"a": [3]}, {"a": [["Pong"]]}])
+def test_something_else(results: Any) -> None:
+    with pytest.raises(TypeError, match="results must be a dict: by agent, for each run a list"):
+        score_table(results)
+
+
 def test_a_score_that_there_is_not() -> None:
     with pytest.raises(ValueError, match="score must be 'human_normalized' or 'dqn_normalized'"):
         score_matrices(RESULTS, "gamer")

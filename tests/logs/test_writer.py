@@ -173,14 +173,16 @@ def test_a_folder_that_holds_something_is_not_written_to(tmp_path: pathlib.Path)
     [
         ({"observation": np.zeros((4, 84, 84), np.uint8)}, r"uint8 \(84, 84\) \(got uint8 \(4, "),
         ({"observation": np.zeros((84, 84))}, r"uint8 \(84, 84\) \(got float64"),
-        ({"action": 18}, r"action must be from 0 to 17 \(got 18\)"),
-        ({"action": -1}, r"action must be from 0 to 17 \(got -1\)"),
+        ({"action": 18}, r"action must be a whole number, at least 0 and below 18 \(got 18\)"),
+        ({"action": -1}, r"action must be a whole number, at least 0 and below 18 \(got -1\)"),
+        ({"action": 1.5}, r"action must be a whole number, at least 0 and below 18 \(got 1.5\)"),
         ({"reward": float("nan")}, r"reward must be a finite number \(got nan\)"),
+        ({"reward": None}, r"reward must be a finite number \(got None\)"),
     ],
 )
 def test_what_cannot_be_logged(tmp_path: pathlib.Path, change: Any, message: str) -> None:
     frame = np.zeros((84, 84), np.uint8)
     step: dict[str, Any] = {"observation": frame, "action": 0, "reward": 0, "terminal": False}
-    with ReplayLogger(tmp_path) as logger, pytest.raises(ValueError, match=message):
+    with ReplayLogger(tmp_path) as logger, pytest.raises((ValueError, TypeError), match=message):
         logger.add(**{**step, **change})
     assert not list(tmp_path.iterdir())

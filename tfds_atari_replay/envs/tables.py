@@ -45,6 +45,7 @@ def score_table(results: Results) -> npt.NDArray[Any]:
       `dqn_normalized`, float64, the last two NaN for games without published scores.
 
     Raises:
+      TypeError: `results` is something else.
       ValueError: a game is there twice in a run.
     """
     _games_of(results)
@@ -82,6 +83,7 @@ def score_matrices(
       By agent, float64 (runs, games), the games in the order of the first run.
 
     Raises:
+      TypeError: `results` is something else.
       ValueError: runs differ in their games, a game has no published scores, or `score` is neither.
     """
     check_choice("score", score, SCORES)
@@ -107,12 +109,26 @@ def score_matrices(
     }
 
 
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, Sequence) else [value]
+
+
 def _place_in(names: list[str]) -> Any:
     return lambda evaluation: names.index(evaluation.game)
 
 
 def _games_of(results: Results) -> dict[str, list[str]]:
     """Returns the games of each run, after a check that each is there once."""
+    if not isinstance(results, Mapping) or not all(
+        isinstance(evaluation, Evaluation)
+        for runs in results.values()
+        for run in _listed(runs)
+        for evaluation in _listed(run)
+    ):
+        raise TypeError(
+            "results must be a dict: by agent, for each run a list of what `evaluate` returns, as "
+            "{'DQN': [[evaluate(agent, game) for game in games] for agent in agents]}"
+        )
     games = {
         f"run {number} of {agent!r}": [evaluation.game for evaluation in run]
         for agent, runs in results.items()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import numbers
 import os
 import pathlib
 import pickle
@@ -103,20 +104,23 @@ class ReplayLogger:
           terminal: whether the action ended the episode.
 
         Raises:
-          ValueError: one of them is none of these, or the logger is closed.
+          TypeError: the action is not a whole number, or the reward not a number.
+          ValueError: one of them is out of range or of another shape, or the logger is closed.
         """
         if self._is_closed:
             raise ValueError(f"The logger of {self._folder} is closed, so nothing can be added.")
-        frame, action = np.asarray(observation), int(action)
+        frame = np.asarray(observation)
         if frame.shape != FRAME_SHAPE or frame.dtype != np.uint8:
             raise ValueError(
                 f"observation must be uint8 {FRAME_SHAPE} (got {frame.dtype} {frame.shape}). Of a "
                 "stack, give the newest frame."
             )
-        if not 0 <= action < len(ALL_ACTIONS):
-            raise ValueError(f"action must be from 0 to {len(ALL_ACTIONS) - 1} (got {action})")
+        action = check_whole("action", action, at_least=0, below=len(ALL_ACTIONS))
+        message = f"reward must be a finite number (got {reward!r})"
+        if not isinstance(reward, numbers.Real):
+            raise TypeError(message)
         if not math.isfinite(reward):
-            raise ValueError(f"reward must be a finite number (got {reward!r})")
+            raise ValueError(message)
         if self._is_episode_start:
             for _ in range(PADDING_ROWS):
                 self._add_row(np.zeros(FRAME_SHAPE, np.uint8), 0, 0.0, False)
