@@ -44,6 +44,16 @@ def summary(runs: list[dict[str, Any]], random: Any) -> str:
     return f"{seeds} | {every.mean():.1f} ± {standard_error(every):.1f} | {above:.1f}"
 
 
+def draw(axes: Any, runs: list[dict[str, Any]], label: str, color: int) -> None:
+    """Draws the mean over the seeds, and a band from the worst to the best of them."""
+    steps = [point["step"] for point in runs[0]["points"]]
+    means = [[np.mean(point["returns"]) for point in run["points"]] for run in runs]
+    axes.plot(steps, np.mean(means, axis=0), color=f"C{color}", marker="o", label=label)
+    axes.fill_between(
+        steps, np.min(means, axis=0), np.max(means, axis=0), color=f"C{color}", alpha=0.2
+    )
+
+
 def main() -> None:
     """Reads the results that the examples wrote; draws `examples.png` beside them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
@@ -71,17 +81,16 @@ def main() -> None:
         for _, checkpoint, example in (key for key in sorted(groups) if key[0] == game):
             runs = groups[game, checkpoint, example]
             print(f"| {game} | {example} | {checkpoint} | {summary(runs, random)} |")
-            for run in runs:
-                axes.plot(
-                    [point["step"] for point in run["points"]],
-                    [np.mean(point["returns"]) for point in run["points"]],
-                    color=f"C{kinds.index((checkpoint, example))}",
-                    marker="o",
-                    label=f"{example}, checkpoint {checkpoint}" if run is runs[0] else None,
-                )
+            draw(
+                axes,
+                runs,
+                f"{example}, checkpoint {checkpoint}",
+                kinds.index((checkpoint, example)),
+            )
         axes.set(title=game, xlabel="gradient steps", ylabel="mean return, unclipped")
         axes.set_xlim(left=0)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     figure.savefig(folder / "examples.png", dpi=100)
 
 
