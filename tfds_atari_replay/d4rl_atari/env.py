@@ -40,5 +40,24 @@ class OfflineAtariEnv(AtariEnv):
         self._stack_observations = stack
 
     def get_dataset(self, *, reward: str = "clipped") -> dict[str, Any]:
-        """Reads the log; see `dataset.read_dataset`."""
+        """Reads the checkpoint's rows into memory, in the order of the file, as d4rl-atari does.
+
+        That is a ring buffer, with padding: time starts at the cursor, and three zero rows stand
+        before each episode. `tfds.load` gives episodes in order, without these rows.
+
+        Args:
+          reward: "clipped", as logged, or "unclipped", in the game's own points.
+
+        Returns:
+          A dict of `observations`, uint8 (N, 1, 84, 84), or with stack=True a `StackedFrames` of N
+          (4, 84, 84); `actions`, int32 (N,); `rewards`, float32 (N,), NaN where an unclipped one is
+          unknown; and `terminals`, uint8 (N,).
+
+        Raises:
+          FileNotFoundError: there are no such logs; the message says where it looked.
+          ReplayLogError: a file is damaged.
+          OSError: a download failed.
+          TypeError: `reward` is not a string.
+          ValueError: `reward` is neither "clipped" nor "unclipped".
+        """
         return read_dataset(self._config, stack=self._stack_observations, reward=reward)
