@@ -554,7 +554,7 @@ checkpoint = first.open()
 before = peak_memory()
 scorer, steps = Scorer(GAMES["Breakout"]), 0
 for episode in checkpoint.episodes():
-    features.encode_example(schema.to_rlds(episode, 1, scorer))
+    features.encode_example(schema.start(episode, 1, scorer).finish())
     steps += len(episode.action)
 print(steps, peak_memory() - before)
 """

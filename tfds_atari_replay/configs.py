@@ -113,9 +113,8 @@ def explain_unknown(name: str) -> str:
     if not re.search(rf"_v[0-{len(RUNS) - 1}]$", name):
         close.sort(key=lambda other: not other.endswith("_v0"))
     close = close[:3]
-    for game in games:
-        if name == game.rom:
-            close = [f"{name}_{split}_v0" for split in ("mixed", "medium", "expert", "full")]
+    if any(name == game.rom for game in games):
+        close = [f"{name}_{split}_v0" for split in ("mixed", "medium", "expert", "full")]
     hint = f" Did you mean {', '.join(close)}?" if close else ""
     return (
         f"Unknown config {name!r} of atari_replay.{hint} Names are <game>_<split>_v<seed>: a game "

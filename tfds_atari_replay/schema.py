@@ -101,11 +101,6 @@ def start_all(episodes: Iterable[Episode], checkpoint: int, scorer: Scorer) -> I
         yield from group
 
 
-def to_rlds(episode: Episode, checkpoint: int, scorer: Scorer) -> dict[str, Any]:
-    """Aligns an episode as RLDS does; see `start`."""
-    return start(episode, checkpoint, scorer).finish()
-
-
 def start(episode: Episode, checkpoint: int, scorer: Scorer) -> Started:
     """Aligns an episode of T logged steps as RLDS does, and starts to encode the steps.
 

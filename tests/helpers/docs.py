@@ -67,13 +67,7 @@ class Block:
     @property
     def needs_torch(self) -> bool:
         """Whether it is for the environment that has PyTorch instead of TensorFlow."""
-        return bool(
-            re.search(
-                r"^(import|from) (torch|d3rlpy|minari|datasets|stable_baselines3)\b",
-                self.code,
-                re.M,
-            )
-        )
+        return _OF_TORCH.search(self.code) is not None
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"

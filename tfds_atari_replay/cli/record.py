@@ -10,7 +10,10 @@ import shlex
 import sys
 from typing import Any
 
+from etils import epath
+
 from tfds_atari_replay import configs, games
+from tfds_atari_replay.logs import layouts
 
 
 def add_parser(commands: Any) -> None:
@@ -60,18 +63,15 @@ def _run(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     print(f"Wrote {folder}")
-    found = configs.find_config(_newest_config(args.game, args.run_number, folder))
+    game = games.find_game(args.game)
+    newest = layouts.find_run(epath.Path(args.out), game, args.run_number)[-1]
+    found = configs.find_config(f"{game.rom}_epoch_{newest.number}_v{newest.run - 1}")
     if found is not None:  # there are names for five runs, and for 51 checkpoints
         print(
             f"Its last checkpoint as a dataset:\n  tfds build atari_replay/{found.name} "
             f"--imports=tfds_atari_replay --manual_dir={shlex.quote(str(args.out))}"
         )
     return 0
-
-
-def _newest_config(game: str, run: int, folder: pathlib.Path) -> str:
-    newest = max(int(path.name.split(".")[1]) for path in folder.glob("add_count_ckpt.*.gz"))
-    return f"{games.find_game(game).rom}_epoch_{newest}_v{run - 1}"
 
 
 def _load_policy(path: str) -> Any:

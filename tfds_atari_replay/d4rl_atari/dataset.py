@@ -17,27 +17,7 @@ from tfds_atari_replay.scores.scorer import Scorer
 
 
 def read_dataset(config: Config, *, stack: bool, reward: str = "clipped") -> dict[str, Any]:
-    """Reads a checkpoint into memory.
-
-    The rows keep the order of the file, which is a ring buffer: time starts at the cursor. The
-    three zero rows before each episode are included, and in checkpoint 0 also rows that were never
-    written. `tfds.load('atari_replay/...')` gives episodes in order, without these rows. So does
-    RL Unplugged's copy, which is read if there is no other: its rows are the steps in order.
-
-    Returns:
-      observations: uint8 (N, 1, 84, 84); with `stack`, a `StackedFrames` of N (4, 84, 84).
-      actions: int32 (N,).
-      rewards: float32 (N,), clipped to [-1, 1]; or, if `reward` is "unclipped", in the game's own
-        points, NaN where they are unknown, read off the frames in a second pass.
-      terminals: uint8 (N,).
-
-    Raises:
-      FileNotFoundError: there are no such logs; the message says where it looked.
-      ReplayLogError: a file is damaged.
-      OSError: a download failed.
-      TypeError: `reward` is not a string.
-      ValueError: `reward` is neither "clipped" nor "unclipped".
-    """
+    """Reads a checkpoint into memory; see `OfflineAtariEnv.get_dataset`."""
     check_choice("reward", reward, REWARDS)
     (found,) = locating.locate(config, manual_dir=None)
     with downloads.deleting_damaged():

@@ -42,11 +42,14 @@ class OfflineAtariEnv(AtariEnv):
     def get_dataset(self, *, reward: str = "clipped") -> dict[str, Any]:
         """Reads the checkpoint's rows into memory, in the order of the file, as d4rl-atari does.
 
-        That is a ring buffer, with padding: time starts at the cursor, and three zero rows stand
-        before each episode. `tfds.load` gives episodes in order, without these rows.
+        That is a ring buffer, with padding: time starts at the cursor, three zero rows stand before
+        each episode, and checkpoint 0 has rows that were never written. `tfds.load` gives episodes
+        in order, without these rows. So does RL Unplugged's copy, which is read if there is no
+        other: its rows are the steps in order.
 
         Args:
-          reward: "clipped", as logged, or "unclipped", in the game's own points.
+          reward: "clipped" to [-1, 1], as logged, or "unclipped", in the game's own points, which
+            are read off the frames in a second pass.
 
         Returns:
           A dict of `observations`, uint8 (N, 1, 84, 84), or with stack=True a `StackedFrames` of N

@@ -35,5 +35,5 @@ class OfflineAtariEnv(gym.Env):
         self._env.close()
 
     def get_dataset(self, *, reward: str = "clipped") -> dict[str, Any]:
-        """Reads the log; see `dataset.read_dataset`."""
+        """Reads the log; see `OfflineAtariEnv.get_dataset`."""
         return self._env.get_dataset(reward=reward)

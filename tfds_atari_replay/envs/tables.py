@@ -101,7 +101,10 @@ def score_matrices(
     return {
         agent: np.array(
             [
-                [getattr(evaluation, score) for evaluation in sorted(run, key=_place_in(names))]
+                [
+                    getattr(evaluation, score)
+                    for evaluation in sorted(run, key=lambda one: names.index(one.game))
+                ]
                 for run in runs
             ]
         )
@@ -111,10 +114,6 @@ def score_matrices(
 
 def _listed(value: Any) -> Sequence[Any]:
     return value if isinstance(value, Sequence) else [value]
-
-
-def _place_in(names: list[str]) -> Any:
-    return lambda evaluation: names.index(evaluation.game)
 
 
 def _games_of(results: Results) -> dict[str, list[str]]:

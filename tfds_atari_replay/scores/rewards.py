@@ -92,10 +92,11 @@ def true_rewards_of(
     changes = np.flatnonzero(clipped)
     owner = np.searchsorted(lengths.cumsum(), changes, side="right")  # the episode of each
     num_changes = np.bincount(owner, minlength=len(lengths))
-    zeros = np.zeros(len(lengths), np.int64)
     if facts.clipped_is_true:
         totals = np.bincount(owner, clipped[changes], len(lengths))
-        return _by_episode(episodes, clipped.astype(np.float32), totals, num_changes, zeros, zeros)
+        none = np.zeros(len(lengths), np.int64)
+        reward = clipped.astype(np.float32)
+        return _by_episode(lengths, reward, totals, num_changes, none, none, none)
     stretches = _Stretches(num_changes + 1)
     scores, num_contradictions = _read_stretches(readings, episodes, stretches, facts)
     # Between stretches; from one episode's last to the next one's first there is no reward.
@@ -122,36 +123,24 @@ def true_rewards_of(
     is_known = np.zeros(len(scores), np.bool_)
     is_known[known] = True
     is_whole = (is_known[stretches.first] & is_known[stretches.last]) | (num_changes == 0)
+    num_known = total(counts * is_single).astype(np.int64)
+    num_summed = total(counts * (~is_single & ~np.isnan(sums))).astype(np.int64)
     return _by_episode(
-        episodes,
+        lengths,
         reward,
         np.where(is_whole, total(sums), np.nan),
-        total(counts * is_single).astype(np.int64),
-        total(counts * (~is_single & ~np.isnan(sums))).astype(np.int64),
+        num_known,
+        num_summed,
+        num_changes - num_known - num_summed,
         num_contradictions + num_excluded,
     )
 
 
-def _by_episode(
-    episodes: Episodes,
-    reward: Array,
-    totals: Array,
-    num_known: Array,
-    num_summed: Array,
-    num_contradictions: Array,
-) -> list[Rewards]:
-    """Cuts rewards (T,), and what is known of each episode, (E,), into the episodes' own."""
-    stops = episodes.lengths.cumsum().tolist()
-    starts = [0, *stops[:-1]]
-    changes = np.flatnonzero(episodes.clipped)
-    num_changes = np.diff(np.searchsorted(changes, [0, *stops]))
-    columns = (totals, num_known, num_summed, num_changes - num_known - num_summed)
-    return [
-        Rewards(reward[start:stop], *counts)
-        for start, stop, *counts in zip(
-            starts, stops, *(c.tolist() for c in (*columns, num_contradictions)), strict=True
-        )
-    ]
+def _by_episode(lengths: npt.NDArray[np.int64], reward: Array, *columns: Array) -> list[Rewards]:
+    """Cuts rewards (T,), and the other columns of `Rewards`, (E,) each, into the episodes' own."""
+    rewards = np.split(reward, lengths.cumsum()[:-1])
+    known = zip(*(column.tolist() for column in columns), strict=True)
+    return [Rewards(own, *others) for own, others in zip(rewards, known, strict=True)]
 
 
 class _Stretches:
