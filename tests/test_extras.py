@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from helpers.cases import cases
-from helpers.datasets import DUMMY_DATA, assert_no_dataset
+from helpers.datasets import DUMMY_DATA
 from helpers.processes import run_python
 
 ABSENT = """
@@ -25,7 +25,7 @@ BUILD = f"""
 import tensorflow_datasets as tfds, tfds_atari_replay
 builder = tfds.builder("atari_replay/breakout_expert_v0", data_dir=FOLDER)
 manual = tfds.download.DownloadConfig(manual_dir={str(DUMMY_DATA)!r})
-builder.download_and_prepare(download_config=manual, **ARGUMENTS)
+builder.download_and_prepare(download_config=manual)
 """
 
 GYMNASIUM_MAKE = """
@@ -61,17 +61,12 @@ def test_half_an_extra_is_not_enough(package: str, code: str, message: str) -> N
     assert error == f"{message}pip install 'tfds-atari-replay[envs]'"
 
 
-@pytest.mark.parametrize("arguments", [{}, {"file_format": "tfrecord"}])
-def test_tfrecords_are_refused_before_anything_is_read(
-    tmp_path: pathlib.Path, arguments: dict[str, str]
-) -> None:
-    """TFDS would read the whole log first."""
-    code = f"FOLDER, ARGUMENTS = {str(tmp_path)!r}, {arguments!r}\n{BUILD}"
-    error = error_without("tensorflow", code)
-    assert error.startswith("Storing a dataset as TFRecords, TFDS's default, needs ")
-    assert "pip install 'tfds-atari-replay[tensorflow]'\nOr store it with file_format=" in error
-    assert_no_dataset(tmp_path, "breakout_expert_v0")
-    assert not list(tmp_path.iterdir())
+def test_datasets_are_prepared_without_tensorflow(expert: Any, tmp_path: pathlib.Path) -> None:
+    """In TFDS's default format, which `tf.data` reads where TensorFlow is installed."""
+    run_python(f"{ABSENT.format('tensorflow')}\nFOLDER = {str(tmp_path)!r}\n{BUILD}")
+    (built,) = tmp_path.rglob("*.tfrecord*")
+    (expected,) = expert.data_path.glob("*.tfrecord*")
+    assert built.read_bytes() == expected.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -82,9 +77,8 @@ def test_tfrecords_are_refused_before_anything_is_read(
     ],
 )
 def test_reading_with_tf_data_names_the_extra(tmp_path: pathlib.Path, reading: str) -> None:
-    """And what reads without TensorFlow; array_record is built without it."""
-    arguments = {"file_format": "array_record"}
-    code = f"FOLDER, ARGUMENTS = {str(tmp_path)!r}, {arguments!r}\n{BUILD}\n{reading}"
+    """And says what reads without TensorFlow."""
+    code = f"FOLDER = {str(tmp_path)!r}\n{BUILD}\n{reading}"
     error = error_without("tensorflow", code)
     assert error.startswith("A tf.data.Dataset (tfds.load, as_dataset) needs ")
     assert "pip install 'tfds-atari-replay[tensorflow]'\nOr read with NumPy: " in error

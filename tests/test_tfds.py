@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 from helpers.cases import cases
@@ -308,34 +307,3 @@ def test_the_builders_private_methods_exist() -> None:
     assert callable(tfds.core.GeneratorBasedBuilder._example_writer)
     for name in ("url_infos", "_checksums_path"):
         assert hasattr(tfds.core.DatasetBuilder, name)
-
-
-def test_the_same_example_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
-    """In whatever order its features come; TFDS reads it as before."""
-    features = tf.train.Features(
-        feature={
-            name: tf.train.Feature(int64_list=tf.train.Int64List(value=[len(name)]))
-            for name in ("b", "a", "ccc")
-        }
-    )
-    record = tf.train.Example(features=features).SerializeToString()
-    entries = sorted(b"\n" + bytes([len(e)]) + e for e in _entries(record))
-    written = []
-    for number, order in enumerate((entries, entries[::-1])):
-        body = b"".join(order)
-        shuffled = b"\n" + bytes([len(body)]) + body
-        path = tmp_path / str(number)
-        _tfds.ExampleWriter(tfds.core.FileFormat.TFRECORD).write(path, [("key", shuffled)])
-        (got,) = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
-        assert tf.train.Example.FromString(got).features == features
-        written.append(path.read_bytes())
-    assert written[0] == written[1]
-
-
-def _entries(record: bytes) -> list[bytes]:
-    """The entries of an example's map, each a name and a feature; all are short."""
-    rest, found = record[2:], []
-    while rest:
-        found.append(rest[2 : 2 + rest[1]])
-        rest = rest[2 + rest[1] :]
-    return found

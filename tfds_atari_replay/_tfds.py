@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
-from tensorflow_datasets.core import example_serializer, writer
 from tensorflow_datasets.core.data_sources.python import PythonDataSource
 from tensorflow_datasets.core.dataset_collection_builder import (
     DatasetCollection,
@@ -32,8 +31,10 @@ from tensorflow_datasets.core.download.checksums import (
 )
 from tensorflow_datasets.core.download.resource import get_info_path
 from tensorflow_datasets.core.download.util import DownloadError
+from tensorflow_datasets.core.example_serializer import ExampleSerializer
 from tensorflow_datasets.core.features import top_level_feature
 from tensorflow_datasets.core.naming import references_for
+from tensorflow_datasets.core.writer import ExampleWriter
 from tensorflow_datasets.proto import tf_example_pb2
 
 Example = tf_example_pb2.Example
@@ -49,6 +50,7 @@ __all__ = [
     "DatasetCollectionInfo",
     "DownloadError",
     "Example",
+    "ExampleSerializer",
     "ExampleWriter",
     "PythonDataSource",
     "UrlInfo",
@@ -104,34 +106,6 @@ def manual_dir_of(manager: tfds.download.DownloadManager) -> epath.Path | None:
         path = getattr(manager, "_manual_dir", None)
         # If the user named none, TFDS falls back to this.
         return None if path == manager.download_dir / "manual" else path
-
-
-class ExampleWriter(writer.ExampleWriter):
-    """TFDS's writer of files, but the same examples always give the same bytes.
-
-    TFDS serializes an example's features in an order that differs from process to process.
-    """
-
-    def write(self, path: epath.PathLike, examples: Iterable[tuple[Any, bytes]]) -> Any:
-        return super().write(path, ((key, _in_order(record)) for key, record in examples))
-
-    def encode_and_write(
-        self, path: epath.PathLike, features: Any, examples: Iterable[tuple[Any, Any]]
-    ) -> None:
-        """Writes one file; takes the examples one at a time."""
-        serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
-        self.write(
-            path,
-            (
-                (key, serializer.serialize_example(features.encode_example(example)))
-                for key, example in examples
-            ),
-        )
-
-
-def _in_order(record: bytes) -> bytes:
-    ordered: bytes = Example.FromString(record).SerializeToString(deterministic=True)
-    return ordered
 
 
 def let_partial_decoding_select_from(nested: type[tfds.features.Dataset]) -> None:

@@ -14,6 +14,7 @@ from tfds_atari_replay import _tfds, configs, fields, notebooks, schema
 from tfds_atari_replay.building import downloads, shards
 from tfds_atari_replay.building.configs import AtariReplayConfig, ConfigsByName, all_configs
 from tfds_atari_replay.building.keeping import KeepingBuilder
+from tfds_atari_replay.building.writing import ExampleWriter
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs import layouts, locating, paths
 from tfds_atari_replay.logs.files import OpenedCheckpoint
@@ -158,8 +159,8 @@ own, in one of the layouts
                 registry = downloads.registry_to_write(self.data_dir_root)
                 downloads.record_checksums(self._checksums_path, registry)
 
-    def _example_writer(self) -> _tfds.ExampleWriter:
-        return _tfds.ExampleWriter(self.info.file_format)
+    def _example_writer(self) -> ExampleWriter:
+        return ExampleWriter(self.info.file_format)
 
     def _download_and_prepare(
         self, dl_manager: tfds.download.DownloadManager, download_config: Any

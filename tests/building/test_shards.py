@@ -22,8 +22,9 @@ from helpers.transitions import count_transitions, in_batches
 from helpers.unplugged import write_unplugged
 
 import tfds_atari_replay
-from tfds_atari_replay import ReplayLogError, _tfds, transforms
+from tfds_atari_replay import ReplayLogError, transforms
 from tfds_atari_replay.building import shards
+from tfds_atari_replay.building.writing import ExampleWriter
 from tfds_atari_replay.logs import locating
 
 CONFIG = "breakout_full_v0"
@@ -176,6 +177,7 @@ import os, signal
 import tensorflow_datasets as tfds
 import tfds_atari_replay
 from tfds_atari_replay.building import shards
+from tfds_atari_replay.building.writing import ExampleWriter
 write, done = shards.Job.write, []
 def write_some(job, *args):
     if len(done) == {shards_done}:
@@ -203,13 +205,13 @@ def test_a_killed_build_goes_on_where_it_was(
     kept = {path.name for path in parts.iterdir() if path.suffix != ".json"}
     assert len(kept) == 3
     written = []
-    write = _tfds.ExampleWriter.write
+    write = ExampleWriter.write
 
     def noting(writer: Any, path: Any, *args: Any) -> None:
         written.append(path.name)
         write(writer, path, *args)
 
-    monkeypatch.setattr(_tfds.ExampleWriter, "write", noting)
+    monkeypatch.setattr(ExampleWriter, "write", noting)
     builder = build(CONFIG, logs, tmp_path)
     assert len(written) == len(full.info.metadata["checkpoints"]) - 3
     assert not any(name in done for name in kept for done in written)

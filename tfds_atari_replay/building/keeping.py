@@ -82,7 +82,6 @@ class KeepingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
             opening.check_whole(self)
             super().download_and_prepare(**arguments)  # does nothing, and says so
             return
-        _check_format(file_format or self.info.file_format)
         needs_lock = is_overwriting or self._shares_files
         lock = locking.lock(self.data_path.parent / f"{_tfds.INCOMPLETE}lock")
         with lock if needs_lock else contextlib.nullcontext():
@@ -155,12 +154,3 @@ class KeepingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
     def _pick_version(self, requested_version: Any) -> tfds.core.Version:
         self._is_any_version = requested_version is None
         return super()._pick_version(requested_version)
-
-
-def _check_format(file_format: Any) -> None:
-    """Refuses what TFDS would refuse only after reading all of the log."""
-    if tfds.core.FileFormat.from_value(file_format) is tfds.core.FileFormat.TFRECORD:
-        _extras.check_tensorflow(
-            "Storing a dataset as TFRecords, TFDS's default,",
-            "Or store it with file_format='array_record' (tfds build --file_format=array_record).",
-        )

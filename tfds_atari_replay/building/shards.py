@@ -20,6 +20,7 @@ from etils import epath
 
 from tfds_atari_replay import _tfds, progress, schema
 from tfds_atari_replay.building import downloads
+from tfds_atari_replay.building.writing import ExampleWriter
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.logs.runs import Run, Shard
 from tfds_atari_replay.scores.scorer import Scorer
@@ -87,7 +88,7 @@ class Job:
             for path in (self.path, self._note_path)
         )
         try:
-            writer = _tfds.ExampleWriter(tfds.core.FileFormat.from_value(self.file_format))
+            writer = ExampleWriter(tfds.core.FileFormat.from_value(self.file_format))
             with downloads.deleting_damaged():
                 examples = self._examples(counts, scorer, when_read)
                 writer.encode_and_write(part, schema.features(), examples)

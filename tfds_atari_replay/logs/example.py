@@ -1,8 +1,8 @@
-"""TFRecords of `tf.train.Example`, read without TensorFlow."""
+"""TFRecords of `tf.train.Example`, read and written without TensorFlow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
 import google_crc32c
@@ -63,9 +63,22 @@ def read_records(stream: IO[bytes], size: int) -> Iterator[bytes]:
         yield data
 
 
+def write_records(stream: IO[bytes], records: Iterable[bytes]) -> None:
+    """Writes a TFRecord file, byte for byte as TensorFlow does."""
+    for record in records:
+        length = len(record).to_bytes(_LENGTH_BYTES, "little")
+        stream.write(length + _checksum(length))
+        stream.write(record)
+        stream.write(_checksum(record))
+
+
 def _compare_checksum(data: bytes, stored: bytes) -> None:
-    # CRC-32C, rotated and offset (tensorflow/tsl, lib/hash/crc32c.h).
-    crc = google_crc32c.value(data)
-    masked = (((crc >> 15) | (crc << 17)) + 0xA282EAD8) % 2**32
-    if int.from_bytes(stored, "little") != masked:
+    if stored != _checksum(data):
         raise DamageError("expected a TFRecord file; a record's checksum differs")
+
+
+def _checksum(data: bytes) -> bytes:
+    """Returns the CRC-32C, rotated and offset (tensorflow/tsl, lib/hash/crc32c.h)."""
+    crc: int = google_crc32c.value(data)
+    masked = (((crc >> 15) | (crc << 17)) + 0xA282EAD8) % 2**32
+    return masked.to_bytes(_CHECKSUM_BYTES, "little")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import itertools
 import os
 import pathlib
@@ -59,8 +58,7 @@ def load_replay(
         alone, "breakout_expert_v0"; or several of them.
       split: as for `tfds.load`, such as "train[:10%]"; the same of each dataset.
       data_dir: as for `tfds.load`.
-      download: whether to prepare what is not prepared yet. Without TensorFlow, datasets are
-        prepared as array_record, which tf.data cannot read.
+      download: whether to prepare what is not prepared yet.
       builder_kwargs: as for `tfds.load`.
       download_and_prepare_kwargs: as for `tfds.load`, for example
         `{"download_config": tfds.download.DownloadConfig(manual_dir="LOGS")}`.
@@ -96,8 +94,7 @@ def load_replay(
         opening.check_features(name, builder)
     actions = _translate_actions(builders, full_action_space)
     builders = [
-        _prepared(name, builder, download, builder_kwargs, download_and_prepare_kwargs or {})
-        for name, builder in zip(names, builders, strict=True)
+        _prepared(builder, download, download_and_prepare_kwargs or {}) for builder in builders
     ]
     versions = {builder.info.full_name: builder.version.major for builder in builders}
     if len(set(versions.values())) > 1:
@@ -153,18 +150,11 @@ def _game_of(builder: Any) -> Game:
     return config.game
 
 
-def _prepared(
-    name: str, builder: Any, download: bool, builder_kwargs: Any, prepare_kwargs: Any
-) -> Any:
+def _prepared(builder: Any, download: bool, prepare_kwargs: Any) -> Any:
     # A builder of a pinned version can only read.
     if not download or not isinstance(builder, tfds.core.GeneratorBasedBuilder):
         opening.check_prepared(builder)
         return builder
-    is_format_free = "file_format" not in builder_kwargs and not builder.data_path.exists()
-    if is_format_free and not importlib.util.find_spec("tensorflow"):
-        # TFDS needs TensorFlow to write TFRecords.
-        builder_kwargs = {**builder_kwargs, "file_format": "array_record"}
-        builder = tfds.builder(name, **builder_kwargs)
     builder.download_and_prepare(**prepare_kwargs)
     return builder
 
