@@ -2,8 +2,9 @@
 
   python benchmarks/building.py [--rows 1000000] [--rounds 3]
 
-d4rl-atari loads a checkpoint with np.load(gzip.open(...)) of its four files at each start; here
-`tfds build`, imports and all, is timed beside that, in turn, each in a process of its own.
+d4rl-atari loads a checkpoint with np.load(gzip.open(...)) of its four files at each start. Beside
+that, in turn, each in a process of its own and imports included: download_and_prepare in Python,
+and `tfds build`, whose command line imports TensorFlow and Beam whatever it does.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
 
 from make_checkpoint import make_checkpoint
 
@@ -24,20 +26,38 @@ import numpy as np
 arrays = [np.load(gzip.open(path)) for path in glob.glob(sys.argv[1] + "/$store$_*")]
 """
 
+_PREPARE = """
+import sys
+import tensorflow_datasets as tfds, tfds_atari_replay
+builder = tfds.builder(sys.argv[1], data_dir=sys.argv[3])
+builder.download_and_prepare(
+    download_config=tfds.download.DownloadConfig(manual_dir=sys.argv[2])
+)
+"""
 
-def run(command: list[str]) -> tuple[float, float]:
-    """Runs a command; returns its seconds and the peak of its memory in GB."""
+_NAME = "atari_replay/breakout_epoch_1_v0"
+
+
+class Measured(NamedTuple):
+    """What a process took: seconds, cores busy on average, peak memory in GB, MB written."""
+
+    seconds: float
+    cores: float
+    memory: float
+    megabytes: float
+
+
+def run(command: list[str], folder: pathlib.Path) -> Measured:
+    """Runs a command that fills, or reads, a folder."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{command} failed with status {status}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1e6
-
-
-def size(folder: pathlib.Path) -> float:
-    """Size of the files of a folder, in MB."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    seconds = time.perf_counter() - start
+    cores = (usage.ru_utime + usage.ru_stime) / seconds
+    megabytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    return Measured(seconds, cores, usage.ru_maxrss / 1e6, megabytes)
 
 
 def main(rows: int, rounds: int, logs: pathlib.Path) -> None:
@@ -45,35 +65,31 @@ def main(rows: int, rounds: int, logs: pathlib.Path) -> None:
     folder = logs / "Breakout" / "1" / "replay_logs"
     if not folder.exists():
         make_checkpoint(folder, rows)
-    tfds = [str(pathlib.Path(sys.executable).with_name("tfds")), "build"]
     print(f"{rows:,} rows of Breakout, {os.cpu_count()} cores, best of {rounds}\n")
-    load, build, built_size = [], [], 0.0
+    load, prepare, build = "np.load(gzip.open(...))", "download_and_prepare", "tfds build"
+    tfds = [str(pathlib.Path(sys.executable).with_name("tfds")), "build", _NAME]
+    found: dict[str, list[Measured]] = {load: [], prepare: [], build: []}
     for _ in range(rounds):
-        load.append(run([sys.executable, "-c", _LOAD, str(folder)]))
-        with tempfile.TemporaryDirectory() as data_dir:
-            build.append(
-                run(
-                    [
-                        *tfds,
-                        "atari_replay/breakout_epoch_1_v0",
-                        "--imports=tfds_atari_replay",
-                        f"--manual_dir={logs}",
-                        f"--data_dir={data_dir}",
-                    ]
-                )
-            )
-            built_size = size(pathlib.Path(data_dir))
-    print(f"{'':36}{'seconds':>9}{'peak GB':>9}{'MB on disk':>12}")
-    for label, results, megabytes in (
-        ("np.load(gzip.open(...)), to memory", load, size(folder)),
-        ("tfds build, to a dataset", build, built_size),
-    ):
-        seconds, memory = min(results)
-        print(f"{label:36}{seconds:9.1f}{memory:9.2f}{megabytes:12.1f}")
-    print(
-        f"{'ratio':36}{min(build)[0] / min(load)[0]:9.2f}"
-        f"{min(build)[1] / min(load)[1]:9.2f}{built_size / size(folder):12.2f}"
-    )
+        found[load].append(run([sys.executable, "-c", _LOAD, str(folder)], folder))
+        for label, command in (
+            (prepare, lambda new: [sys.executable, "-c", _PREPARE, _NAME, str(logs), new]),
+            (
+                build,
+                lambda new: [
+                    *tfds,
+                    "--imports=tfds_atari_replay",
+                    f"--manual_dir={logs}",
+                    f"--data_dir={new}",
+                ],
+            ),
+        ):
+            with tempfile.TemporaryDirectory() as new:
+                found[label].append(run(command(new), pathlib.Path(new)))
+    best = {label: min(results) for label, results in found.items()}
+    print(f"{'':25}{'seconds':>9}{'ratio':>7}{'cores busy':>12}{'peak GB':>9}{'MB on disk':>12}")
+    for label, (seconds, cores, memory, megabytes) in best.items():
+        ratio = seconds / best[load].seconds
+        print(f"{label:25}{seconds:9.1f}{ratio:7.2f}{cores:12.1f}{memory:9.2f}{megabytes:12.1f}")
 
 
 if __name__ == "__main__":
