@@ -121,3 +121,10 @@ def test_an_episode_displays_itself() -> None:
     assert f"<figcaption>{title}</figcaption>" in html
     (source,) = re.findall(r'src="data:image/webp;base64,(.*?)"', html)
     np.testing.assert_array_equal(unpack_animation(base64.b64decode(source)), episode.video())
+
+
+def test_the_return_can_be_read_from_the_first_frame_on() -> None:
+    """It is written in the same colour as the step, whether or not a reward came before."""
+    picture = make_episode(1, {}).video()[0]
+    step, total = np.split(picture[-20:], [126], axis=1)
+    assert step.max() == total.max() > 200

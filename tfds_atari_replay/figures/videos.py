@@ -64,7 +64,7 @@ def draw(
     scale = check_whole("scale", scale)
     height, width = (scale * size for size in FRAME_SHAPE)
     gained = np.add.reduceat(reward, steps)
-    total, color, since = 0.0, _PAPER, 0
+    total, color, since = 0.0, _PAPER, HOLD
     for step, gain in zip(steps.tolist(), gained.tolist(), strict=True):
         total += gain
         since += 1
