@@ -4,86 +4,66 @@ from __future__ import annotations
 
 import base64
 import io
-import re
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
-import PIL.ImageSequence
 import pytest
+from helpers.episodes import Array, make_episode, unpack_animation
 
-from tfds_atari_replay import figures
 from tfds_atari_replay.figures import videos
-
-Array = npt.NDArray[Any]
-
-
-def make_episode(length: int, rewards: dict[int, float]) -> figures.Episode:
-    """An episode of noise in four shades."""
-    rng = np.random.default_rng(0)
-    reward = np.zeros(length, np.float32)
-    reward[list(rewards)] = list(rewards.values())
-    return figures.Episode(
-        episode_id=3,
-        checkpoint_id=1,
-        length=length,
-        episode_return=float(reward.sum()),
-        is_complete=True,
-        dataset="atari_replay/pong_mixed_v0/1.0.0",
-        frames=rng.integers(0, 4, (length, 84, 84), np.uint8) * np.uint8(80),
-        action=np.arange(length) % 2,
-        reward=reward,
-        unclipped_return=np.nan,
-        unclipped_reward=np.full(length, np.nan, np.float32),
-        action_meanings=("NOOP", "FIRE"),
-    )
+from tfds_atari_replay.figures.drawing import BAD, GOOD, PAPER
 
 
-def unpack_animation(data: bytes) -> Array:
-    picture = PIL.Image.open(io.BytesIO(data))
-    return np.stack([np.asarray(one.convert("RGB")) for one in PIL.ImageSequence.Iterator(picture)])
+def unpack(webp: bytes) -> Array:
+    """A picture, uint8 (height, width)."""
+    picture = np.asarray(PIL.Image.open(io.BytesIO(webp)))
+    assert (picture == picture[..., :1]).all()
+    return picture[..., 0]
 
 
-def unpack_sheet(data: bytes) -> Array:
-    """Its frames, those that fill up its last row included."""
-    sheet = np.asarray(PIL.Image.open(io.BytesIO(data)))
-    assert (sheet == sheet[..., :1]).all()
-    cells = sheet[..., 0].reshape(-1, 84, videos.SHEET_COLUMNS, 84).swapaxes(1, 2)
+def unpack_sheet(webp: bytes) -> Array:
+    """The frames of a sheet, including those that fill up its last row."""
+    cells = unpack(webp).reshape(-1, 84, videos.SHEET_COLUMNS, 84).swapaxes(1, 2)
     return cells.reshape(-1, 84, 84)
 
 
-@pytest.mark.parametrize("scale", [1, 3])
-def test_a_video_shows_the_frames(scale: int) -> None:
-    """Each pixel as a square, in gray."""
-    episode = make_episode(7, {})
-    video = episode.video(scale)
-    assert video.shape == (7, 84 * scale + 28, 84 * scale + 8, 3)
-    assert video.dtype == np.uint8
-    size = 84 * scale
-    shown = video[:, 4 : 4 + size, 4:-4]
-    expected = np.kron(episode.frames, np.ones((1, scale, scale), np.uint8))
-    np.testing.assert_array_equal(shown, np.stack([expected] * 3, -1))
+def outlines(video: Array) -> list[tuple[int, ...]]:
+    """The colour around each frame."""
+    return [tuple(color) for color in video[:, 0, 0].tolist()]
 
 
 def test_rewards_outline_frames() -> None:
-    """From the step on that got them, for five steps; the last one counts."""
-    video = make_episode(20, {2: 1, 10: 1, 12: -1}).video()
-    corners = [tuple(color) for color in video[:, 0, 0].tolist()]
-    none, good, bad = (24, 24, 24), videos.GOOD, videos.BAD
-    expected = [none] * 2 + [good] * 5 + [none] * 3 + [good] * 2 + [bad] * 5 + [none] * 3
-    assert corners == expected
+    """A reward outlines its frame and the next four, unless a later reward takes over."""
+    episode = make_episode(20, {2: 1, 10: 1, 12: -1})
+    video = videos.draw(episode.frames, episode.reward, np.arange(20), scale=3)
+    expected = [PAPER] * 2 + [GOOD] * 5 + [PAPER] * 3 + [GOOD] * 2 + [BAD] * 5 + [PAPER] * 3
+    assert outlines(video) == expected
 
 
-def test_the_first_steps_have_no_mark_without_reward() -> None:
-    assert (make_episode(3, {}).video()[:, 0, 0] == 24).all()
+def test_the_first_frames_have_no_outline_without_a_reward() -> None:
+    episode = make_episode(3, {})
+    video = videos.draw(episode.frames, episode.reward, np.arange(3), scale=1)
+    assert outlines(video) == [PAPER] * 3
+
+
+def test_rewards_between_shown_steps_count() -> None:
+    """They are marked, and added to the return, at the shown step before them."""
+    episode = make_episode(6, {1: 1, 2: 1, 5: -1})
+    video = videos.draw(episode.frames, episode.reward, np.array([0, 3]), scale=2)
+    assert outlines(video) == [GOOD, BAD]
+    np.testing.assert_array_equal(video[:, 4:-24:2, 4:-4:2, 0], episode.frames[[0, 3]])
+    # The same returns, 2 and 1, of an episode that gets them at those steps.
+    other = make_episode(6, {0: 2, 3: -1})
+    same = videos.draw(other.frames, other.reward, np.array([0, 3]), scale=2)
+    np.testing.assert_array_equal(video, same)
 
 
 def test_an_animation_holds_the_video() -> None:
     """Without loss."""
     episode = make_episode(20, {7: 1})
-    assert episode.animation.stride == 1
-    np.testing.assert_array_equal(unpack_animation(episode.animation.webp), episode.video())
+    clip = videos.animate(episode.frames, episode.reward)
+    assert clip.stride == 1
+    np.testing.assert_array_equal(unpack_animation(clip.webp), episode.video())
 
 
 def test_a_sheet_holds_the_frames() -> None:
@@ -97,30 +77,26 @@ def test_a_sheet_holds_the_frames() -> None:
 
 
 def test_large_clips_show_fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until they are small enough. Rewards in between are marked at the step before."""
+    """Until they are small enough."""
     monkeypatch.setattr(videos, "MAX_FRAMES", 25)
     monkeypatch.setattr(videos, "MAX_BYTES", 50_000)
     episode = make_episode(50, {1: 1, 48: -1})
-    sheet, animation = videos.lay_out(episode.frames), episode.animation
+    sheet = videos.lay_out(episode.frames)
+    animation = videos.animate(episode.frames, episode.reward)
     for clip, stride in ((sheet, 2), (animation, 5)):
         assert clip.stride == stride
         assert len(clip.webp) <= 50_000
     np.testing.assert_array_equal(unpack_sheet(sheet.webp)[:25], episode.frames[::2])
     pictures = unpack_animation(animation.webp)
     np.testing.assert_array_equal(pictures[:, 4:-24:3, 4:-4:3, 0], episode.frames[::5])
-    expected = [videos.GOOD] * 5 + [(24, 24, 24)] * 4 + [videos.BAD]
-    assert [tuple(color) for color in pictures[:, 0, 0].tolist()] == expected
-    assert "1 in 5 shown" in episode._repr_html_()
+    assert outlines(pictures) == [GOOD] * 5 + [PAPER] * 4 + [BAD]
 
 
-def test_an_episode_displays_itself() -> None:
-    """As a picture that plays by itself, with what it is."""
-    episode = make_episode(5, {0: 1})
-    html = episode._repr_html_()
-    title = "atari_replay/pong_mixed_v0/1.0.0, episode 3: 5 steps, return 1"
-    assert f"<figcaption>{title}</figcaption>" in html
-    (source,) = re.findall(r'src="data:image/webp;base64,(.*?)"', html)
-    np.testing.assert_array_equal(unpack_animation(base64.b64decode(source)), episode.video())
+def test_a_url_holds_its_picture() -> None:
+    frame = make_episode(1, {}).frames[0]
+    kind, _, data = videos.to_url(videos.to_webp([frame])).partition(",")
+    assert kind == "data:image/webp;base64"
+    np.testing.assert_array_equal(unpack(base64.b64decode(data)), frame)
 
 
 def test_the_return_can_be_read_from_the_first_frame_on() -> None:
@@ -128,3 +104,11 @@ def test_the_return_can_be_read_from_the_first_frame_on() -> None:
     picture = make_episode(1, {}).video()[0]
     step, total = np.split(picture[-20:], [126], axis=1)
     assert step.max() == total.max() > 200
+
+
+def test_the_return_is_that_so_far() -> None:
+    one, two, sum_of_two = (
+        make_episode(7, rewards).video()[6] for rewards in ({0: 1}, {0: 2}, {0: 1, 1: 1})
+    )
+    assert (one != two).any()
+    np.testing.assert_array_equal(two, sum_of_two)

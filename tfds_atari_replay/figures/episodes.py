@@ -66,8 +66,7 @@ class Episode:
           uint8 (T, 84 * scale + 28, 84 * scale + 8, 3), RGB. Frame t is
           `video[t, 4:4 + 84 * scale, 4:-4]`.
         """
-        steps = np.arange(self.length)
-        return np.stack(list(videos.draw(self.frames, self.reward, steps, scale)))
+        return videos.draw(self.frames, self.reward, np.arange(self.length), scale)
 
     def contact_sheet(self) -> npt.NDArray[np.uint8]:
         """Draws up to 32 steps, evenly spaced in time, as one picture: uint8 (H, W, 3), RGB."""

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay import _extras
 from tfds_atari_replay.arguments import check_whole
-from tfds_atari_replay.logs.records import FRAME_SHAPE
-
-Picture = npt.NDArray[np.uint8]
+from tfds_atari_replay.figures.drawing import INK, PAPER, draw_frame, reward_color, write
+from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 
 FRAMES_PER_SECOND = 15
 """The emulator shows 60 frames a second; the agent saw every fourth."""
 
 MAX_FRAMES = 1500
-"""Most frames of a clip, a hundred seconds; of longer episodes every k-th step is shown."""
+"""Most frames of a clip, a hundred seconds; a longer episode shows every k-th step."""
 
 MAX_BYTES = 800_000
 """Size limit of a clip, so that a page with six of them stays below 10 MB."""
@@ -29,20 +28,16 @@ MAX_BYTES = 800_000
 SHEET_COLUMNS = 40
 
 HOLD = 5
-"""How many frames a reward outlines: a third of a second, or nobody would see it."""
-
-GOOD, BAD = (46, 160, 67), (248, 81, 73)
-"""The colours of reward above and below zero."""
+"""How many frames a reward outlines: a third of a second, long enough to be seen."""
 
 _MARGIN, _LINE = 4, 20
-_PAPER, _INK = (24, 24, 24), (235, 235, 235)
 
 
 class Clip(NamedTuple):
     """An episode as a file that a browser shows.
 
     Attributes:
-      webp: a WebP without loss.
+      webp: a lossless WebP.
       stride: steps from one shown frame to the next.
     """
 
@@ -51,76 +46,71 @@ class Clip(NamedTuple):
 
 
 def draw(
-    frames: Picture, reward: npt.NDArray[np.floating], steps: npt.NDArray[np.integer], scale: int
-) -> Iterator[Picture]:
-    """Yields pictures of some steps; see `Episode.video`.
+    frames: Frames, reward: npt.NDArray[np.floating], steps: npt.NDArray[np.integer], scale: int
+) -> npt.NDArray[np.uint8]:
+    """Draws N steps of an episode; see `Episode.video`.
 
     Args:
       frames: uint8 (T, 84, 84).
       reward: (T,).
-      steps: increasing, from 0; the rewards between two of them are marked at the former.
+      steps: increasing, from 0; rewards between two of them are marked at the earlier one.
       scale: pixels in a row and column for each pixel of a frame.
+
+    Returns:
+      uint8 (N, 84 * scale + 28, 84 * scale + 8, 3), RGB.
     """
     scale = check_whole("scale", scale)
-    height, width = (scale * size for size in FRAME_SHAPE)
-    gained = np.add.reduceat(reward, steps)
-    total, color, since = 0.0, _PAPER, HOLD
-    for step, gain in zip(steps.tolist(), gained.tolist(), strict=True):
-        total += gain
-        since += 1
-        if gain:
-            color, since = GOOD if gain > 0 else BAD, 0
-        picture = np.full((height + 2 * _MARGIN + _LINE, width + 2 * _MARGIN, 3), _PAPER, np.uint8)
-        if since < HOLD:
-            picture[: height + 2 * _MARGIN] = color
-        frame = frames[step].repeat(scale, 0).repeat(scale, 1)
-        picture[_MARGIN : _MARGIN + height, _MARGIN:-_MARGIN] = frame[..., np.newaxis]
-        _write(picture, f"step {step}", _MARGIN, _INK)
-        _write(picture, f"return {total:g}", width // 2, color if since < HOLD else _INK)
-        yield picture
+    height, width = (scale * size + 2 * _MARGIN for size in FRAME_SHAPE)
+    gained = np.add.reduceat(reward, steps).tolist()
+    totals = itertools.accumulate(gained)
+    video = np.full((len(steps), height + _LINE, width, 3), PAPER, np.uint8)
+    text_size, baseline = min(0.45, width / 600), height + _LINE - 7
+    for index, (picture, step, total) in enumerate(zip(video, steps, totals, strict=True)):
+        latest = reversed(gained[max(0, index - HOLD + 1) : index + 1])
+        color = next(filter(None, map(reward_color, latest)), None)
+        draw_frame(
+            picture, frames[step], _MARGIN, _MARGIN, scale=scale, outline=color, margin=_MARGIN
+        )
+        write(picture, f"step {step}", _MARGIN, baseline, INK, text_size)
+        write(picture, f"return {total:g}", width // 2 - _MARGIN, baseline, color or INK, text_size)
+    return video
 
 
-def _write(picture: Picture, text: str, x: int, color: tuple[int, int, int]) -> None:
-    y, size = len(picture) - 7, min(0.45, picture.shape[1] / 600)
-    cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
-
-
-def animate(frames: Picture, reward: npt.NDArray[np.floating]) -> Clip:
-    """Encodes what `draw` draws, as a picture that plays by itself.
+def animate(frames: Frames, reward: npt.NDArray[np.floating]) -> Clip:
+    """Encodes the video of an episode as an animation.
 
     Raises:
       ImportError: Pillow is not installed.
     """
-    return _fit(len(frames), lambda steps: to_webp(list(draw(frames, reward, steps, scale=3))))
+    return _fit(len(frames), lambda steps: to_webp(draw(frames, reward, steps, scale=3)))
 
 
-def lay_out(frames: Picture) -> Clip:
-    """Encodes frames as one picture with `SHEET_COLUMNS` of them in a row, for a player.
+def lay_out(frames: Frames) -> Clip:
+    """Encodes frames as a single picture with `SHEET_COLUMNS` of them in a row, for the player.
 
     Raises:
       ImportError: Pillow is not installed.
     """
-    return _fit(len(frames), lambda steps: to_webp([_to_sheet(frames[steps])]))
+
+    def encode(steps: npt.NDArray[np.integer]) -> bytes:
+        missing = -len(steps) % SHEET_COLUMNS  # in the last row, which black frames fill up
+        cells = np.pad(frames[steps], ((0, missing), (0, 0), (0, 0)))
+        rows = cells.reshape(-1, SHEET_COLUMNS, *FRAME_SHAPE).swapaxes(1, 2)
+        return to_webp([rows.reshape(-1, SHEET_COLUMNS * FRAME_SHAPE[1])])
+
+    return _fit(len(frames), encode)
 
 
-def _fit(count: int, encode: Callable[[npt.NDArray[np.integer]], bytes]) -> Clip:
-    """Encodes every k-th of some steps: the fewest left out with which it is small enough."""
-    stride = -(-count // MAX_FRAMES)
-    while len(webp := encode(np.arange(0, count, stride))) > MAX_BYTES:
+def _fit(length: int, encode: Callable[[npt.NDArray[np.integer]], bytes]) -> Clip:
+    """Encodes every k-th step; raises k until the file is small enough."""
+    stride = -(-length // MAX_FRAMES)
+    while len(webp := encode(np.arange(0, length, stride))) > MAX_BYTES:
         stride = max(stride + 1, stride * len(webp) // MAX_BYTES)
     return Clip(webp, stride)
 
 
-def _to_sheet(frames: Picture) -> Picture:
-    """Fills up the last row with black."""
-    rows, (height, width) = -(-len(frames) // SHEET_COLUMNS), FRAME_SHAPE
-    cells = np.zeros((rows, SHEET_COLUMNS, height, width), np.uint8)
-    cells.reshape(-1, height, width)[: len(frames)] = frames
-    return cells.swapaxes(1, 2).reshape(rows * height, SHEET_COLUMNS * width)
-
-
-def to_webp(pictures: Sequence[Picture]) -> bytes:
-    """Encodes a picture, or an animation of several, as a WebP without loss.
+def to_webp(pictures: Iterable[npt.NDArray[np.uint8]]) -> bytes:
+    """Encodes a picture, or several as an animation, as a lossless WebP.
 
     Args:
       pictures: uint8 (H, W) or (H, W, 3), RGB.
@@ -139,8 +129,8 @@ def to_webp(pictures: Sequence[Picture]) -> bytes:
         append_images=others,
         duration=round(1000 / FRAMES_PER_SECOND),
         loop=0,
-        # Of what was tried on 1,000 frames, the smallest sheets, in less than a second. (Here
-        # quality is effort.)
+        # The smallest sheets of 1,000 frames that take less than a second. (Lossless, quality means
+        # effort.)
         lossless=True,
         method=2,
         quality=60,
@@ -149,5 +139,5 @@ def to_webp(pictures: Sequence[Picture]) -> bytes:
 
 
 def to_url(webp: bytes) -> str:
-    """Returns an address that holds a WebP itself."""
+    """Returns a WebP as a data: URL."""
     return f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
