@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import itertools
 import json
@@ -53,6 +52,8 @@ class Point(NamedTuple):
 def returns_over_time(summary: Summary) -> Figure:
     """Draws each episode's return over the steps logged so far, and the mean of the last 100."""
     figure, axes = _new_figure("steps so far", _LABELS[summary.return_field])
+    from matplotlib.ticker import EngFormatter
+
     ends = summary.episodes["length"].cumsum()
     is_known = ~np.isnan(summary.episodes[summary.return_field])
     episodes, ends = summary.episodes[is_known], ends[is_known]
@@ -74,8 +75,9 @@ def returns_over_time(summary: Summary) -> Figure:
         # A line of more points than pixels is no better.
         thin = slice(None, None, -(-len(mean) // _MAX_DOTS))
         axes.plot(ends[complete][_WINDOW - 1 :][thin], mean[thin], "k", label=f"mean of {_WINDOW}")
-    axes.xaxis.set_major_formatter(_compact)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 250k, 1.5M
     axes.set_xlim(left=0)
+    axes.locator_params("x", integer=True)
     _add_human_axis(axes, summary)
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False
@@ -123,18 +125,11 @@ def learning_curve(summaries: Sequence[Summary]) -> Figure:
     # Above errorbar's own line.
     dots = {"color": _ACCENT, "markerfacecolor": "white", "markersize": 4, "zorder": 3}
     axes.plot([p[0] for p in single], [p[2] for p in single], "o", **dots)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params("x", integer=True)
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False)
     return figure
-
-
-@functools.cache
-def _dqn_curves() -> dict[str, Any]:
-    text = pathlib.Path(__file__).with_name("dqn_curves.json").read_text()
-    curves: dict[str, Any] = json.loads(text)["games"]
-    return curves
 
 
 def dqn_curve(game: str) -> npt.NDArray[np.float64]:
@@ -146,7 +141,8 @@ def dqn_curve(game: str) -> npt.NDArray[np.float64]:
     Args:
       game: in any spelling.
     """
-    return np.array(_dqn_curves()[find_game(game).name])
+    text = pathlib.Path(__file__).with_name("dqn_curves.json").read_text()
+    return np.array(json.loads(text)["games"][find_game(game).name])
 
 
 def mean_returns(summaries: Sequence[Summary]) -> list[Point]:
@@ -185,16 +181,14 @@ def to_svg(figure: Figure) -> str:
     import matplotlib
 
     file = io.StringIO()
-    # Text stays text, in the page's font. Without hashes and date the same data give the same page.
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    # Text stays text, in the page's font. A fixed salt gives the same data the same page.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "atari-replay"}):
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    svg = file.getvalue()
-    svg = svg[svg.index("<svg") :].replace("#000000", "currentColor")
-    # Another figure in the same page has the same names; nothing refers to them.
+        figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+    _, start, svg = file.getvalue().partition("<svg")
+    # Groups have the same ids in every figure, and nothing refers to them.
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    # The page sets the size, and the shape keeps it.
-    return re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
+    return start + svg.replace("#000000", "currentColor")
 
 
 def _histogram(summary: Summary, field: str) -> Figure:
@@ -207,8 +201,7 @@ def _histogram(summary: Summary, field: str) -> Figure:
         axes.hist(values, np.arange(low, high + width + 1, width) - 0.5, color=_ACCENT)
         margin = max(width, 5 - (high - low) // 2)
         axes.set_xlim(low - margin, high + margin)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(integer=True)
     return figure
 
 
@@ -234,11 +227,3 @@ def _new_figure(x_label: str, y_label: str, height: float = 2.7) -> tuple[Figure
     axes.set_ylabel(y_label)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
-
-
-def _compact(value: float, _: Any = None) -> str:
-    """Writes a number of steps: 250k, 1.5M."""
-    for size, unit in ((1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:g}{unit}"
-    return f"{value:g}"
