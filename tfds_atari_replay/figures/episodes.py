@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,17 +14,17 @@ from tfds_atari_replay.figures.contact_sheets import contact_sheet
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Episode:
-    """The T logged steps of an episode. In a notebook it displays itself.
+    """The T logged steps of an episode. A notebook displays it as an animation.
 
     Attributes:
-      episode_id: place in time within its dataset.
+      episode_id: its order in time within the dataset.
       checkpoint_id: number of the checkpoint.
       length: T.
-      episode_return: sum of clipped rewards.
+      episode_return: sum of the clipped rewards.
       is_complete: whether it goes from a reset to a terminal.
-      unclipped_return: sum of true rewards; NaN if it is not known.
+      unclipped_return: sum of the true rewards; NaN if unknown.
       dataset: full name of the dataset.
-      frames: uint8 (T, 84, 84), in which the actions were taken.
+      frames: uint8 (T, 84, 84), at which the actions were taken.
       action: int64 (T,), indices into `action_meanings`.
       reward: float32 (T,), clipped rewards of the actions.
       unclipped_reward: float32 (T,), their true rewards; NaN where unknown.
@@ -40,14 +39,14 @@ class Episode:
     unclipped_return: float
     dataset: str = dataclasses.field(repr=False)
     frames: npt.NDArray[np.uint8] = dataclasses.field(repr=False)
-    action: npt.NDArray[Any] = dataclasses.field(repr=False)
-    reward: npt.NDArray[Any] = dataclasses.field(repr=False)
-    unclipped_reward: npt.NDArray[Any] = dataclasses.field(repr=False)
+    action: npt.NDArray[np.int64] = dataclasses.field(repr=False)
+    reward: npt.NDArray[np.float32] = dataclasses.field(repr=False)
+    unclipped_reward: npt.NDArray[np.float32] = dataclasses.field(repr=False)
     action_meanings: tuple[str, ...] = dataclasses.field(repr=False)
 
     @property
     def title(self) -> str:
-        """What it is, in a line."""
+        """A line with its dataset, id, length and returns."""
         cut = "" if self.is_complete else ", cut"
         is_known = not np.isnan(self.unclipped_return)
         score = f", true score {self.unclipped_return:,.0f}" if is_known else ""
@@ -57,7 +56,7 @@ class Episode:
         )
 
     def video(self, scale: int = 3) -> npt.NDArray[np.uint8]:
-        """Draws every step, with its number and the return so far; rewards outline the frame.
+        """Draws every step with its number and the return so far; rewards outline the frame.
 
         Args:
           scale: pixels in a row and column for each pixel of a frame.
@@ -76,7 +75,7 @@ class Episode:
 
     @functools.cached_property
     def animation(self) -> videos.Clip:
-        """The video as an animated WebP of at most 0.8 MB; of a long one, every k-th step."""
+        """The video as an animated WebP of at most 0.8 MB; if it is long, only every k-th step."""
         return videos.animate(self.frames, self.reward)
 
     def _repr_html_(self) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pathlib
+import tempfile
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfds_atari_replay import _extras, fields, progress
 from tfds_atari_replay.figures import plots, videos
@@ -38,9 +40,7 @@ def check_can_write(folder: pathlib.Path) -> None:
         import PIL.Image  # noqa: F401
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{uuid.uuid4().hex}"
-        probe.touch()
-        probe.unlink()
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise OSError(
             f"--out must be a folder that can be written to, or made (got '{folder}'): {error}"
@@ -51,8 +51,9 @@ def write_page(summary: Summary, folder: pathlib.Path) -> pathlib.Path:
     """Draws a dataset's page and writes it as index.html.
 
     Args:
-      summary: of the dataset; others of its run in the same data_dir add to the learning curve.
-      folder: where to write.
+      summary: of the dataset. Other datasets of the same run in the same data_dir add to the
+        learning curve.
+      folder: where to write; it must exist.
 
     Returns:
       The page's path.
@@ -81,8 +82,8 @@ def _render(summary: Summary) -> str:
     environment.filters["url"] = videos.to_url
     run = summarize_run(summary)
     players = [
-        _player(labels, summary.read(number))
-        for number, labels in progress.bar(
+        _player(labels, summary.read(episode_id))
+        for episode_id, labels in progress.bar(
             _chosen(summary).items(), desc="Drawing", unit=" episodes"
         )
     ]
@@ -92,7 +93,7 @@ def _render(summary: Summary) -> str:
         facts=_facts(summary),
         code=_code(summary),
         fields=_fields(summary),
-        limits=limits(summary),
+        limits=_limits(summary),
         players=players,
         # The first is the best.
         sheet=videos.to_webp([players[0]["episode"].contact_sheet()]) if players else None,
@@ -103,18 +104,18 @@ def _render(summary: Summary) -> str:
     )
 
 
-def _values(column: Any) -> list[Any]:
-    """Returns a column as JSON has it: null for what is not known."""
+def _values(column: npt.NDArray[Any]) -> list[Any]:
+    """Returns a column for JSON, which has null instead of NaN."""
     return [None if value != value else value for value in column.tolist()]
 
 
 def _chosen(summary: Summary) -> dict[int, list[str]]:
-    """Returns the ids of the best, median and worst episode, with what each of them is."""
+    """Returns the ids of the best, median and worst episode, each with its labels."""
     ids = summary.ranked["episode_id"].tolist()
     chosen: dict[int, list[str]] = {}
     if ids:
-        for label, place in (("best", 0), ("median", len(ids) // 2), ("worst", -1)):
-            chosen.setdefault(ids[place], []).append(label)
+        for label, rank in (("best", 0), ("median", len(ids) // 2), ("worst", -1)):
+            chosen.setdefault(ids[rank], []).append(label)
     return chosen
 
 
@@ -127,8 +128,6 @@ def _player(labels: list[str], episode: Episode) -> dict[str, Any]:
         "label": ", ".join(labels).capitalize(),
         "episode": episode,
         "sheet": sheet,
-        "animation": episode.animation,
-        "file": f"{episode.dataset.split('/')[1]}-episode-{episode.episode_id}.webp",
         "data": {
             "columns": videos.SHEET_COLUMNS,
             "stride": sheet.stride,
@@ -180,21 +179,18 @@ def _code(summary: Summary) -> str:
 
 
 def _fields(summary: Summary) -> list[tuple[str, str, str]]:
-    """Returns name, dtype and shape, and meaning of each field that the dataset has."""
+    """Returns the name, the type and the meaning of each of the dataset's fields."""
     features = summary.builder.info.features
-    steps = features["steps"].feature
     frame = ("steps/observation", "uint8 (84, 84, 1)", "Grey frame at which the action was taken.")
-    of_steps = [
-        (f"steps/{field.name}", np.dtype(field.dtype).name, field.description)
-        for field in fields.STEP
-        if field.name in steps
+    return [frame] + [
+        (prefix + field.name, np.dtype(field.dtype).name, field.description)
+        for prefix, known, present in (
+            ("steps/", fields.STEP, features["steps"].feature),
+            ("", fields.EPISODE, features),
+        )
+        for field in known
+        if field.name in present
     ]
-    of_episodes = [
-        (field.name, np.dtype(field.dtype).name, field.description)
-        for field in fields.EPISODE
-        if field.name in features
-    ]
-    return [frame, *of_steps, *of_episodes]
 
 
 def _facts(summary: Summary) -> dict[str, str]:
@@ -227,8 +223,8 @@ def _facts(summary: Summary) -> dict[str, str]:
     }
 
 
-def limits(summary: Summary) -> list[str]:
-    """Returns what the data lack, in sentences."""
+def _limits(summary: Summary) -> list[str]:
+    """Describes what the data lack, a sentence or two for each limit."""
     metadata, cut = summary.metadata, len(summary.episodes) - len(summary.complete)
     found = [
         "Rewards were clipped to [-1, 1] when they were logged, so a clipped return counts "
@@ -242,11 +238,9 @@ def limits(summary: Summary) -> list[str]:
             "and animations end with the last action."
         )
     if cut:
+        subject = "1 episode is" if cut == 1 else f"{cut:,} episodes are"
         found.append(
-            f"{cut:,} episode is cut: the logs miss its start or end, so its return is incomplete."
-            if cut == 1
-            else f"{cut:,} episodes are cut: the logs miss their start or end, so their returns "
-            "are incomplete."
+            f"{subject} cut: the logs lack the start or the end, so the return is incomplete."
         )
     for gap in metadata.get("gaps", ()):
         missing = [f"checkpoint {numbers}" for numbers in _ranges(gap["missing"])]
@@ -264,7 +258,7 @@ def limits(summary: Summary) -> list[str]:
 def _describe_scores(metadata: dict[str, Any]) -> str:
     counts = metadata.get("unclipped_rewards")
     if counts is None:
-        return "This dataset is of a version without true scores."
+        return "This version of the dataset has no true scores."
     known, summed, unknown = counts["known"], counts["summed"], counts["unknown"]
     return (
         f"Scores were read off the frames. Of {known + summed + unknown:,} rewards, {known:,} are "
@@ -273,7 +267,7 @@ def _describe_scores(metadata: dict[str, Any]) -> str:
 
 
 def _ranges(numbers: Sequence[int]) -> list[str]:
-    """Writes increasing numbers in short: 1, 2, 3, 7 as "1 to 3" and "7"."""
+    """Abbreviates increasing numbers: 1, 2, 3, 7 become "1 to 3" and "7"."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:

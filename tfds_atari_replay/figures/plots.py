@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ACCENT, _SECOND = "#3987e5", "#d9822b"  # readable on white and on black
-# More dots are stored as pixels, since each would take a hundred bytes.
+# More dots are stored as pixels, since each dot takes a hundred bytes.
 _MAX_DOTS = 1000
 _MAX_BINS = 40
 _WINDOW = 100
@@ -38,9 +38,9 @@ class Point(NamedTuple):
 
     Attributes:
       checkpoint: its number.
-      episodes: how many complete ones of known return it has.
+      episodes: number of its complete episodes of known return.
       mean: of their returns.
-      standard_error: of the mean; NaN if there is a single episode.
+      standard_error: of the mean; NaN for a single episode.
     """
 
     checkpoint: int
@@ -72,7 +72,7 @@ def returns_over_time(summary: Summary) -> Figure:
             )
     if complete.sum() > _WINDOW:
         mean = np.convolve(returns[complete], np.full(_WINDOW, 1 / _WINDOW), "valid")
-        # A line of more points than pixels is no better.
+        # More points than pixels make the line no better.
         thin = slice(None, None, -(-len(mean) // _MAX_DOTS))
         axes.plot(ends[complete][_WINDOW - 1 :][thin], mean[thin], "k", label=f"mean of {_WINDOW}")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 250k, 1.5M
@@ -91,12 +91,12 @@ def return_distribution(summary: Summary) -> Figure:
 
 
 def episode_lengths(summary: Summary) -> Figure:
-    """Draws how many episodes have which length: those of `summary.ranked`."""
+    """Draws a histogram of lengths over `summary.ranked`."""
     return _histogram(summary, "length")
 
 
 def action_frequencies(summary: Summary) -> Figure:
-    """Draws in which share of the steps each action was taken."""
+    """Draws each action's share of the steps, in percent."""
     counts, names = summary.action_counts, summary.metadata["action_meanings"]
     figure, axes = _new_figure("share of steps, %", "", height=max(2.7, 0.2 * len(names) + 0.8))
     bars = axes.barh(names, 100 * counts / max(counts.sum(), 1), color=_ACCENT)
@@ -109,15 +109,15 @@ def action_frequencies(summary: Summary) -> Figure:
 def learning_curve(summaries: Sequence[Summary]) -> Figure:
     """Draws the mean return of each checkpoint's complete episodes, with its standard error.
 
-    A checkpoint with a single such episode is an empty circle. Behind true returns is the curve of
-    Dopamine's DQN (`dqn_curve`).
+    An empty circle is a checkpoint with a single such episode. If returns are true ones, Dopamine's
+    DQN is drawn behind them (`dqn_curve`).
     """
     points, field = mean_returns(summaries), return_field(summaries)
     figure, axes = _new_figure("checkpoint", f"mean {_LABELS[field]}")
     if field == "unclipped_return":
         axes.plot(dqn_curve(summaries[0].metadata["game"]), color="#999999", label="DQN, published")
         _add_human_axis(axes, summaries[0])
-    # Checkpoints that are missing leave a gap.
+    # Missing checkpoints leave a gap.
     breaks = [n for n, (a, b) in enumerate(itertools.pairwise(points), 1) if b[0] > a[0] + 1]
     for part in np.split(np.array(points, np.float64).reshape(-1, 4), breaks):
         axes.errorbar(part[:, 0], part[:, 2], part[:, 3], fmt="o-", color=_ACCENT, **_MARKS)
@@ -133,13 +133,16 @@ def learning_curve(summaries: Sequence[Summary]) -> Figure:
 
 
 def dqn_curve(game: str) -> npt.NDArray[np.float64]:
-    """Returns what DQN scored while it learned a game, (50,), by checkpoint.
+    """Returns DQN's published scores while it learned a game, by checkpoint.
 
-    The mean return of training episodes, unclipped, over five runs: other runs than those of the
-    logs, with the same software and settings (google/dopamine, baselines/atari/data).
+    These are mean unclipped returns of training episodes over five runs: not the runs of the logs,
+    but with the same software and settings (google/dopamine, baselines/atari/data).
 
     Args:
-      game: in any spelling.
+      game: any spelling of its name.
+
+    Returns:
+      float64 (50,).
     """
     text = pathlib.Path(__file__).with_name("dqn_curves.json").read_text()
     return np.array(json.loads(text)["games"][find_game(game).name])
@@ -148,8 +151,8 @@ def dqn_curve(game: str) -> npt.NDArray[np.float64]:
 def mean_returns(summaries: Sequence[Summary]) -> list[Point]:
     """Returns the points of the learning curve, one for each checkpoint with complete episodes.
 
-    Returns are true ones if they are known of at least half of the episodes of each dataset; then
-    the others do not count.
+    Returns are true ones if at least half of each dataset's episodes have one; the other episodes
+    then do not count.
     """
     field = return_field(summaries)
     returns: dict[int, npt.NDArray[np.float64]] = {}
@@ -171,7 +174,7 @@ def mean_returns(summaries: Sequence[Summary]) -> list[Point]:
 
 
 def return_field(summaries: Sequence[Summary]) -> str:
-    """Returns what all episodes of some datasets can be compared by; see `Summary`."""
+    """Returns the field by which episodes of all these datasets compare; see `Summary`."""
     fields = {summary.return_field for summary in summaries}
     return fields.pop() if len(fields) == 1 else "episode_return"
 
@@ -206,7 +209,7 @@ def _histogram(summary: Summary, field: str) -> Figure:
 
 
 def _add_human_axis(axes: Any, summary: Summary) -> None:
-    """Adds true returns in percent of a human's, with random play as 0, where these are known."""
+    """Adds an axis in percent of a human's score, with random play at 0, if both are known."""
     game = GAMES[summary.metadata["game"]]
     low, high = game.random_score, game.human_score
     if summary.return_field != "unclipped_return" or low is None or high is None:
@@ -220,7 +223,7 @@ def _add_human_axis(axes: Any, summary: Summary) -> None:
 def _new_figure(x_label: str, y_label: str, height: float = 2.7) -> tuple[Figure, Any]:
     with _extras.required_for("A figure", "preview"):
         from matplotlib.figure import Figure
-    # Not pyplot's, which would keep it, and need a screen or a backend.
+    # pyplot would keep the figure, and needs a backend.
     figure = Figure(figsize=(4.9, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(x_label)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_atari_replay import blocks, progress
@@ -26,18 +27,18 @@ Array = npt.NDArray[Any]
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Summary:
-    """A dataset's episodes without their steps.
+    """A dataset's episode table, without the steps.
 
     Attributes:
-      builder: TFDS's, of the dataset.
+      builder: TFDS's builder of the dataset.
       episodes: (E,) in time order, with the fields of `load_replay(...).episodes`: `episode_id`,
-        `checkpoint_id`, `length` (logged steps, without the terminal state), `episode_return` (of
-        clipped rewards), `is_complete` (from a reset to a terminal) and `unclipped_return` (NaN if
-        unknown).
+        `checkpoint_id`, `length` (logged steps, without the terminal state), `episode_return` (sum
+        of clipped rewards), `is_complete` (from a reset to a terminal) and `unclipped_return` (NaN
+        if unknown).
       action_counts: int64 (A,), how often each action was taken.
     """
 
-    builder: Any
+    builder: tfds.core.DatasetBuilder
     episodes: Array
     action_counts: Array
     _places: Array  # int64 (E, 2): shard, record
@@ -48,7 +49,7 @@ class Summary:
 
     @property
     def name(self) -> str:
-        """The config's, such as breakout_expert_v0."""
+        """The config's name, such as breakout_expert_v0."""
         return str(self.builder.info.config_name)
 
     @property
@@ -58,7 +59,7 @@ class Summary:
 
     @property
     def source(self) -> str:
-        """What was played: game, run and checkpoints."""
+        """The game, run and checkpoints, as a phrase."""
         metadata = self.metadata
         first, last = metadata["checkpoints"][0], metadata["checkpoints"][-1]
         numbers = f"checkpoint {first}" if first == last else f"checkpoints {first} to {last}"
@@ -66,13 +67,13 @@ class Summary:
 
     @property
     def complete(self) -> Array:
-        """The episodes that go from a reset to a terminal, whose returns can be compared."""
+        """The episodes from a reset to a terminal, whose returns can be compared."""
         complete: Array = self.episodes[self.episodes["is_complete"]]
         return complete
 
     @property
     def return_field(self) -> str:
-        """What episodes are compared by: `unclipped_return` if it is known of at least half."""
+        """`unclipped_return` if at least half of the episodes have it, else `episode_return`."""
         compared = self.complete if len(self.complete) else self.episodes
         num_known = np.count_nonzero(~np.isnan(compared["unclipped_return"]))
         is_enough = num_known > 0 and 2 * num_known >= len(compared)
@@ -80,10 +81,9 @@ class Summary:
 
     @functools.cached_property
     def ranked(self) -> Array:
-        """The episodes by `return_field`, best first, those of equal returns in time order.
+        """The episodes with steps by `return_field`, best first; equal ones in time order.
 
-        Complete ones only, unless fewer than three are; none without steps, none whose return is
-        not known.
+        Only complete ones, unless there are fewer than three; only those of known return.
         """
         chosen = self.complete if len(self.complete) >= 3 else self.episodes
         chosen = chosen[(chosen["length"] > 0) & ~np.isnan(chosen[self.return_field])]
@@ -94,24 +94,23 @@ class Summary:
         """Reads an episode and its frames.
 
         Args:
-          episode_id: which one; default: the one with the best return, complete or not.
+          episode_id: default: that of the best return, complete or not.
 
         Raises:
           TypeError: the id is not a whole number.
-          ValueError: there is no such episode, it has no steps, or the dataset is damaged.
+          ValueError: no episode has this id, it has no steps, or the dataset is damaged.
         """
+        with_steps = self.episodes[self.episodes["length"] > 0]
         if episode_id is not None:
             episode_id = check_whole("episode_id", episode_id, at_least=0)
-        with_steps = self.episodes[self.episodes["length"] > 0]
-        if episode_id is None and len(with_steps):
+        elif len(with_steps):
             returns = np.nan_to_num(with_steps[self.return_field], nan=-np.inf)
             episode_id = with_steps["episode_id"][returns.argmax()]
         ids = with_steps["episode_id"].tolist()
         if episode_id not in ids:
             shown = f"{ids[0]} to {ids[-1]}" if len(ids) > 9 else ", ".join(map(str, ids)) or "none"
             raise ValueError(f"episode_id must be one with steps: {shown} (got {episode_id})")
-        (place,) = np.flatnonzero(self.episodes["episode_id"] == episode_id)
-        shard, record = self._places[place].tolist()
+        shard, record = self._places[self.episodes["episode_id"] == episode_id][0].tolist()
         with reporting_damage(self.builder):
             stored = next(itertools.islice(read_shard(self.builder, shard), record, None))
             return self._unpack(stored)
@@ -133,7 +132,7 @@ class Summary:
         )
 
 
-def summarize(name: str, *, data_dir: Any = None) -> Summary:
+def summarize(name: str, *, data_dir: epath.PathLike | None = None) -> Summary:
     """Reads a prepared dataset's episode table, without frames: under a second per million steps.
 
     Example:
@@ -144,17 +143,16 @@ def summarize(name: str, *, data_dir: Any = None) -> Summary:
       ```
 
     Args:
-      name: as for `tfds.load`, or that of the config alone, such as "breakout_expert_v0".
+      name: as for `tfds.load`, or the config's name alone, such as "breakout_expert_v0".
       data_dir: as for `tfds.load`.
 
     Returns:
-      The episodes, without their steps.
+      The episode table, and how often each action was taken.
 
     Raises:
-      FileNotFoundError: it is not prepared.
+      FileNotFoundError: the dataset is not prepared.
       TypeError: the name is not a string.
-      ValueError: there is no dataset of this name, it is of a different kind, incomplete or
-        damaged.
+      ValueError: no dataset has this name, or it is of a different kind, incomplete or damaged.
     """
     builder = open_prepared(name, data_dir=data_dir)
     actions = len(builder.info.metadata["action_meanings"])
@@ -184,8 +182,8 @@ def summarize_run(summary: Summary) -> list[Summary]:
     """Reads all datasets of the same game and run that are prepared in the same data_dir.
 
     Returns:
-      Them, this one included, by checkpoint. If one of them is the whole run, it alone, as it has
-      every episode.
+      Their summaries, in the order of their checkpoints, with the given one. If the whole run is
+      among them, only that, since it has every episode.
     """
     metadata, data_dir = summary.metadata, summary.builder.data_path.parents[2]
     game = GAMES[metadata["game"]]
