@@ -16,11 +16,8 @@ from helpers.processes import unprivileged
 from helpers.unplugged import write_unplugged
 
 from tfds_atari_replay import figures
-from tfds_atari_replay.cli import preview
-from tfds_atari_replay.cli.main import main
 from tfds_atari_replay.fields import VERSION
-from tfds_atari_replay.figures import page as page_lib
-from tfds_atari_replay.figures import summaries
+from tfds_atari_replay.figures.page import check_can_write, write_page
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +33,9 @@ def stored(builder: Any) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def page(builder: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("page") / "new" / "folder"
     data_dir = builder.data_path.parents[2]
-    arguments = ["preview", "breakout_epoch_1_v0", f"--data_dir={data_dir}", f"--out={folder}"]
-    assert main(arguments) == 0
-    (path,) = folder.iterdir()
-    assert path.name == "index.html"
-    return path.read_text()
+    summary = figures.summarize("breakout_epoch_1_v0", data_dir=data_dir)
+    return write_page(summary, tmp_path_factory.mktemp("page")).read_text()
 
 
 def embedded(page: str) -> list[Any]:
@@ -129,20 +122,16 @@ def test_the_same_dataset_gives_the_same_page(
     data_dir = builder.data_path.parents[2]
     (tmp_path / "index.html").write_text("old")
     summary = figures.summarize("atari_replay/breakout_epoch_1_v0", data_dir=data_dir)
-    assert page_lib.write_page(summary, tmp_path).read_text() == page
+    assert write_page(summary, tmp_path).read_text() == page
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
 
 
 @pytest.mark.slow
-def test_a_whole_run_has_a_learning_curve_and_gaps(
-    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_whole_run_has_a_learning_curve_and_gaps(tmp_path: pathlib.Path) -> None:
     """The numbers beside the curve are means over the dataset."""
     builder = build("breakout_full_v0", DUMMY_DATA, tmp_path)
-    arguments = ["preview", "breakout_full_v0", f"--data_dir={tmp_path}", f"--out={tmp_path}"]
-    assert main(arguments) == 0
-    assert capsys.readouterr().out.endswith(f"\nWrote {tmp_path / 'index.html'}\n")
-    text = text_of((tmp_path / "index.html").read_text())
+    summary = figures.summarize("breakout_full_v0", data_dir=tmp_path)
+    text = text_of(write_page(summary, tmp_path).read_text())
     assert "before checkpoint 10 (missing: checkpoint 2 to 9, 11,992 rows)." in text
     assert "From breakout_full_v0." in text
     complete = [episode for episode in rows(builder) if episode["is_complete"]]
@@ -163,7 +152,7 @@ def test_logs_with_terminal_frames_and_one_episode(tmp_path: pathlib.Path) -> No
     write_unplugged(tmp_path / "Breakout" / "run_1-00001-of-00050", [some])
     build("breakout_mixed_v0", tmp_path, tmp_path / "data")
     summary = figures.summarize("atari_replay/breakout_mixed_v0", data_dir=tmp_path / "data")
-    page = page_lib.write_page(summary, tmp_path).read_text()
+    page = write_page(summary, tmp_path).read_text()
     assert "lack the frame" not in page
     assert "Best, median, worst: episode 0" in page
     assert len(embedded(page)) == 2
@@ -176,32 +165,26 @@ def test_no_episode_with_steps(tmp_path: pathlib.Path) -> None:
     write_unplugged(tmp_path / "Breakout" / "run_1-00001-of-00050", [nothing])
     build("breakout_mixed_v0", tmp_path, tmp_path / "data")
     summary = figures.summarize("atari_replay/breakout_mixed_v0", data_dir=tmp_path / "data")
-    page = page_lib.write_page(summary, tmp_path).read_text()
+    page = write_page(summary, tmp_path).read_text()
     assert "No episode has steps." in page
     (columns,) = embedded(page)
     assert columns["length"] == [0]
 
 
+def test_a_new_folder_is_made_for_a_page(tmp_path: pathlib.Path) -> None:
+    """Checking that it can be written to leaves nothing in it."""
+    folder = tmp_path / "new" / "folder"
+    check_can_write(folder)
+    assert not list(folder.iterdir())
+
+
 @pytest.mark.parametrize("is_file", [True, False])
-def test_a_folder_that_cannot_be_written_is_said_first(
-    tmp_path: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    is_file: bool,
-) -> None:
-    """Before any episode is read."""
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise AssertionError("read the dataset")
-
-    monkeypatch.setattr(preview, "open_prepared", lambda *_, **__: None)
-    monkeypatch.setattr(summaries, "summarize", refuse)
+def test_a_folder_that_cannot_be_written_to(tmp_path: pathlib.Path, is_file: bool) -> None:
     folder = tmp_path / "preview"
     if is_file:
         folder.write_text("")
     else:
         folder.mkdir(mode=0o555)
-    with unprivileged(folder):
-        assert main(["preview", "breakout_expert_v0", f"--out={folder}"]) == 1
-    expected = "error: --out must be a folder that can be written to, or made (got "
-    assert capsys.readouterr().err.startswith(f"{expected}'{folder}'): ")
+    message = f"--out must be a folder that can be written to, or made (got '{folder}'): "
+    with unprivileged(folder), pytest.raises(OSError, match=re.escape(message)):
+        check_can_write(folder)
