@@ -1,4 +1,8 @@
-"""`inspect`: what a folder of logs holds, lacks and repeats."""
+"""Says what a folder of logs holds, lacks and repeats.
+
+The exit status is 1 if a checkpoint is damaged or lacks files, if a folder cannot be listed, or if
+there are no logs.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ import dataclasses
 import itertools
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import rich.console
 import rich.table
@@ -24,25 +27,20 @@ _NARROW = 110
 _LEFT_OUT = ("capacity", "cursor")
 
 
-def add_parser(commands: Any) -> None:
-    """Adds the command to those of the command line."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "inspect",
-        help="say what a folder of logs holds, lacks and repeats",
-        description="Says what a folder of logs holds, lacks and repeats. The exit status is 1 if "
-        "a checkpoint is damaged or lacks files, if a folder cannot be listed, or if there is "
-        "nothing.",
-        epilog="Example: atari-replay inspect dummy_data --deep",
-    )
+EXAMPLE = "dummy_data --deep"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
     parser.add_argument("path", help="folder, or gs://...")
     parser.add_argument(
         "--deep", action="store_true", help="read every byte: find damage, count steps exactly"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(run=_run)
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
+    """Runs the command."""
     reports = inspection.inspect(args.path, deep=args.deep)
     bad = sum(not report.is_usable for report in reports)
     if args.json:

@@ -14,36 +14,38 @@ from typing import Any, NoReturn
 from tfds_atari_replay.cli import inspect, preview, record, show
 from tfds_atari_replay.logs.errors import ReplayLogError
 
-COMMANDS = (record, inspect, show, preview)
+COMMANDS = {"record": record, "inspect": inspect, "show": show, "preview": preview}
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Python's, which keeps examples in one line, to be copied."""
+    """Python's formatter, but examples stay on one line, to be copied."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if text.startswith("Example:") else super()._fill_text(text, width, indent)
 
 
 class _Parser(argparse.ArgumentParser):
-    """Python's, which suggests commands."""
+    """Python's parser, but it suggests a command for an unknown one."""
 
     def __init__(self, **options: Any):
         super().__init__(formatter_class=_Formatter, **options)
 
     def error(self, message: str) -> NoReturn:
         unknown = re.search("COMMAND: invalid choice: '(.*?)'", message)
-        names = [command.__name__.rpartition(".")[2] for command in COMMANDS]
-        close = difflib.get_close_matches(unknown[1], names, n=1) if unknown else []
+        close = difflib.get_close_matches(unknown[1], COMMANDS, n=1) if unknown else []
         super().error(message + "".join(f". Did you mean {name!r}?" for name in close))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command.
 
+    Args:
+      argv: its name and arguments; default: those of the process.
+
     Returns:
       The exit status: 0; 1 after an error that the user can fix, or if `inspect` found a
-      checkpoint that is damaged or lacks files; 2 without a command, which shows the help, or with
-      wrong arguments; 130 after Ctrl-C; 141 if what it prints is not read to its end, as by `head`.
+      checkpoint that is damaged or lacks files; 2 for wrong arguments, or for none, which shows the
+      help; 130 after Ctrl-C; 141 if the reader of its output stopped early, as `head` does.
     """
     parser = make_parser()
     arguments = sys.argv[1:] if argv is None else argv
@@ -55,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes once more when it ends.
+        # Python flushes once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # what shells expect
     except (ReplayLogError, ImportError, OSError, ValueError) as error:
@@ -77,6 +79,14 @@ def make_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=importlib.metadata.version("tfds-atari-replay")
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parser(commands)
+    for name, module in COMMANDS.items():
+        description = module.__doc__ or ""
+        command = commands.add_parser(
+            name,
+            help=description.partition("\n")[0],
+            description=description,
+            epilog=f"Example: atari-replay {name} {module.EXAMPLE}",
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
     return parser

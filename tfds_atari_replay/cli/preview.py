@@ -1,24 +1,22 @@
-"""`preview`: a built dataset as a page to look at."""
+"""Writes an HTML report on a built dataset: numbers, figures, episodes to play.
+
+Look at it before you train: it says what the dataset holds and lacks, and shows returns over time
+and, where they are known, true scores.
+"""
 
 from __future__ import annotations
 
 import argparse
 import pathlib
-from typing import Any
 
 from tfds_atari_replay.figures import page, summaries
 from tfds_atari_replay.prepared.opening import open_prepared
 
+EXAMPLE = "breakout_expert_v0 --data_dir=quickstart/data"
 
-def add_parser(commands: Any) -> None:
-    """Adds the command to those of the command line."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "preview",
-        help="write an HTML report on a built dataset: numbers, figures, animations",
-        description="Writes an HTML report on a built dataset, to check it before you train: what "
-        "it holds and lacks, returns over time, true scores where known, and episodes to play.",
-        epilog="Example: atari-replay preview breakout_expert_v0 --data_dir=quickstart/data",
-    )
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
     parser.add_argument("config", help="as in tfds.load, e.g. breakout_expert_v0")
     parser.add_argument("--data_dir", help="TFDS's data_dir, where the dataset was built")
     parser.add_argument(
@@ -27,11 +25,11 @@ def add_parser(commands: Any) -> None:
         default=pathlib.Path("preview"),
         help="folder for index.html; default: %(default)s",
     )
-    parser.set_defaults(run=_run)
 
 
-def _run(args: argparse.Namespace) -> int:
-    open_prepared(args.config, data_dir=args.data_dir)  # if it fails, nothing is made
+def run(args: argparse.Namespace) -> int:
+    """Runs the command."""
+    open_prepared(args.config, data_dir=args.data_dir)  # if it fails, no folder is made
     page.check_can_write(args.out)
     path = page.write_page(summaries.summarize(args.config, data_dir=args.data_dir), args.out)
     print(f"Wrote {path}")

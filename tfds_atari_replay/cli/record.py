@@ -1,4 +1,4 @@
-"""`record`: plays a game and writes logs."""
+"""Plays a game and writes logs as Dopamine's logger does."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import os
 import pathlib
 import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from etils import epath
 
 from tfds_atari_replay import configs, games
 from tfds_atari_replay.logs import layouts
 
+if TYPE_CHECKING:
+    from tfds_atari_replay.envs.policies import Policy
 
-def add_parser(commands: Any) -> None:
-    """Adds the command to those of the command line."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "record",
-        help="play a game and write logs as Dopamine's logger does",
-        description="Plays a game and writes logs as Dopamine's logger does.",
-        epilog="Example: atari-replay record breakout --steps 5000 --capacity 1000 --out MY_LOGS",
-    )
+
+EXAMPLE = "breakout --steps 5000 --capacity 1000 --out MY_LOGS"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
     parser.add_argument("game", help="any spelling of its name")
     parser.add_argument("--steps", type=int, required=True, help="agent steps to play")
     parser.add_argument(
@@ -46,11 +46,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--seed", type=int, help="of the emulator and of random actions; default: the run's less 1"
     )
-    parser.set_defaults(run=_run)
 
 
-def _run(args: argparse.Namespace) -> int:
-    # Imported here, since only this command needs the emulator.
+def run(args: argparse.Namespace) -> int:
+    """Runs the command."""
+    # Only this command needs the emulator.
     from tfds_atari_replay.envs import recording
 
     folder = recording.record(
@@ -66,7 +66,7 @@ def _run(args: argparse.Namespace) -> int:
     game = games.find_game(args.game)
     newest = layouts.find_run(epath.Path(args.out), game, args.run_number)[-1]
     found = configs.find_config(f"{game.rom}_epoch_{newest.number}_v{newest.run - 1}")
-    if found is not None:  # there are names for five runs, and for 51 checkpoints
+    if found is not None:  # configs are named for five runs of 51 checkpoints
         print(
             f"Its last checkpoint as a dataset:\n  tfds build atari_replay/{found.name} "
             f"--imports=tfds_atari_replay --manual_dir={shlex.quote(str(args.out))}"
@@ -74,8 +74,8 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load_policy(path: str) -> Any:
-    """Imports a policy; as for `python -m`, its module may be in the current folder."""
+def _load_policy(path: str) -> Policy:
+    """Imports a policy; as with `python -m`, its module may be in the current folder."""
     wanted = f"--policy must be MODULE:NAME of a callable (got {path!r})"
     module, _, name = path.partition(":")
     if not module or not name or module.startswith("."):
@@ -86,7 +86,7 @@ def _load_policy(path: str) -> Any:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if not f"{module}.".startswith(f"{error.name}."):
-            raise  # the module is there, but not what it imports
+            raise  # the module exists; what it imports is missing
         raise ValueError(
             f"{wanted}: no module {error.name!r} in {folder}, nor installed"
         ) from error
@@ -94,7 +94,7 @@ def _load_policy(path: str) -> Any:
         sys.path.remove(folder)
     if not hasattr(found, name):
         raise ValueError(f"{wanted}: {module} has no {name!r}")
-    policy = getattr(found, name)
+    policy: Policy = getattr(found, name)
     if not callable(policy):
         raise ValueError(f"{wanted}: {module}.{name} is {policy!r}")
     return policy

@@ -1,25 +1,20 @@
-"""`show`: what a built dataset holds, and a picture of one episode."""
+"""Says what a built dataset holds, and draws one of its episodes."""
 
 from __future__ import annotations
 
 import argparse
 import pathlib
-from typing import Any
 
 import cv2
 import numpy as np
 
 from tfds_atari_replay import figures
 
+EXAMPLE = "breakout_expert_v0 --data_dir=quickstart/data"
 
-def add_parser(commands: Any) -> None:
-    """Adds the command to those of the command line."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "show",
-        help="say what a built dataset holds; draw one of its episodes",
-        description="Says what a built dataset holds, and draws one of its episodes.",
-        epilog="Example: atari-replay show breakout_expert_v0 --data_dir=quickstart/data",
-    )
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
     parser.add_argument("config", help="as in tfds.load, e.g. breakout_expert_v0")
     parser.add_argument("--data_dir", help="TFDS's data_dir, where the dataset was built")
     parser.add_argument(
@@ -29,12 +24,12 @@ def add_parser(commands: Any) -> None:
         "--out",
         type=pathlib.Path,
         default=pathlib.Path("episode.png"),
-        help="PNG or JPEG to draw it in, replaced if it exists; default: %(default)s",
+        help="PNG or JPEG to write; an existing one is replaced; default: %(default)s",
     )
-    parser.set_defaults(run=_run)
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
+    """Runs the command."""
     if args.out.suffix.lower() not in (".png", ".jpg", ".jpeg") or args.out.is_dir():
         raise ValueError(
             "--out must be the name of a PNG or JPEG picture, such as episode.png "
