@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import pathlib
+import shutil
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import pytest
 
+from helpers.datasets import DUMMY_DATA
 from helpers.logs import open_log, read_gz, write_gz
 from tfds_atari_replay import ReplayLogError
 from tfds_atari_replay.logs.episodes import read_episodes
@@ -91,3 +96,20 @@ def assert_refused(log: pathlib.Path, damage: Callable[[pathlib.Path], None], me
         read_all(log)
     assert str(error.value).startswith(f"Breakout run 1 checkpoint 1: {log}/")
     assert str(error.value).endswith("Delete it and copy it again from where it came.")
+
+
+def damaged_copy(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Copies dummy_data's Breakout: one file missing, one cut, one changed, one resized."""
+    root = tmp_path / "[bold] damaged"
+    shutil.copytree(DUMMY_DATA / "Breakout", root / "Breakout")
+    logs = root / "Breakout" / "1" / "replay_logs"
+    os.truncate(logs / "$store$_observation_ckpt.10.gz", 50_000)
+    (logs / "$store$_action_ckpt.49.gz").unlink()
+    write_gz(logs / "$store$_terminal_ckpt.0.gz", np.zeros(7, np.uint8))
+    path = logs / "$store$_observation_ckpt.1.gz"
+    data = path.read_bytes()
+    path.write_bytes(data[:-5] + bytes([data[-5] ^ 1]) + data[-4:])
+    (logs / "add_count_ckpt.50.gz").unlink()
+    with gzip.open(root / "Breakout" / "5" / "replay_logs" / path.name, "ab") as file:
+        file.write(b"more")
+    return root

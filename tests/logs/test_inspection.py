@@ -4,12 +4,12 @@ import gzip
 import json
 import os
 import pathlib
-import re
 import shutil
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.damage import damaged_copy
 from helpers.datasets import DUMMY_DATA
 from helpers.logs import (
     Truth,
@@ -121,23 +121,6 @@ def test_a_lap_that_was_never_written(tmp_path: pathlib.Path) -> None:
     assert [report.repeated_rows for report in inspect(tmp_path / "last")] == [None, 0]
 
 
-def damaged_copy(tmp_path: pathlib.Path) -> pathlib.Path:
-    """Copies dummy_data's Breakout: one file missing, one cut, one changed, one resized."""
-    root = tmp_path / "[bold] damaged"
-    shutil.copytree(DUMMY_DATA / "Breakout", root / "Breakout")
-    logs = root / "Breakout" / "1" / "replay_logs"
-    os.truncate(logs / "$store$_observation_ckpt.10.gz", 50_000)
-    (logs / "$store$_action_ckpt.49.gz").unlink()
-    write_gz(logs / "$store$_terminal_ckpt.0.gz", np.zeros(7, np.uint8))
-    path = logs / "$store$_observation_ckpt.1.gz"
-    data = path.read_bytes()
-    path.write_bytes(data[:-5] + bytes([data[-5] ^ 1]) + data[-4:])
-    (logs / "add_count_ckpt.50.gz").unlink()
-    with gzip.open(root / "Breakout" / "5" / "replay_logs" / path.name, "ab") as file:
-        file.write(b"more")
-    return root
-
-
 def test_damage(tmp_path: pathlib.Path) -> None:
     """Reports say what is missing and what is wrong; damaged frames show only with `deep`."""
     root = damaged_copy(tmp_path)
@@ -164,24 +147,7 @@ def test_damage(tmp_path: pathlib.Path) -> None:
     assert "expected the file to end with its array, got more bytes" in longer.damage
 
 
-def test_a_cached_run_is_one_table(
-    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """d4rl-atari's cache has a folder for each checkpoint; the run's folder is its title."""
-    write_log(log_folder(tmp_path / "logs"), 22, make_episodes([17, 80]))
-    run = tmp_path / "cache" / "Breakout" / "1"
-    for number in (0, 1):
-        copy_to_cache(log_folder(tmp_path / "logs"), run, number)
-    assert main(["inspect", str(tmp_path / "cache")]) == 0
-    out = "".join(capsys.readouterr().out.splitlines())
-    assert out.count("Breakout run 1: d4rl-atari's cache in") == 1
-    assert out.count(str(run)) == 1
-    assert f"{run}/" not in out
-
-
-def test_other_layouts_beside_dopamines(
-    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_other_layouts_beside_dopamines(tmp_path: pathlib.Path) -> None:
     """Every layout in a folder is listed; d4rl-atari's cache has an assumed cursor."""
     truths = make_episodes([5, 7, 9])
     write_log(log_folder(tmp_path), 50, truths)
@@ -189,8 +155,6 @@ def test_other_layouts_beside_dopamines(
     path = tmp_path / "atari_episodes_ordered" / "Breakout" / "run_1-00003-of-00050"
     write_unplugged(path, truths)
     log, cache, other = inspect(tmp_path)
-    assert main(["inspect", str(tmp_path)]) == 0
-    assert "no add_count: cursor assumed" in capsys.readouterr().out
     assert [r.layout for r in (log, cache, other)] == ["dopamine", "d4rl_atari", "rl_unplugged"]
     assert (log.cursor_is_assumed, cache.cursor_is_assumed) == (False, True)
     assert (other.checkpoint, other.capacity, other.steps) == (3, None, None)
@@ -221,89 +185,6 @@ def test_a_part_of_a_tree(
     assert len(inspect(tmp_path / "copy" / part)) == count
     monkeypatch.chdir(tmp_path / "copy" / part)
     assert len(inspect(".")) == count
-
-
-@pytest.mark.parametrize("columns", [80, 109, 110, 140])
-def test_remarks_are_legible_in_terminals(
-    tmp_path: pathlib.Path,
-    columns: int,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """They are what the command is for; wide columns give way in narrow terminals."""
-    monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich's word for a terminal
-    root = damaged_copy(tmp_path)
-    assert main(["inspect", str(root)]) == 1
-    shown = re.sub("\x1b.*?m", "", capsys.readouterr().out)
-    assert max(map(len, shown.splitlines())) <= columns
-    cells = [line.split("│") for line in shown.splitlines() if line.startswith("│")]
-    remarks = "".join(row[-2].strip() for row in cells).replace(" ", "")
-    assert "nofileforaction" in remarks
-    assert "11to48nothere" in remarks
-    assert ("cursor" in shown) == (columns >= 110)
-
-
-def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command prints a table or JSON; its exit status says whether all is well."""
-    assert main(["inspect", str(DUMMY_DATA)]) == 0
-    shown = capsys.readouterr().out
-    assert "Breakout run 1: Dopamine's logs in" in shown
-    assert "last dump: 689 of its rows are in 49 too" in shown
-    assert "1 lap before it never written" in shown
-    assert "2 to 9 not here" in shown
-    assert "10 checkpoints, all complete." in shown
-    assert "~1,474" in shown
-
-    root = damaged_copy(tmp_path)
-    assert main(["inspect", str(root), "--deep"]) == 1
-    shown = capsys.readouterr().out
-    assert "no file for action" in shown
-    assert "no file for add_count" in shown
-    assert "7 checkpoints, 6 of them damaged or with files missing. Every byte was read." in shown
-    assert "~" not in shown
-    assert f"in {root}/Breakout/1/replay_logs" in shown.replace("\n", "")
-    assert f"{root}/Breakout/1/replay_logs/$" not in shown
-
-    assert main(["inspect", str(root), "--deep", "--json"]) == 1
-    found = json.loads(capsys.readouterr().out)
-    assert not found["is_usable"]
-    assert [c["damage"] is None for c in found["checkpoints"]] == [
-        *[False] * 3,
-        True,
-        True,
-        False,
-        True,
-    ]
-    assert found["checkpoints"][4]["missing_files"] == ["add_count"]
-    assert main(["inspect", str(DUMMY_DATA), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["checkpoints"][7]["repeated_rows"] == 689
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("empty", r"No replay logs in .*empty \(is empty\)"),
-        ("nothing", r"nothing \(does not exist\)\. Expected, in it or around it"),
-        ("empty/file", r"file \(is not a folder\)"),
-        ("http://host/logs", r"Cannot list http://host/logs"),
-    ],
-)
-def test_what_is_no_folder_of_logs(
-    tmp_path: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    path: str,
-    message: str,
-) -> None:
-    """The error says what is there instead, and what was expected."""
-    (tmp_path / "empty").mkdir()
-    if "file" in path:
-        (tmp_path / path).touch()
-    monkeypatch.chdir(tmp_path)
-    assert main(["inspect", path]) == 1
-    assert re.search(message, capsys.readouterr().err)
 
 
 def test_frames_are_not_read_without_deep(monkeypatch: pytest.MonkeyPatch) -> None:
