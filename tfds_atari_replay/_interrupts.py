@@ -1,6 +1,6 @@
-"""One line, not a traceback, after Ctrl-C while `atari-replay` imports what it needs.
+"""Prints one line, not a traceback, after Ctrl-C while `atari-replay` is being imported.
 
-`cli.main` says the same of what it runs, but TFDS takes seconds to import, and is imported first.
+`cli.main` does so once it runs, but importing TFDS before that takes seconds.
 """
 
 from __future__ import annotations

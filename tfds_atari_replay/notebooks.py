@@ -1,4 +1,4 @@
-"""How objects show themselves in notebooks."""
+"""Tables for notebooks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 def to_table(facts: Mapping[str, str]) -> str:
     """Returns an HTML table with a row for each fact."""
     left = "style='text-align: left'"
-    cells = ((html.escape(what), html.escape(value)) for what, value in facts.items())
-    rows = (f"<tr><th {left}>{what}</th><td>{value}</td></tr>" for what, value in cells)
+    rows = (
+        f"<tr><th {left}>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
+        for name, value in facts.items()
+    )
     return f"<table>{''.join(rows)}</table>"

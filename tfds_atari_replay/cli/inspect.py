@@ -22,7 +22,7 @@ from tfds_atari_replay.logs.inspection import Report
 
 _COLUMNS = ("checkpoint", "capacity", "cursor", "steps", "episodes", "complete", "mean return")
 
-# What a terminal of fewer columns has no room for.
+# Terminals with fewer columns have no room for these.
 _NARROW = 110
 _LEFT_OUT = ("capacity", "cursor")
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 def _print(reports: Sequence[Report], bad: int, *, is_deep: bool) -> None:
     console = rich.console.Console()
     if not console.is_terminal:
-        # A file has no width; rich would take 80 columns.
+        # A file has no width, for which rich takes 80 columns.
         console = rich.console.Console(width=140)
     checkpoints = [report for report in reports if report.layout is not None]
     for _, run in itertools.groupby(
@@ -86,7 +86,7 @@ def _print(reports: Sequence[Report], bad: int, *, is_deep: bool) -> None:
 
 def _table(run: Sequence[Report], *, is_narrow: bool) -> rich.table.Table:
     some = run[0]
-    # As rich's own text: in a string it would take brackets for markup.
+    # Rich would take brackets in a plain string for markup.
     layout = _layout(some).title
     title = rich.text.Text(f"{some.game} run {some.run}: {layout} in {_run_folder(some)}")
     table = rich.table.Table(title=title, title_justify="left")
