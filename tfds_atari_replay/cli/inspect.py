@@ -10,7 +10,7 @@ import argparse
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import rich.console
 import rich.table
@@ -19,8 +19,6 @@ import rich.text
 from tfds_atari_replay.logs import inspection, layouts
 from tfds_atari_replay.logs.files import Layout
 from tfds_atari_replay.logs.inspection import Report
-
-_COLUMNS = ("checkpoint", "capacity", "cursor", "steps", "episodes", "complete", "mean return")
 
 # Terminals with fewer columns have no room for these.
 _NARROW = 110
@@ -64,24 +62,25 @@ def _print(reports: Sequence[Report], bad: int, *, is_deep: bool) -> None:
     for report in reports:
         if report.layout is None:
             console.print(f"{report.folder} {report.damage}", style="red", markup=False)
+    unlistable = len(reports) - len(checkpoints)
+    damaged = bad - unlistable
+    state = f"{damaged} of them damaged or with files missing" if damaged else "all complete"
+    unseen = f" {_count(unlistable, 'folder')} cannot be listed." if unlistable else ""
     note = (
         "Every byte was read."
         if is_deep
         else "Frames were not read. --deep reads them, finds damage in them, and counts exactly "
         "what is marked ~ here (up to 3 steps at the beginning may be padding)."
     )
-    count = f"{len(checkpoints)} checkpoint{'s' * (len(checkpoints) != 1)}"
-    unlistable = len(reports) - len(checkpoints)
-    unseen = (
-        f" {unlistable} folder{'s' * (unlistable != 1)} cannot be listed." if unlistable else ""
-    )
-    damaged = bad - unlistable
-    state = f"{damaged} of them damaged or with files missing" if damaged else "all complete"
     console.print(
-        f"{count}, {state}.{unseen} {note}",
+        f"{_count(len(checkpoints), 'checkpoint')}, {state}.{unseen} {note}",
         style="red" if bad else "green",
         highlight=False,
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _table(run: Sequence[Report], *, is_narrow: bool) -> rich.table.Table:
@@ -90,14 +89,14 @@ def _table(run: Sequence[Report], *, is_narrow: bool) -> rich.table.Table:
     layout = _layout(some).title
     title = rich.text.Text(f"{some.game} run {some.run}: {layout} in {_run_folder(some)}")
     table = rich.table.Table(title=title, title_justify="left")
-    for name in _COLUMNS:
-        if not (is_narrow and name in _LEFT_OUT):
-            table.add_column(name, justify="right", no_wrap=True)
+    columns = [name for name in _cells(some) if not (is_narrow and name in _LEFT_OUT)]
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("remarks", ratio=1, min_width=16, overflow="fold")
     for report in run:
-        numbers = zip(_COLUMNS, _numbers(report), strict=True)
-        shown = [text for name, text in numbers if not (is_narrow and name in _LEFT_OUT)]
-        table.add_row(*shown, rich.text.Text("; ").join(_remarks(report)))
+        cells = _cells(report)
+        remarks = rich.text.Text("; ").join(_remarks(report))
+        table.add_row(*(cells[name] for name in columns), remarks)
     return table
 
 
@@ -110,18 +109,22 @@ def _layout(report: Report) -> Layout:
     return layouts.find_layout(report.layout)
 
 
-def _numbers(report: Report) -> Iterable[str]:
+def _cells(report: Report) -> dict[str, str]:
+    """Returns the numbers of a report by their column."""
     about = "" if report.steps_are_exact else "~"
-    yield str(report.checkpoint)
-    for value in (report.capacity, report.cursor):
-        yield _number(value)
-    for value in (report.steps, report.episodes, report.complete_episodes):
-        yield _number(value, about)
-    yield "-" if report.mean_return is None else f"{about}{report.mean_return:.2f}"
+    return {
+        "checkpoint": str(report.checkpoint),
+        "capacity": _number(report.capacity),
+        "cursor": _number(report.cursor),
+        "steps": _number(report.steps, about),
+        "episodes": _number(report.episodes, about),
+        "complete": _number(report.complete_episodes, about),
+        "mean return": _number(report.mean_return, about, ".2f"),
+    }
 
 
-def _number(value: int | None, about: str = "") -> str:
-    return "-" if value is None else f"{about}{value:,}"
+def _number(value: float | None, about: str = "", spec: str = ",") -> str:
+    return "-" if value is None else f"{about}{value:{spec}}"
 
 
 def _remarks(report: Report) -> list[rich.text.Text]:
@@ -135,7 +138,7 @@ def _remarks(report: Report) -> list[rich.text.Text]:
         numbers = f"{first} to {last}" if last > first else f"{first}"
         remarks.append((f"{numbers} not here", "yellow"))
     if report.unwritten_laps:
-        laps = f"{report.unwritten_laps} lap{'s' * (report.unwritten_laps > 1)}"
+        laps = _count(report.unwritten_laps, "lap")
         remarks.append((f"{laps} before it never written", "yellow"))
     if report.repeated_rows:
         rows = f"{report.repeated_rows:,} of its rows"
