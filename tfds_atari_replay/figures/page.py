@@ -25,6 +25,12 @@ _COLUMNS = {
     "episode_return": "Clipped return",
     "is_complete": "Complete",
 }
+_PLOTS = {
+    "Returns over time": plots.returns_over_time,
+    "Distribution of returns": plots.return_distribution,
+    "Episode lengths": plots.episode_lengths,
+    "Action frequencies": plots.action_frequencies,
+}
 
 
 def check_can_write(folder: pathlib.Path) -> None:
@@ -91,13 +97,12 @@ def _render(summary: Summary) -> str:
         summary=summary,
         full_name=summary.builder.info.full_name,
         facts=_facts(summary),
-        code=_code(summary),
+        data_dir=repr(str(summary.builder.data_path.parents[2])),
         fields=_fields(summary),
         limits=_limits(summary),
         players=players,
-        # The first is the best.
         sheet=videos.to_webp([players[0]["episode"].contact_sheet()]) if players else None,
-        plots=_plots(summary),
+        plots={title: plots.to_svg(draw(summary)) for title, draw in _PLOTS.items()},
         curve=_curve(run),
         titles=_COLUMNS,
         columns={name: _values(summary.episodes[name]) for name in _COLUMNS},
@@ -141,19 +146,8 @@ def _player(labels: list[str], episode: Episode) -> dict[str, Any]:
     }
 
 
-def _plots(summary: Summary) -> list[tuple[str, str]]:
-    return [
-        (title, plots.to_svg(draw(summary)))
-        for title, draw in (
-            ("Returns over time", plots.returns_over_time),
-            ("Distribution of returns", plots.return_distribution),
-            ("Episode lengths", plots.episode_lengths),
-            ("Action frequencies", plots.action_frequencies),
-        )
-    ]
-
-
 def _curve(run: list[Summary]) -> dict[str, Any] | None:
+    """Returns the learning curve of a run, if it has points enough to show something."""
     points = plots.mean_returns(run)
     is_true = plots.return_field(run) == "unclipped_return"
     if len(points) < (1 if is_true else 2):
@@ -164,18 +158,6 @@ def _curve(run: list[Summary]) -> dict[str, Any] | None:
         "is_true": is_true,
         "names": [summary.name for summary in run],
     }
-
-
-def _code(summary: Summary) -> str:
-    name, data_dir = f"atari_replay/{summary.name}", str(summary.builder.data_path.parents[2])
-    return (
-        "import tensorflow_datasets as tfds\n"
-        "import tfds_atari_replay\n\n"
-        f'name, data_dir = "{name}", {data_dir!r}\n'
-        'episodes = tfds.load(name, split="train", data_dir=data_dir)\n'
-        "replay = tfds_atari_replay.load_replay(name, data_dir=data_dir)\n"
-        "batch = replay.transitions(stack_size=4, n_step=1, gamma=0.99)[[0, 1, 2]]"
-    )
 
 
 def _fields(summary: Summary) -> list[tuple[str, str, str]]:
