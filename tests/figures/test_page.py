@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import pathlib
 import re
+import shutil
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from helpers.unplugged import write_unplugged
 
 from tfds_atari_replay import figures
 from tfds_atari_replay.fields import VERSION
+from tfds_atari_replay.figures import page as page_lib
 from tfds_atari_replay.figures.page import check_can_write, write_page
 
 
@@ -86,6 +89,39 @@ def test_the_facts_are_the_datasets(page: str) -> None:
     assert "2 episodes are cut" in text
     assert "The logs lack the frame after an episode's last action" in text.replace("&#39;", "'")
     assert "The grey line is what Dopamine's DQN scored" in text.replace("&#39;", "'")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "sentence"),
+    [
+        ({}, "This version of the dataset has no true scores."),
+        ({}, "1 episode is cut: the logs lack the start or the end"),
+        (
+            {"gaps": [{"before": 9, "missing": [2, 3, 4, 7], "rows": None}]},
+            "at the gap before checkpoint 9 (missing: checkpoint 2 to 4, checkpoint 7).",
+        ),
+        (
+            {"gaps": [{"before": 9, "missing": [], "rows": 1200}]},
+            "at the gap before checkpoint 9 (missing: 1,200 rows).",
+        ),
+        ({"cursor_assumed": True}, "do not say where the logger stopped writing"),
+    ],
+)
+def test_limits_of_other_logs(
+    builder: Any, metadata: dict[str, Any], sentence: str, tmp_path: pathlib.Path
+) -> None:
+    """Each limit is said of the datasets that have it, and only of these."""
+    path = tmp_path / "atari_replay"
+    shutil.copytree(builder.data_path.parent, path / "breakout_epoch_1_v0")
+    (path,) = path.rglob("metadata.json")
+    stored = json.loads(path.read_text())
+    del stored["unclipped_rewards"]
+    path.write_text(json.dumps(stored | metadata))
+    summary = figures.summarize("breakout_epoch_1_v0", data_dir=tmp_path)
+    shown = " ".join(page_lib._limits(dataclasses.replace(summary, episodes=summary.episodes[1:])))
+    assert sentence in shown
+    assert ("gap before" in shown) == ("gaps" in metadata)
+    assert ("stopped writing" in shown) == ("cursor_assumed" in metadata)
 
 
 def test_the_code_loads_the_dataset(builder: Any, page: str) -> None:

@@ -25,7 +25,6 @@ _ACCENT, _SECOND = "#3987e5", "#d9822b"  # readable on white and on black
 _MAX_DOTS = 1000
 _MAX_BINS = 40
 _WINDOW = 100
-_MARKS = {"capsize": 3, "markersize": 4}
 _LABELS = {
     "unclipped_return": "return (unclipped)",
     "episode_return": "return (clipped)",
@@ -120,11 +119,12 @@ def learning_curve(summaries: Sequence[Summary]) -> Figure:
     # Missing checkpoints leave a gap.
     breaks = [n for n, (a, b) in enumerate(itertools.pairwise(points), 1) if b[0] > a[0] + 1]
     for part in np.split(np.array(points, np.float64).reshape(-1, 4), breaks):
-        axes.errorbar(part[:, 0], part[:, 2], part[:, 3], fmt="o-", color=_ACCENT, **_MARKS)
-    single = [point for point in points if point.episodes == 1]
-    # Above errorbar's own line.
-    dots = {"color": _ACCENT, "markerfacecolor": "white", "markersize": 4, "zorder": 3}
-    axes.plot([p[0] for p in single], [p[2] for p in single], "o", **dots)
+        x, _, y, error = part.T
+        axes.errorbar(x, y, error, fmt="o-", color=_ACCENT, capsize=3, markersize=4)
+    single = [(point.checkpoint, point.mean) for point in points if point.episodes == 1]
+    x, y = np.array(single).reshape(-1, 2).T
+    # Above errorbar's line.
+    axes.plot(x, y, "o", color=_ACCENT, markerfacecolor="white", markersize=4, zorder=3)
     axes.locator_params("x", integer=True)
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     if axes.get_legend_handles_labels()[0]:
