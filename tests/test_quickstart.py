@@ -1,4 +1,4 @@
-"""The quickstart notebook, run as Jupyter would."""
+"""The quickstart notebook, run as Jupyter runs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ nbformat: Any = pytest.importorskip("nbformat")
 
 
 def shown_by(cell: Any) -> dict[str, Any]:
-    """What a cell displays, by MIME type; later outputs replace earlier ones."""
+    """A cell's output by MIME type; later outputs replace earlier ones."""
     found: dict[str, Any] = {}
     for output in cell.outputs:
         assert output.output_type != "error", output
@@ -25,7 +25,7 @@ def shown_by(cell: Any) -> dict[str, Any]:
 def test_the_quickstart_notebook(
     expert: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Objects show themselves as tables, an episode as a player, and bars as widgets."""
+    """Objects are shown as tables, an episode as an animation, and bars as widgets."""
     (tmp_path / "dummy_data").symlink_to(ROOT / "dummy_data")
     (tmp_path / "quickstart").mkdir()
     (tmp_path / "quickstart" / "data").symlink_to(expert.data_path.parents[2])
@@ -59,7 +59,7 @@ def test_the_quickstart_notebook(
 
 
 def test_the_notebook_holds_no_output() -> None:
-    """So that a diff of it can be read."""
+    """Outputs would make its diffs unreadable."""
     notebook = nbformat.read(ROOT / "docs" / "quickstart.ipynb", as_version=4)
     for cell in notebook.cells:
         assert not cell.get("outputs")

@@ -1,4 +1,4 @@
-"""What the tests of commands share."""
+"""Fixtures for the tests of commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfds_atari_replay.cli.main import main
 
 @pytest.fixture
 def data_dir(expert: Any) -> pathlib.Path:
-    """Where breakout_expert_v0 is prepared."""
+    """The data_dir in which breakout_expert_v0 is prepared."""
     return pathlib.Path(expert.data_path.parents[2])
 
 

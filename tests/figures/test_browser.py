@@ -48,7 +48,7 @@ def frame_of(player: Any) -> Any:
 def test_it_loads_alone_and_shows_what_it_must(
     browser: Any, url: str, width: int, scheme: str
 ) -> None:
-    """Without errors or requests; nothing is wider than the screen."""
+    """It causes no errors and no requests; nothing is wider than the screen."""
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     said: list[Any] = []
     page.on("console", lambda message: said.append(message.text))
@@ -72,7 +72,7 @@ def test_it_loads_alone_and_shows_what_it_must(
 
 
 def test_dark_mode_changes_colours(browser: Any, url: str) -> None:
-    """Of the page and of the figures' text, which stand out from each other by 7 to 1."""
+    """Figures' text contrasts with the page by 7 to 1 in both schemes."""
 
     def luminance(color: str) -> float:
         values: Any = np.array(color[4:-1].split(","), float) / 255
@@ -91,7 +91,7 @@ def test_dark_mode_changes_colours(browser: Any, url: str) -> None:
 
 
 def test_the_keyboard_sorts(page: Any) -> None:
-    """A heading that Tab leads to has a visible focus; Enter sorts by it, and reverses."""
+    """Tab reaches a heading and shows its focus; Enter sorts by it, Enter again reverses."""
     page.locator(".player input").last.focus()
     for _ in range(20):
         page.keyboard.press("Tab")
@@ -113,7 +113,7 @@ def test_the_keyboard_sorts(page: Any) -> None:
 
 
 def test_scrubbing_shows_the_datasets_frames(page: Any, summary: figures.Summary) -> None:
-    """Pixel by pixel, with the return so far and the mark of a reward."""
+    """Every pixel is equal; the return so far and the mark of a reward are shown too."""
     episode = summary.read(0)  # the best
     player = page.locator(".player").first
     slider, output = player.locator("input"), player.locator("output")
@@ -135,7 +135,7 @@ def test_scrubbing_shows_the_datasets_frames(page: Any, summary: figures.Summary
 
 
 def test_playing_and_pausing(page: Any, summary: figures.Summary) -> None:
-    """Playing ends with the last step, and begins again after it."""
+    """Playing stops at the last step, and starts over from there."""
     player = page.locator(".player").first
     slider, button = player.locator("input"), player.locator("button")
     button.focus()
@@ -157,7 +157,7 @@ def test_playing_and_pausing(page: Any, summary: figures.Summary) -> None:
 
 
 def test_long_tables_come_in_parts(browser: Any, url: str) -> None:
-    """A hundred rows at a time."""
+    """They show a hundred rows more at a time."""
     page = browser.new_page()
     page.add_init_script(
         """const parse = JSON.parse;

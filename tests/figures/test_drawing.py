@@ -1,4 +1,4 @@
-"""What pictures of episodes share."""
+"""Colours and outlined frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An episode that can be looked at."""
+"""An episode that displays itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TITLE = "atari_replay/pong_mixed_v0/1.0.0, episode 3: 5 steps, return 1"
 
 
 def test_the_title_says_what_is_known() -> None:
-    """The true score if it is known, and that the episode is cut if it is."""
+    """It has the true score if that is known, and says whether the episode is cut."""
     episode = make_episode(5, {0: 1})
     assert episode.title == TITLE
     scored = dataclasses.replace(episode, unclipped_return=1234.0)
@@ -26,7 +26,7 @@ def test_the_title_says_what_is_known() -> None:
 
 @pytest.mark.parametrize("scale", [1, 3])
 def test_a_video_shows_the_frames(scale: int) -> None:
-    """Each pixel as a square, in gray."""
+    """Each pixel is a square, in gray."""
     episode = make_episode(7, {})
     video = episode.video(scale)
     assert video.shape == (7, 84 * scale + 28, 84 * scale + 8, 3)
@@ -46,7 +46,7 @@ def test_a_contact_sheet_has_the_title() -> None:
 
 
 def test_an_episode_displays_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As an animation above its title, and as which steps the animation shows."""
+    """A notebook shows the animation, the title, and how many steps the animation leaves out."""
     episode = make_episode(5, {0: 1})
     html = episode._repr_html_()
     assert f"<figcaption>{TITLE}</figcaption>" in html

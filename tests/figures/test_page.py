@@ -1,4 +1,4 @@
-"""The page that `preview` writes: what it says is what the dataset holds."""
+"""The page says what the dataset holds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tfds_atari_replay.figures.page import check_can_write, write_page
 
 @pytest.fixture(scope="module")
 def builder(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Of a dataset of short episodes."""
+    """The builder of a dataset of short episodes."""
     return build("breakout_epoch_1_v0", DUMMY_DATA, tmp_path_factory.mktemp("data"))
 
 
@@ -42,7 +42,7 @@ def page(builder: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def embedded(page: str) -> list[Any]:
-    """What its scripts read: the data of each player, then of the table."""
+    """The data that the page's scripts read: of each player, then of the table."""
     found = re.findall(r'<script type="application/json".*?>(.*?)</script>', page)
     return [json.loads(data) for data in found]
 
@@ -52,7 +52,7 @@ def text_of(page: str) -> str:
 
 
 def test_the_table_is_the_datasets(stored: list[dict[str, Any]], page: str) -> None:
-    """Every episode, in the order of time."""
+    """It lists every episode in time order."""
     *_, columns = embedded(page)
     for name in ("episode_id", "checkpoint_id", "episode_return", "is_complete"):
         assert columns[name] == [episode[name].item() for episode in stored]
@@ -64,7 +64,7 @@ def test_the_table_is_the_datasets(stored: list[dict[str, Any]], page: str) -> N
 def test_the_players_show_the_datasets_steps(
     builder: Any, stored: list[dict[str, Any]], page: str
 ) -> None:
-    """Best, median and worst episode, with the actions and rewards of each step."""
+    """They are the best, median and worst episode, with the actions and rewards of each step."""
     *players, _ = embedded(page)
     meanings = builder.info.metadata["action_meanings"]
     for player, number in zip(players, (2, 4, 9), strict=True):
@@ -77,8 +77,7 @@ def test_the_players_show_the_datasets_steps(
         assert title in text_of(page)
 
 
-def test_the_facts_are_the_datasets(page: str) -> None:
-    """And the limits those of these logs."""
+def test_the_facts_and_limits_are_the_datasets(page: str) -> None:
     text = text_of(page)
     assert f"Breakout, run 1, checkpoint 1 · atari_replay/breakout_epoch_1_v0/{VERSION}" in text
     assert "Steps 1,469 Episodes 11, 9 complete" in text
@@ -125,7 +124,7 @@ def test_limits_of_other_logs(
 
 
 def test_the_code_loads_the_dataset(builder: Any, page: str) -> None:
-    """As it stands; and each field is explained."""
+    """The code runs unchanged; each field is explained."""
     code = html.unescape(re.findall("<pre.*?><code>(import.*?)</code>", page, re.S)[0])
     names: dict[str, Any] = {}
     exec(code, names)
@@ -141,7 +140,7 @@ def test_the_code_loads_the_dataset(builder: Any, page: str) -> None:
 
 
 def test_a_page_is_small_and_needs_no_network(page: str) -> None:
-    """Addresses in it are names of XML's, or data."""
+    """Its only URLs are XML namespaces and data."""
     assert len(page.encode()) < 2e6
     assert not re.findall(r'(?:src|href|action)="(?!data:|#)', page)
     assert set(re.findall(r"https?://[^\"' ]*", page)) <= {
@@ -183,7 +182,7 @@ def test_a_whole_run_has_a_learning_curve_and_gaps(tmp_path: pathlib.Path) -> No
 
 
 def test_logs_with_terminal_frames_and_one_episode(tmp_path: pathlib.Path) -> None:
-    """RL Unplugged's; the one is best, median and worst."""
+    """RL Unplugged has terminal frames; a single episode is best, median and worst."""
     (some,) = make_episodes([5])
     write_unplugged(tmp_path / "Breakout" / "run_1-00001-of-00050", [some])
     build("breakout_mixed_v0", tmp_path, tmp_path / "data")

@@ -1,4 +1,4 @@
-"""The figures' numbers are the dataset's."""
+"""Figures show the numbers of their dataset."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfds_atari_replay.replay.packed import EPISODE
 
 
 def make_summary(returns: list[float], **fields: Any) -> figures.Summary:
-    """Of complete episodes of 10 steps in checkpoint 1, of unknown scores, unless said."""
+    """Complete 10-step episodes of checkpoint 1, without scores, unless `fields` say otherwise."""
     episodes = np.zeros(len(returns), EPISODE)
     episodes["episode_id"] = np.arange(len(returns))
     episodes["episode_return"] = returns
@@ -34,7 +34,7 @@ def make_summary(returns: list[float], **fields: Any) -> figures.Summary:
 
 
 def axes_of(figure: Any) -> Any:
-    """Matplotlib's types are of base classes, which lack what its objects have."""
+    """The figure's axes, untyped: matplotlib types them as base classes, which have less."""
     return figure.axes
 
 
@@ -49,7 +49,7 @@ def bars(figure: Any) -> dict[float, float]:
 
 
 def test_returns_over_time() -> None:
-    """Each episode stands where it ends; those that are cut have a colour of their own."""
+    """A dot is where its episode ends; cut episodes have a different colour."""
     summary = make_summary([3, 1, 2], length=[5, 10, 20], is_complete=[True, False, True])
     (axes,) = axes_of(figures.returns_over_time(summary))
     complete, cut = (dots.get_offsets().tolist() for dots in axes.collections)
@@ -76,7 +76,7 @@ def test_steps_are_written_in_short(length: int, labels: list[str]) -> None:
 
 
 def test_the_mean_of_a_hundred_episodes() -> None:
-    """Of complete ones, at the end of the last of them."""
+    """It counts complete episodes, and stands where the last of the hundred ends."""
     is_complete = np.arange(103) != 50
     summary = make_summary(list(range(103)), is_complete=is_complete)
     (axes,) = axes_of(figures.returns_over_time(summary))
@@ -88,13 +88,13 @@ def test_the_mean_of_a_hundred_episodes() -> None:
 
 
 def test_return_distribution() -> None:
-    """Of complete episodes, a bar for each return."""
+    """It has a bar for each return of a complete episode."""
     summary = make_summary([-2, 1, 1, 4, 4, 9], is_complete=[True] * 5 + [False])
     assert bars(figures.return_distribution(summary)) == {-2: 1, 1: 2, 4: 2}
 
 
 def test_a_wide_distribution_has_forty_bars() -> None:
-    """And every episode is in one of them."""
+    """Every episode is in one of them."""
     returns = [float(number) for number in range(1000)]
     heights = bars(figures.return_distribution(make_summary(returns)))
     assert len(heights) == 40
@@ -106,15 +106,13 @@ def test_episode_lengths() -> None:
     assert bars(figures.episode_lengths(summary)) == {7: 1, 8: 1, 9: 2}
 
 
-def test_action_frequencies() -> None:
-    """In percent."""
+def test_action_frequencies_are_in_percent() -> None:
     (axes,) = axes_of(figures.action_frequencies(make_summary([0])))
     assert [bar.get_width() for bar in axes.patches] == [25, 12.5, 62.5]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["NOOP", "FIRE", "UP"]
 
 
-def test_figures_of_nothing() -> None:
-    """Are empty."""
+def test_figures_of_nothing_are_empty() -> None:
     summary = make_summary([], length=[])
     for draw in (
         figures.returns_over_time,
@@ -126,7 +124,7 @@ def test_figures_of_nothing() -> None:
 
 
 def test_learning_curve() -> None:
-    """Means of complete episodes by checkpoint; of a repeated one, once."""
+    """It has the mean of each checkpoint's complete episodes; a repeated checkpoint counts once."""
     late = make_summary([5, 7, 9, 100], checkpoint_id=50, is_complete=[True] * 3 + [False])
     early = make_summary([1, 3, 4], checkpoint_id=[1, 1, 2])
     points = plots.mean_returns([late, early, late])
@@ -140,7 +138,7 @@ def test_learning_curve() -> None:
 
 
 def lines(axes: Any) -> list[list[tuple[float, float]]]:
-    """The points of each line, without those of error bars."""
+    """The points of each line, except error bars."""
     return [
         [(float(x), float(y)) for x, y in line.get_xydata()]
         for line in axes.lines
@@ -149,7 +147,7 @@ def lines(axes: Any) -> list[list[tuple[float, float]]]:
 
 
 def test_a_learning_curve_of_true_returns() -> None:
-    """Unknown ones do not count. Behind it is DQN's; beside it, a human's score is 100%."""
+    """Unknown returns do not count. DQN is drawn too; on the second axis, a human has 100%."""
     early = make_summary([1, 1, 1], unclipped_return=[10, 20, np.nan])
     late = make_summary([1], checkpoint_id=2, unclipped_return=40)
     (axes,) = axes_of(figures.learning_curve([early, late]))
@@ -166,7 +164,7 @@ def test_a_learning_curve_of_true_returns() -> None:
 
 
 def test_dqns_curve() -> None:
-    """The table of the games has the mean of its end: the last 10 of 200 iterations."""
+    """It ends near the score in the table of games, the mean of the last 10 of 200 iterations."""
     for game in GAMES.values():
         curve = plots.dqn_curve(game.name)
         assert curve.shape == (50,)
@@ -187,7 +185,7 @@ def test_an_svg_takes_the_pages_colour() -> None:
 
 
 def test_many_dots_are_pixels() -> None:
-    """Or a page would have megabytes of them."""
+    """As vectors they would take megabytes of a page."""
     svg = plots.to_svg(figures.returns_over_time(make_summary([1.0] * 20_000)))
     assert svg.count("data:image/png") == 1
     assert len(svg) < 200_000

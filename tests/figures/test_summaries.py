@@ -1,4 +1,4 @@
-"""What the episodes of a dataset are, and one of them."""
+"""A dataset's episode table, and one of its episodes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfds_atari_replay import blocks, figures
 
 
 def test_a_summary_unpacks_no_frame(expert: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a million steps take less than a second."""
+    """That keeps it below a second per million steps."""
 
     def refuse(*_: Any) -> None:
         raise AssertionError("unpacked a block")
@@ -37,7 +37,7 @@ def test_a_summary_unpacks_no_frame(expert: Any, monkeypatch: pytest.MonkeyPatch
     "file_format", ["tfrecord", pytest.param("array_record", marks=pytest.mark.slow)]
 )
 def test_episodes_are_those_of_the_dataset(tmp_path: pathlib.Path, file_format: str) -> None:
-    """In every field, for each episode, whatever the format. Actions of logged steps count."""
+    """Every field of every episode is equal, in each format; logged steps' actions are counted."""
     builder = build("breakout_epoch_1_v0", DUMMY_DATA, tmp_path, file_format=file_format)
     summary = figures.summarize("atari_replay/breakout_epoch_1_v0", data_dir=tmp_path)
     if file_format == "array_record":
@@ -65,7 +65,7 @@ def test_episodes_are_those_of_the_dataset(tmp_path: pathlib.Path, file_format: 
 
 
 def test_reading_without_a_number_gives_the_best(summary: figures.Summary) -> None:
-    """Of all episodes, also of those that are cut; by their true returns."""
+    """Cut episodes count too; true returns are compared."""
     assert summary.read().episode_id == 0
     assert repr(summary.read()) == (
         "Episode(episode_id=0, checkpoint_id=50, length=690, episode_return=17.0, "
@@ -79,7 +79,7 @@ def test_an_unknown_episode(summary: figures.Summary) -> None:
 
 
 @pytest.mark.parametrize("episode_id", ["a", 1.0, True, [1]])
-def test_an_episode_id_that_is_none(summary: figures.Summary, episode_id: Any) -> None:
+def test_an_episode_id_of_the_wrong_type(summary: figures.Summary, episode_id: Any) -> None:
     with pytest.raises(TypeError, match=r"episode_id must be a whole number, at least 0 \(got "):
         summary.read(episode_id)
 
@@ -96,13 +96,13 @@ def ranked(summary: figures.Summary, complete: list[bool]) -> list[int]:
 
 
 def test_only_complete_episodes_are_ranked(summary: figures.Summary) -> None:
-    """Unless fewer than three are; equal ones by time."""
+    """If fewer than three are complete, all are ranked; equal returns are in time order."""
     assert ranked(summary, [True, True, True, True, False]) == [1, 2, 3, 0]
     assert ranked(summary, [True, True, False, False, False]) == [4, 1, 2, 3, 0]
 
 
 def test_true_returns_rank_if_half_are_known(summary: figures.Summary) -> None:
-    """Then those that are not known have no rank; otherwise, clipped ones rank."""
+    """Episodes of unknown return then have no rank; otherwise clipped returns rank all."""
     episodes = np.zeros(4, summary.episodes.dtype)
     episodes["episode_id"] = range(4)
     episodes["length"] = 1
@@ -116,8 +116,7 @@ def test_true_returns_rank_if_half_are_known(summary: figures.Summary) -> None:
     assert made.ranked["episode_id"].tolist() == [3, 2, 1, 0]
 
 
-def test_a_damaged_dataset(expert: Any, tmp_path: pathlib.Path) -> None:
-    """Is said to be one, with the way out."""
+def test_damage_is_reported_with_the_way_out(expert: Any, tmp_path: pathlib.Path) -> None:
     shutil.copytree(expert.data_path.parent, tmp_path / "atari_replay" / "breakout_expert_v0")
     (path,) = tmp_path.rglob("*.tfrecord*")
     data = bytearray(path.read_bytes())
@@ -128,7 +127,7 @@ def test_a_damaged_dataset(expert: Any, tmp_path: pathlib.Path) -> None:
 
 
 def test_a_run_is_all_that_is_prepared_of_it(expert: Any, tmp_path: pathlib.Path) -> None:
-    """In the order of checkpoints; not other runs, not what is half built; the whole run alone."""
+    """In checkpoint order, without other runs or unfinished datasets; a whole run is alone."""
     root = tmp_path / "atari_replay"
     shutil.copytree(expert.data_path.parent, root / "breakout_expert_v0")
     build("breakout_mixed_v0", DUMMY_DATA, tmp_path)

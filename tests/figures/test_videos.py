@@ -1,4 +1,4 @@
-"""Episodes in motion."""
+"""Videos, animations and sheets of episodes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_rewards_between_shown_steps_count() -> None:
 
 
 def test_an_animation_holds_the_video() -> None:
-    """Without loss."""
+    """The animation is lossless."""
     episode = make_episode(20, {7: 1})
     clip = videos.animate(episode.frames, episode.reward)
     assert clip.stride == 1
@@ -67,7 +67,7 @@ def test_an_animation_holds_the_video() -> None:
 
 
 def test_a_sheet_holds_the_frames() -> None:
-    """Without loss, in rows."""
+    """It is lossless; black frames fill up its last row."""
     episode = make_episode(42, {})
     sheet = videos.lay_out(episode.frames)
     assert sheet.stride == 1
@@ -77,7 +77,7 @@ def test_a_sheet_holds_the_frames() -> None:
 
 
 def test_large_clips_show_fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until they are small enough."""
+    """They show as many as fit into the limits of frames and bytes."""
     monkeypatch.setattr(videos, "MAX_FRAMES", 25)
     monkeypatch.setattr(videos, "MAX_BYTES", 50_000)
     episode = make_episode(50, {1: 1, 48: -1})

@@ -1,4 +1,4 @@
-"""An episode made up for its pictures, and its pictures unpacked."""
+"""Synthetic episodes for tests of figures, and a decoder of animations."""
 
 from __future__ import annotations
 

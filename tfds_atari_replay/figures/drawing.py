@@ -1,4 +1,4 @@
-"""What pictures of episodes share: colours, framed game frames, text."""
+"""Colours, outlined frames and text for pictures of episodes."""
 
 from __future__ import annotations
 

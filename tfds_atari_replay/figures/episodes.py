@@ -1,4 +1,4 @@
-"""An episode that can be looked at."""
+"""An episode that displays itself."""
 
 from __future__ import annotations
 

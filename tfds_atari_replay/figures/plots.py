@@ -1,4 +1,4 @@
-"""Figures of summaries, as matplotlib's `Figure`."""
+"""Figures of summaries, as matplotlib's `Figure` and as SVG."""
 
 from __future__ import annotations
 

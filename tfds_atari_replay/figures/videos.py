@@ -1,4 +1,4 @@
-"""Episodes in motion: drawn frames, animated WebPs, sheets of frames for a player."""
+"""Episodes in motion: videos, animated WebPs, and sheets of frames for the page's players."""
 
 from __future__ import annotations
 
