@@ -7,15 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay.figures.drawing import (
-    DIM,
-    INK,
-    PAPER,
-    Picture,
-    draw_frame,
-    reward_color,
-    write,
-)
+from tfds_atari_replay.figures import drawing
+from tfds_atari_replay.figures.drawing import DIM, INK, PAPER, Picture
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 
 _ROWS, _COLUMNS = 4, 8
@@ -54,14 +47,14 @@ def contact_sheet(
     sheet = np.full(
         (rows * cell_height + 3 * _LINE, _COLUMNS * (_WIDTH + _GAP) + _GAP, 3), PAPER, np.uint8
     )
-    write(sheet, title, _GAP, 2 * _LINE - 4, INK, size=0.6)
+    drawing.write(sheet, title, _GAP, 2 * _LINE - 4, INK, size=0.6)
     for index, (step, gain) in enumerate(zip(steps, gained, strict=True)):
         row, column = divmod(index, _COLUMNS)
         x, y = _GAP + column * (_WIDTH + _GAP), 3 * _LINE - _GAP + row * cell_height
-        color = reward_color(gain)
-        draw_frame(sheet, frames[step], x, y, scale=_SCALE, outline=color, margin=3)
+        color = drawing.reward_color(gain)
+        drawing.draw_frame(sheet, frames[step], x, y, scale=_SCALE, outline=color, margin=3)
         baseline = y + _HEIGHT + _LINE - 3
-        write(sheet, f"{step} {action_meanings[action[step]]}", x, baseline, DIM, size=0.4)
+        drawing.write(sheet, f"{step} {action_meanings[action[step]]}", x, baseline, DIM, size=0.4)
         if color:
-            write(sheet, f"{gain:+g}", x + _WIDTH - 28, baseline, color, size=0.4)
+            drawing.write(sheet, f"{gain:+g}", x + _WIDTH - 28, baseline, color, size=0.4)
     return sheet
