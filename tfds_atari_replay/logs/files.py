@@ -221,9 +221,9 @@ class OpenedCheckpoint(abc.ABC):
     def rows(self) -> Rows:
         """Reads everything into memory."""
 
+    @abc.abstractmethod
     def in_time_order(self, array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-        """Returns some of what `rows` returns, oldest first, without what was never written."""
-        return array
+        """Returns an array of `rows` with its rows oldest first, without those never written."""
 
     def count_repeated(self, before: OpenedCheckpoint) -> int | None:
         """Counts the rows of this last dump that are also in the previous checkpoint."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+import numpy.typing as npt
 from etils import epath
 
 from tfds_atari_replay.games import Game
@@ -20,7 +21,7 @@ from tfds_atari_replay.logs.files import (
 )
 from tfds_atari_replay.logs.joining import join_rings
 from tfds_atari_replay.logs.paths import children
-from tfds_atari_replay.logs.records import Episode, Outline, Rows
+from tfds_atari_replay.logs.records import Episode, Outline, Rows, Scalar
 from tfds_atari_replay.logs.runs import Run
 
 
@@ -43,6 +44,9 @@ class RingCheckpoint(OpenedCheckpoint):
 
     def rows(self) -> Rows:
         return episodes.read_rows(self.ring)
+
+    def in_time_order(self, array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+        return self.ring.in_time_order(array)
 
     def count_repeated(self, before: OpenedCheckpoint) -> int | None:
         if not isinstance(before, RingCheckpoint):

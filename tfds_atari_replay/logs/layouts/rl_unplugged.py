@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from etils import epath, epy
 
 from tfds_atari_replay.configs import Split
@@ -31,7 +32,7 @@ from tfds_atari_replay.logs.files import (
 )
 from tfds_atari_replay.logs.npy import open_gzip
 from tfds_atari_replay.logs.paths import children
-from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode, Frames, Outline, Rows
+from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode, Frames, Outline, Rows, Scalar
 from tfds_atari_replay.logs.runs import Gap, Run, Shard
 from tfds_atari_replay.threads import map_ahead
 
@@ -164,6 +165,9 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
                 row += len(taken)
         self.files.check_unchanged(stamps)
         return Rows(frames, np.concatenate(actions), np.concatenate(rewards), terminal)
+
+    def in_time_order(self, array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+        return array
 
     def _note_other_number(self, number: int) -> None:
         if number != self.files.number:
