@@ -20,8 +20,6 @@ from tfds_atari_replay.logs.paths import children, is_remote
 from tfds_atari_replay.logs.records import Episode, Outline, Rows, Scalar
 from tfds_atari_replay.logs.runs import Run
 
-FilesByName: TypeAlias = dict[str, epath.Path]
-
 NUMBER = "0|[1-9][0-9]*"
 """How the loggers write numbers: `ckpt.01` is not a second checkpoint 1."""
 
@@ -259,12 +257,16 @@ class Layout(abc.ABC):
     public_title: ClassVar[str] = ""
 
     def __repr__(self) -> str:
+        # Without an address: shards that are kept for a second attempt are compared by their repr.
         return f"{type(self).__name__}()"
 
     def find(self, root: epath.Path, game: Game, run: int) -> list[CheckpointFiles]:
         """Finds the checkpoints of a run below a folder, in order; incomplete ones too."""
         for folder in self.folders:
-            if found := self._files(root / folder / game.name, run):
+            found: dict[int, dict[str, epath.Path]] = {}
+            for number, name, path in self._files(root / folder / game.name, run):
+                found.setdefault(number, {})[name] = path
+            if found:
                 return [
                     CheckpointFiles(
                         game, run, number, self, next(iter(paths.values())).parent, paths
@@ -310,5 +312,5 @@ class Layout(abc.ABC):
         return split.numbers
 
     @abc.abstractmethod
-    def _files(self, folder: epath.Path, run: int) -> dict[int, FilesByName]:
-        """Finds a run's files in a game's folder, by checkpoint."""
+    def _files(self, folder: epath.Path, run: int) -> Iterator[tuple[int, str, epath.Path]]:
+        """Yields checkpoint, name and path of a run's files in a game's folder."""

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from etils import epath
 
 from tfds_atari_replay.games import Game
-from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES, open_checkpoint
-from tfds_atari_replay.logs.files import (
-    CheckpointFiles,
-    FilesByName,
-    Layout,
-    OpenedCheckpoint,
-    numbered,
-)
-from tfds_atari_replay.logs.layouts.dopamine import RingCheckpoint
+from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES
+from tfds_atari_replay.logs.files import CheckpointFiles, numbered
+from tfds_atari_replay.logs.layouts.dopamine import RingLayout
 from tfds_atari_replay.logs.paths import children
 from tfds_atari_replay.logs.runs import Run
 
 
-class D4rlAtariLayout(Layout):
+class D4rlAtariLayout(RingLayout):
     """d4rl-atari's cache: a folder per checkpoint, without add_count."""
 
     name = "d4rl_atari"
@@ -30,21 +24,14 @@ class D4rlAtariLayout(Layout):
         "[dqn/]Breakout/1/50/observation.gz ...                           (d4rl-atari's cache)"
     )
     needed = ARRAY_NAMES
-    folders = ("", "dqn")
     probe = "terminal"
     why_not_joined = "lacks add_count, without which checkpoints cannot be joined"
-
-    def runs(self, folder: epath.Path) -> set[int]:
-        return numbered(folder)
 
     def urls(self, base: str, game: Game, run: int, number: int) -> dict[str, str]:
         return {name: f"{base}/{game.name}/{run}/{number}/{name}.gz" for name in ARRAY_NAMES}
 
     def run_folder(self, folder: str) -> str:
         return os.path.dirname(folder)
-
-    def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
-        return RingCheckpoint(open_checkpoint(files))
 
     def join(self, checkpoints: Sequence[CheckpointFiles]) -> Run:
         some = checkpoints[0]
@@ -56,11 +43,8 @@ class D4rlAtariLayout(Layout):
             "add_count_ckpt.*.gz files, of 100 bytes each, in Dopamine's layout."
         )
 
-    def _files(self, folder: epath.Path, run: int) -> dict[int, FilesByName]:
-        found: dict[int, FilesByName] = {}
+    def _files(self, folder: epath.Path, run: int) -> Iterator[tuple[int, str, epath.Path]]:
         for number in numbered(folder / str(run)):
-            paths = {path.name: path for path in children(folder / str(run) / str(number))}
-            files = {name: paths[f"{name}.gz"] for name in ARRAY_NAMES if f"{name}.gz" in paths}
-            if files:
-                found[number] = files
-        return found
+            for path in children(folder / str(run) / str(number)):
+                if path.suffix == ".gz" and path.stem in ARRAY_NAMES:
+                    yield number, path.stem, path

@@ -14,7 +14,6 @@ from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES, Checkpoint, open_chec
 from tfds_atari_replay.logs.files import (
     NUMBER,
     CheckpointFiles,
-    FilesByName,
     Layout,
     OpenedCheckpoint,
     numbered,
@@ -54,7 +53,19 @@ class RingCheckpoint(OpenedCheckpoint):
         return episodes.count_repeated(before.ring, self.ring)
 
 
-class DopamineLayout(Layout):
+class RingLayout(Layout):
+    """A layout of Dopamine's arrays, a file each."""
+
+    folders = ("", "dqn")
+
+    def runs(self, folder: epath.Path) -> set[int]:
+        return numbered(folder)
+
+    def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
+        return RingCheckpoint(open_checkpoint(files))
+
+
+class DopamineLayout(RingLayout):
     """The layout of Dopamine's logger and of the public bucket."""
 
     name = "dopamine"
@@ -65,7 +76,6 @@ class DopamineLayout(Layout):
     # add_count too: interrupted copies and recordings lack it, and nothing else says where the
     # ring starts.
     needed = (*ARRAY_NAMES, "add_count")
-    folders = ("", "dqn")
     probe = "add_count"
     public_title = "the public logs"
     public_url = "https://storage.googleapis.com/atari-replay-datasets/dqn"
@@ -74,23 +84,15 @@ class DopamineLayout(Layout):
         rf"(?:\$store\$_(observation|action|reward|terminal)|(add_count))_ckpt\.({NUMBER})\.gz"
     )
 
-    def runs(self, folder: epath.Path) -> set[int]:
-        return numbered(folder)
-
     def urls(self, base: str, game: Game, run: int, number: int) -> dict[str, str]:
         folder = f"{base}/{game.name}/{run}/replay_logs"
         urls = {name: f"{folder}/$store$_{name}_ckpt.{number}.gz" for name in ARRAY_NAMES}
         return {**urls, "add_count": f"{folder}/add_count_ckpt.{number}.gz"}
 
-    def open(self, files: CheckpointFiles) -> OpenedCheckpoint:
-        return RingCheckpoint(open_checkpoint(files))
-
     def join(self, checkpoints: Sequence[CheckpointFiles]) -> Run:
         return join_rings(checkpoints)
 
-    def _files(self, folder: epath.Path, run: int) -> dict[int, FilesByName]:
-        found: dict[int, FilesByName] = {}
+    def _files(self, folder: epath.Path, run: int) -> Iterator[tuple[int, str, epath.Path]]:
         for path in children(folder / str(run) / "replay_logs"):
             if match := self._file.fullmatch(path.name):
-                found.setdefault(int(match[3]), {})[match[1] or match[2]] = path
-        return found
+                yield int(match[3]), match[1] or match[2], path

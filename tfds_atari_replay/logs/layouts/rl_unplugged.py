@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from etils import epath, epy
+from etils import epath
 
 from tfds_atari_replay.configs import Split
 from tfds_atari_replay.games import Game
@@ -24,7 +24,6 @@ from tfds_atari_replay.logs.example import parse_example, read_records
 from tfds_atari_replay.logs.files import (
     NUMBER,
     CheckpointFiles,
-    FilesByName,
     Layout,
     OpenedCheckpoint,
     Stamps,
@@ -32,15 +31,10 @@ from tfds_atari_replay.logs.files import (
 )
 from tfds_atari_replay.logs.npy import open_gzip
 from tfds_atari_replay.logs.paths import children
+from tfds_atari_replay.logs.pngs import decode_frames
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Episode, Frames, Outline, Rows, Scalar
 from tfds_atari_replay.logs.runs import Gap, Run, Shard
 from tfds_atari_replay.threads import map_ahead
-
-# Only this layout holds pictures, and importing OpenCV takes as long as all the rest.
-with epy.lazy_imports():
-    import cv2
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _EPISODES_PER_FILE = 1_000_000
 """More than there are, since a checkpoint has a million rows."""
@@ -74,7 +68,22 @@ class UnpluggedLayout(Layout):
         return UnpluggedCheckpoint(files)
 
     def join(self, checkpoints: Sequence[CheckpointFiles]) -> Run:
-        return join_files(checkpoints)
+        """Lists the files of a run, reading only the first episode of each.
+
+        Nothing says whether an episode that a file cuts continues in the next one, nor whether rows
+        are lost between the two. So none are joined: there is a gap before each file, and its first
+        episode is assumed to begin before it.
+        """
+        shards, gaps = [], []
+        next_number = 0
+        for files in checkpoints:
+            stamps = files.stamps()
+            files.open().outline(deep=False)
+            shards.append(_FileShard(files.number, files, portable(stamps)))
+            if files.number:
+                gaps.append(Gap(files.number, tuple(range(next_number, files.number)), None))
+            next_number = files.number + 1
+        return Run(shards, capacity=None, repeated=0, gaps=gaps)
 
     def numbers(self, game: Game, split: Split) -> Sequence[int]:
         shards = range(game.unplugged_shards)
@@ -91,13 +100,11 @@ class UnpluggedLayout(Layout):
         """Returns the name of a file, with its game's folder."""
         return f"{game.name}/run_{run}-{number:05}-of-{game.unplugged_shards:05}"
 
-    def _files(self, folder: epath.Path, run: int) -> dict[int, FilesByName]:
-        matches = ((path, self._file.fullmatch(path.name)) for path in children(folder))
-        return {
-            int(match[2]): {"episodes": path}
-            for path, match in matches
-            if match and int(match[1]) == run
-        }
+    def _files(self, folder: epath.Path, run: int) -> Iterator[tuple[int, str, epath.Path]]:
+        for path in children(folder):
+            match = self._file.fullmatch(path.name)
+            if match and int(match[1]) == run:
+                yield int(match[2]), "episodes", path
 
 
 class UnpluggedCheckpoint(OpenedCheckpoint):
@@ -179,29 +186,6 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
             )
 
 
-def join_files(checkpoints: Iterable[CheckpointFiles]) -> Run:
-    """Lists the files of a run, reading only the first episode of each.
-
-    Nothing says whether an episode that a file cuts continues in the next one, nor whether rows are
-    lost between the two. So none are joined: there is a gap before each file, and its first episode
-    is assumed to begin before it.
-
-    Raises:
-      FileNotFoundError: a file is missing.
-      ReplayLogError: a file is damaged.
-    """
-    shards, gaps = [], []
-    next_number = 0
-    for files in checkpoints:
-        stamps = files.stamps()
-        files.open().outline(deep=False)
-        shards.append(_FileShard(files.number, files, portable(stamps)))
-        if files.number:
-            gaps.append(Gap(files.number, tuple(range(next_number, files.number)), None))
-        next_number = files.number + 1
-    return Run(shards, capacity=None, repeated=0, gaps=gaps)
-
-
 @dataclasses.dataclass(frozen=True)
 class _FileShard(Shard):
     number: int
@@ -230,19 +214,19 @@ def _to_episode(
     files: CheckpointFiles, features: Mapping[str, Any], frames_at_once: int
 ) -> Episode:
     index = _read_integer(features, "episode_idx")
-    pngs = features["observations"].bytes_list.value
-    columns = {
-        "actions": features["actions"].int64_list.value,
-        "clipped_rewards": features["clipped_rewards"].float_list.value,
-        "discounts": features["discounts"].float_list.value,
-    }
-    lengths = {"observations": len(pngs), **{name: len(c) for name, c in columns.items()}}
     where = f"episode {index}"
+    pngs = features["observations"].bytes_list.value
+    action = np.fromiter(features["actions"].int64_list.value, np.int64)
+    reward = np.fromiter(features["clipped_rewards"].float_list.value, np.float32)
+    discount = np.fromiter(features["discounts"].float_list.value, np.float32)
+    lengths = {
+        "observations": len(pngs),
+        "actions": len(action),
+        "clipped_rewards": len(reward),
+        "discounts": len(discount),
+    }
     if not pngs or len(set(lengths.values())) > 1:
         raise DamageError(f"{where}: expected fields of one length, at least 1, got {lengths}")
-    action = np.fromiter(columns["actions"], np.int64, len(pngs))
-    reward = np.fromiter(columns["clipped_rewards"], np.float32, len(pngs))
-    discount = np.fromiter(columns["discounts"], np.float32, len(pngs))
     # Discounts are one step late: the last one tells whether the action before it was terminal.
     ended = bool(discount[-1] == 0)
     if not discount[1:-1].all():
@@ -263,44 +247,18 @@ def _to_episode(
         ends_in_terminal=ended,
         action=action.astype(np.int32),
         reward=reward,
-        frames=_decode_frames(files, where, list(pngs), frames_at_once),
+        frames=_decode(files, where, list(pngs), frames_at_once),
         has_terminal_frame=ended,
     )
 
 
-def _decode_frames(
-    files: CheckpointFiles, where: str, pngs: list[bytes], at_once: int
+def _decode(
+    files: CheckpointFiles, where: str, pngs: Sequence[bytes], frames_at_once: int
 ) -> Iterator[Frames]:
-    pieces = (pngs[start : start + at_once] for start in range(0, len(pngs), at_once))
+    starts = range(0, len(pngs), frames_at_once)
+    pieces = (pngs[start : start + frames_at_once] for start in starts)
     with files.reporting_damage("episodes"):
-        yield from map_ahead(lambda piece: _decode_pngs(where, piece), pieces)
-
-
-def _decode_pngs(where: str, pngs: list[bytes]) -> Frames:
-    frames = np.empty((len(pngs), *FRAME_SHAPE), np.uint8)
-    expected = f"{where}: expected PNG images, uint8 {FRAME_SHAPE}"
-    for frame, png in zip(frames, pngs, strict=True):
-        if (shape := _png_shape(png)) != FRAME_SHAPE:
-            raise DamageError(f"{expected}, got {f'one of the shape {shape}' if shape else None}")
-        image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-        if image is None or image.shape != FRAME_SHAPE or image.dtype != np.uint8:
-            got = "a damaged one" if image is None else f"{image.dtype} {image.shape}"
-            raise DamageError(f"{expected}, got {got}")
-        frame[:] = image
-    return frames
-
-
-def _png_shape(png: bytes) -> tuple[int, int] | None:
-    """Reads the shape from a PNG's header; None if it is no PNG, or cut short.
-
-    OpenCV allocates as many pixels as the header promises, and as many bytes as each chunk does.
-    """
-    offset = len(_PNG_SIGNATURE)
-    while png.startswith(_PNG_SIGNATURE) and offset < len(png):
-        kind = png[offset + 4 : offset + 8]
-        if offset == len(_PNG_SIGNATURE) and kind != b"IHDR":
-            return None
-        offset += 12 + int.from_bytes(png[offset : offset + 4], "big")
-        if kind == b"IEND" and offset <= len(png):
-            return int.from_bytes(png[20:24], "big"), int.from_bytes(png[16:20], "big")
-    return None
+        try:
+            yield from map_ahead(decode_frames, pieces)
+        except DamageError as error:
+            raise DamageError(f"{where}: {error}") from error
