@@ -9,6 +9,7 @@ public copies are not asked. A checkpoint's files all come from one origin, in o
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,11 +78,8 @@ class _Origin:
         return f"{self.name}: {self.root or 'not set'}"
 
 
-@dataclasses.dataclass(frozen=True)
-class _Hit:
-    checkpoints: Sequence[CheckpointFiles]
-    urls: Sequence[Mapping[str, str]]
-    """One for each checkpoint; empty if it needs no download."""
+_Found: TypeAlias = Sequence[tuple[CheckpointFiles, Mapping[str, str]]]
+"""Checkpoints, each with the URLs of its files by name; none if it needs no download."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,16 +120,13 @@ def locate(wanted: Config, *, manual_dir: epath.PathLike | None) -> list[Located
             misses.append(_Miss(origin, "not asked", ends_search=True))
             continue
         found = _look(origin, wanted)
-        if isinstance(found, _Hit):
-            why = _explain_hit(found, misses)
+        if not isinstance(found, _Miss):
+            why = _explain([files for files, _ in found], misses)
             is_surprising = origin.is_substitute or any(
                 miss.origin.is_users and miss.origin.root for miss in misses
             )
             _logger.log(logging.WARNING if is_surprising else logging.INFO, "%s", why)
-            return [
-                Located(files, urls, why)
-                for files, urls in zip(found.checkpoints, found.urls, strict=True)
-            ]
+            return [Located(files, urls, why) for files, urls in found]
         misses.append(found)
     raise FileNotFoundError(_explain_misses(wanted, misses))
 
@@ -146,14 +141,12 @@ def _origins(manual_dir: epath.PathLike | None) -> Iterator[_Origin]:
     )
     if not source:
         public = [layout for layout in layouts.LAYOUTS if layout.public_url]
-        for layout in public:
-            is_substitute = layout is not public[0]
-            yield _Origin(
-                layout.public_title, layout.public_url, [layout], is_substitute=is_substitute
-            )
+        for index, layout in enumerate(public):
+            title, url = layout.public_title, layout.public_url
+            yield _Origin(title, url, [layout], is_substitute=index > 0)
 
 
-def _look(origin: _Origin, wanted: Config) -> _Hit | _Miss:
+def _look(origin: _Origin, wanted: Config) -> _Found | _Miss:
     if origin.root is None:
         return _Miss(origin)
     if not origin.root.lower().startswith(("http://", "https://")):
@@ -165,7 +158,7 @@ def _look(origin: _Origin, wanted: Config) -> _Hit | _Miss:
         return _Miss(origin, f"cannot be reached: {error}", ends_search=True)
 
 
-def _look_in_folder(origin: _Origin, folder: str, wanted: Config) -> _Hit | _Miss:
+def _look_in_folder(origin: _Origin, folder: str, wanted: Config) -> _Found | _Miss:
     root = paths.absolute(paths.open_path(folder))
     try:
         found = {files.number: files for files in layouts.find_run(root, wanted.game, wanted.run)}
@@ -180,11 +173,11 @@ def _look_in_folder(origin: _Origin, folder: str, wanted: Config) -> _Hit | _Mis
     usable = [files for files in found.values() if origin.is_users or not files.missing]
     if wanted.split.is_whole_run:
         if usable and (origin.is_users or not some.layout.why_not_joined):
-            return _Hit(usable, [{}] * len(usable))
+            return [(files, {}) for files in usable]
         return _Miss(origin, some.layout.why_not_joined or "lacks some files of each checkpoint")
     for number in some.layout.numbers(wanted.game, wanted.split):
         if number in found and found[number] in usable:
-            return _Hit([found[number]], [{}])
+            return [(found[number], {})]
     numbers = ", ".join(map(str, found))
     game, run = wanted.game.name, wanted.run
     if origin.is_users:
@@ -198,59 +191,62 @@ def _look_in_folder(origin: _Origin, folder: str, wanted: Config) -> _Hit | _Mis
     )
 
 
-def _look_on_server(origin: _Origin, url: str, wanted: Config) -> _Hit | _Miss:
+def _look_on_server(origin: _Origin, url: str, wanted: Config) -> _Found | _Miss:
     game, run = wanted.game, wanted.run
     statuses: set[int] = set()
     for layout in origin.layouts:
         for folder in layout.folders if origin.is_users else [""]:
-            base = "/".join(part for part in (url.rstrip("/"), folder) if part)
-            find = _all_there if wanted.split.is_whole_run else _first_there
-            numbers = find(layout, base, wanted, statuses)
-            if numbers:
+            base = f"{url.rstrip('/')}/{folder}".rstrip("/")
+            if numbers := _ask_for(layout, base, wanted, statuses):
                 advice = (
                     "It was a download and is deleted now; run again to download it again "
                     f"from {base}."
                 )
-                return _Hit(
-                    [
-                        CheckpointFiles(game, run, n, layout, base, {}, advice, is_download=True)
-                        for n in numbers
-                    ],
-                    [layout.urls(base, game, run, n) for n in numbers],
-                )
+                return [
+                    (
+                        CheckpointFiles(game, run, n, layout, base, {}, advice, is_download=True),
+                        layout.urls(base, game, run, n),
+                    )
+                    for n in numbers
+                ]
     if not statuses:
         return _Miss(origin, f"does not have {game.name} checkpoint {wanted.split}")
     return _Miss(origin, f"answers {' and '.join(map(str, sorted(statuses)))}")
 
 
-def _first_there(layout: Layout, base: str, wanted: Config, statuses: set[int]) -> list[int]:
-    """Returns the number of the first checkpoint that a server has, if any."""
-    for number in layout.numbers(wanted.game, wanted.split):
-        if _is_there(layout, base, wanted, number, statuses):
-            return [number]
-    return []
+def _ask_for(layout: Layout, base: str, wanted: Config, statuses: set[int]) -> list[int]:
+    """Asks a server for the smallest file of each checkpoint.
 
+    Args:
+      layout: says which checkpoints there may be, and their URLs.
+      base: the server's address for this layout.
+      wanted: whose checkpoints.
+      statuses: those of refusals are added to it.
 
-def _all_there(layout: Layout, base: str, wanted: Config, statuses: set[int]) -> list[int]:
-    """Returns the numbers of all checkpoints that a server has; asks it in threads."""
+    Returns:
+      The numbers that the server has: of a whole run all of them, otherwise the first.
+    """
+
+    def is_there(number: int) -> bool:
+        status = servers.ask(layout.urls(base, wanted.game, wanted.run, number)[layout.probe])
+        if status >= 400:
+            statuses.add(status)
+        return status < 400
+
     numbers = layout.numbers(wanted.game, wanted.split)
-    answers = map_ahead(lambda n: _is_there(layout, base, wanted, n, statuses), numbers)
-    return [number for number, is_there in zip(numbers, answers, strict=True) if is_there]
+    if wanted.split.is_whole_run:
+        return list(itertools.compress(numbers, map_ahead(is_there, numbers)))
+    return list(itertools.islice(filter(is_there, numbers), 1))
 
 
-def _is_there(layout: Layout, base: str, wanted: Config, number: int, statuses: set[int]) -> bool:
-    """Asks a server for a checkpoint's smallest file; adds a refusal's status to `statuses`."""
-    status = servers.ask(layout.urls(base, wanted.game, wanted.run, number)[layout.probe])
-    if status >= 400:
-        statuses.add(status)
-    return status < 400
-
-
-def _explain_hit(hit: _Hit, misses: Sequence[_Miss]) -> str:
-    files, last = hit.checkpoints[0], hit.checkpoints[-1]
-    what = f"{files}" if files is last else f"{files} to {last.number}"
-    folder = files.layout.run_folder(os.fspath(files.folder)) if files is not last else files.folder
-    why = f"{what}: read from {folder}, {files.layout.name}"
+def _explain(found: Sequence[CheckpointFiles], misses: Sequence[_Miss]) -> str:
+    """Returns `Located.why`."""
+    first, last = found[0], found[-1]
+    if first is last:
+        why = f"{first}: read from {first.folder}, {first.layout.name}"
+    else:
+        folder = first.layout.run_folder(os.fspath(first.folder))
+        why = f"{first} to {last.number}: read from {folder}, {first.layout.name}"
     lacking = [f"{miss.origin.root}{miss.remark}" for miss in misses if miss.origin.root]
     return f"{why}, since not in {'; '.join(lacking)}" if lacking else why
 
