@@ -19,14 +19,15 @@ from tfds_atari_replay.logs.files import CheckpointFiles, Stamps
 from tfds_atari_replay.logs.npy import expect_end, open_npy, read_exactly, read_into
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Scalar
 
-_ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
-    # name: dtype, shape after the capacity; as Dopamine's OutOfGraphReplayBuffer stores them.
+ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "observation": ("uint8", FRAME_SHAPE),
     "action": ("int32", ()),
     "reward": ("float32", ()),
     "terminal": ("uint8", ()),
 }
-ARRAY_NAMES: tuple[str, ...] = tuple(_ARRAYS)
+"""By name, dtype and shape of a row, as Dopamine's OutOfGraphReplayBuffer stores them."""
+
+ARRAY_NAMES = tuple(ARRAYS)
 
 # A lap that ends inside an episode's padding is not dumped, so add_count may run some laps ahead of
 # the checkpoint's number. More than this many laps per checkpoint cannot come from play.
@@ -125,11 +126,9 @@ def open_checkpoint(files: CheckpointFiles) -> Checkpoint:
     stamps = files.stamps()
     with files.reporting_damage("observation"), open_array(files, "observation") as (_, shape):
         capacity = shape[0]
-    arrays = {name: read_array(files, name, capacity) for name in _ARRAYS if name != "observation"}
+    arrays = {name: read_array(files, name, capacity) for name in ARRAYS if name != "observation"}
     add_count, is_full = _read_add_count(files, capacity)
-    checkpoint = Checkpoint(
-        files, stamps, capacity, add_count, is_full, *(arrays[name] for name in arrays)
-    )
+    checkpoint = Checkpoint(files, stamps, capacity, add_count, is_full, **arrays)
     _check_values(checkpoint)
     return dataclasses.replace(checkpoint, terminal=arrays["terminal"].astype(np.bool_))
 
@@ -143,7 +142,7 @@ def open_array(
     Raises:
       DamageError: it has a different dtype, shape or length.
     """
-    dtype, row_shape = _ARRAYS[name]
+    dtype, row_shape = ARRAYS[name]
     with open_npy(files.paths[name]) as (stream, got_dtype, shape):
         if got_dtype != np.dtype(dtype) or not shape or shape[1:] != row_shape or not shape[0]:
             expected = ", ".join(["capacity", *map(str, row_shape)])
@@ -160,7 +159,7 @@ def read_array(files: CheckpointFiles, name: str, capacity: int) -> npt.NDArray[
       ReplayLogError: the file is damaged or unreadable.
     """
     with files.reporting_damage(name), open_array(files, name, capacity) as (stream, shape):
-        array = np.empty(shape, _ARRAYS[name][0])
+        array = np.empty(shape, ARRAYS[name][0])
         read_into(stream, array.data.cast("B"))
         expect_end(stream)
     return array

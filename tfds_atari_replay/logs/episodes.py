@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,19 +30,13 @@ _FEW_ROWS = 1000
 _logger = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """Where an episode, or a piece of one, lies among the rows in time order."""
 
     start: int
     stop: int
     starts_at_reset: bool
     ends_in_terminal: bool
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether it goes from a reset to a terminal."""
-        return self.starts_at_reset and self.ends_in_terminal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,11 +151,9 @@ def find_spans(play: Play, is_black: Callable[[int], bool]) -> Iterator[Span]:
         while start < limit and play.may_be_padding[start] and is_black(start):
             start += 1
         if start < stop:
-            # After a terminal comes a reset, whatever the padding.
-            follows_terminal = first > 0 or play.follows_terminal
-            yield Span(
-                start, stop, start > first or follows_terminal, bool(play.terminal[stop - 1])
-            )
+            # A reset comes after padding, and after a terminal whatever the padding.
+            starts_at_reset = start > 0 or play.follows_terminal
+            yield Span(start, stop, starts_at_reset, bool(play.terminal[stop - 1]))
 
 
 def outline(checkpoint: Checkpoint, *, deep: bool) -> Outline:
@@ -180,7 +173,7 @@ def outline(checkpoint: Checkpoint, *, deep: bool) -> Outline:
     return Outline(
         lengths=np.array([span.stop - span.start for span in spans], np.int64),
         returns=np.array([reward[span.start : span.stop].sum(dtype=float) for span in spans]),
-        is_complete=np.array([span.is_complete for span in spans], np.bool_),
+        is_complete=np.array([s.starts_at_reset and s.ends_in_terminal for s in spans], np.bool_),
         # After a terminal, three rows are certainly padding. Only at the beginning may such rows
         # belong to the middle of an episode.
         is_exact=deep or not play.may_be_padding[0],

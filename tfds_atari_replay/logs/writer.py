@@ -21,14 +21,13 @@ import numpy.typing as npt
 from tfds_atari_replay import progress
 from tfds_atari_replay.arguments import check_whole
 from tfds_atari_replay.games import ALL_ACTIONS
-from tfds_atari_replay.logs.checkpoint import ARRAY_NAMES
+from tfds_atari_replay.logs.checkpoint import ARRAYS
 from tfds_atari_replay.logs.episodes import PADDING_ROWS
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 
 _STACK_SIZE = PADDING_ROWS + 1
 _UPDATE_HORIZON = 1
-_DTYPES = {"observation": np.uint8, "action": np.int32, "reward": np.float32, "terminal": np.uint8}
-_ROW_BYTES = math.prod(FRAME_SHAPE) + 4 + 4 + 1
+_ROW_BYTES = sum(np.dtype(dtype).itemsize * math.prod(shape) for dtype, shape in ARRAYS.values())
 _PUBLIC_CAPACITY = 1_000_000
 _ROWS_AT_ONCE = 1024
 
@@ -78,10 +77,9 @@ class ReplayLogger:
         if any(self._folder.iterdir()):
             raise FileExistsError(f"{self._folder} already holds something. Choose another folder.")
         self._store: dict[str, npt.NDArray[Any]] = {
-            name: np.zeros((self._capacity, *(FRAME_SHAPE if name == "observation" else ())), dtype)
-            for name, dtype in _DTYPES.items()
+            name: np.zeros((self._capacity, *shape), dtype)
+            for name, (dtype, shape) in ARRAYS.items()
         }
-        assert set(self._store) == set(ARRAY_NAMES)
         self._add_count = 0
         self._episode_ends: set[int] = set()
         self._is_episode_start = True
