@@ -136,22 +136,6 @@ def test_frames_that_are_not_taken_are_skipped(tmp_path: pathlib.Path) -> None:
         np.testing.assert_array_equal(first, truth[index].frames[: len(first)])
 
 
-def test_d4rl_ataris_cache_gives_the_same_episodes(
-    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Without add_count, a dump at the end of a lap is assumed, with a warning."""
-    truth = write_log(log_folder(tmp_path), 30, make_episodes([12, 50, 20]))
-    for number in (0, 1):
-        folder = tmp_path / "cache" / "Breakout" / "1" / str(number)
-        folder.mkdir(parents=True)
-        for name in ("observation", "action", "reward", "terminal"):
-            source = log_folder(tmp_path) / f"$store$_{name}_ckpt.{number}.gz"
-            source.rename(folder / f"{name}.gz")
-        assert_same(read(tmp_path / "cache", number), truth[number])
-        assert f"Breakout run 1 checkpoint {number}" in caplog.messages[number]
-        assert "holds no add_count. Assuming a dump at the end of a lap" in caplog.messages[number]
-
-
 def test_memory_does_not_grow_with_the_episode(tmp_path: pathlib.Path) -> None:
     """An episode of 100 MB of frames is read in pieces of a megabyte, six of them ahead."""
     import tracemalloc

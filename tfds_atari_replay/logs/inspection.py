@@ -13,8 +13,7 @@ from etils import epath
 from tfds_atari_replay import progress
 from tfds_atari_replay.logs import layouts, paths
 from tfds_atari_replay.logs.errors import ReplayLogError
-from tfds_atari_replay.logs.files import CheckpointFiles, OpenedCheckpoint
-from tfds_atari_replay.logs.records import Outline
+from tfds_atari_replay.logs.files import CheckpointFiles
 from tfds_atari_replay.threads import map_ahead
 
 
@@ -155,25 +154,20 @@ def _look_at(files: CheckpointFiles, deep: bool) -> _Look:
             cursor=opened.cursor,
             cursor_is_assumed=opened.is_cursor_assumed,
         )
-        report = _with_outline(report, opened.outline(deep=deep))
+        if (outline := opened.outline(deep=deep)) is not None:
+            complete = outline.returns[outline.is_complete]
+            report = dataclasses.replace(
+                report,
+                steps=int(outline.lengths.sum()),
+                steps_are_exact=outline.is_exact,
+                episodes=len(outline.lengths),
+                complete_episodes=len(complete),
+                mean_return=float(np.mean(complete)) if len(complete) else None,
+            )
         return _Look(report, opened.add_count, opened.is_last_dump)
     except ReplayLogError as error:
         damage = str(error).removeprefix(f"{files}: ").removesuffix(f" {files.if_damaged}")
         return _Look(dataclasses.replace(report, damage=damage))
-
-
-def _with_outline(report: Report, outline: Outline | None) -> Report:
-    if outline is None:
-        return report
-    complete = outline.returns[outline.is_complete]
-    return dataclasses.replace(
-        report,
-        steps=int(outline.lengths.sum()),
-        steps_are_exact=outline.is_exact,
-        episodes=len(outline.lengths),
-        complete_episodes=len(complete),
-        mean_return=float(np.mean(complete)) if len(complete) else None,
-    )
 
 
 def _compare(run: Sequence[tuple[CheckpointFiles, _Look]]) -> Iterator[Report]:
@@ -197,7 +191,6 @@ def _compare(run: Sequence[tuple[CheckpointFiles, _Look]]) -> Iterator[Report]:
 
 def _count_repeated(before: CheckpointFiles, last: CheckpointFiles) -> int | None:
     try:
-        first: OpenedCheckpoint = before.open()
-        return last.open().count_repeated(first)
+        return last.open().count_repeated(before.open())
     except ReplayLogError:  # Both were fine a moment ago, so something is writing there.
         return None

@@ -57,8 +57,8 @@ class _Part:
       num_rows: how many rows hold data.
       repeated: how many of the oldest rows are also in the previous checkpoint.
       gap: the rows lost before it, if any.
-      follows: whether its first new row directly follows the last row of the previous part.
-      follows_terminal: whether that last row ends an episode.
+      continues: whether its first new row continues an episode of the previous part.
+      follows_terminal: whether its first new row directly follows the end of such an episode.
       stops: one past the first and one past the last new terminal row; None if there is none.
       num_stops: how many new rows end an episode.
     """
@@ -69,15 +69,10 @@ class _Part:
     num_rows: int
     repeated: int
     gap: Gap | None
-    follows: bool
+    continues: bool
     follows_terminal: bool
     stops: tuple[int, int] | None
     num_stops: int
-
-    @property
-    def continues(self) -> bool:
-        """Whether its first new row continues an episode of the previous part."""
-        return self.follows and not self.follows_terminal
 
     @property
     def ends_in_terminal(self) -> bool:
@@ -109,7 +104,8 @@ def _find_parts(checkpoints: Iterable[CheckpointFiles]) -> Iterator[_Part]:
             _check_order(before, ring)
             repeated, gap = _compare(before, ring)
         stops = np.flatnonzero(ring.in_time_order(ring.terminal)[repeated:]) + repeated + 1
-        follows = before is not None and gap is None
+        follows = gap is None and before is not None
+        ended = before is not None and bool(before.in_time_order(before.terminal)[-1])
         yield _Part(
             files,
             portable(ring.stamps),
@@ -117,10 +113,10 @@ def _find_parts(checkpoints: Iterable[CheckpointFiles]) -> Iterator[_Part]:
             ring.num_rows,
             repeated,
             gap,
-            follows,
-            follows and before is not None and bool(before.in_time_order(before.terminal)[-1]),
-            (int(stops[0]), int(stops[-1])) if len(stops) else None,
-            len(stops),
+            continues=follows and not ended,
+            follows_terminal=follows and ended,
+            stops=(int(stops[0]), int(stops[-1])) if len(stops) else None,
+            num_stops=len(stops),
         )
         before = ring
 

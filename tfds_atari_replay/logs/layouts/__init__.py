@@ -47,12 +47,13 @@ def find_all(root: epath.Path) -> tuple[list[CheckpointFiles], list[OSError]]:
             errors[str(error.filename)] = error
 
     for order, layout in enumerate(LAYOUTS):
+        games: list[epath.Path] = []
         for name in layout.folders:
             with going_on():
-                games = [folder for folder in children(root / name) if folder.name in GAMES]
-                for folder in games:
-                    with going_on():
-                        runs |= {(folder.name, run, order) for run in layout.runs(folder)}
+                games += [folder for folder in children(root / name) if folder.name in GAMES]
+        for folder in games:
+            with going_on():
+                runs |= {(folder.name, run, order) for run in layout.runs(folder)}
     for game, run, order in sorted(runs):
         with going_on():
             found += LAYOUTS[order].find(root, GAMES[game], run)

@@ -2,10 +2,8 @@
 
 import gzip
 import pathlib
-import re
 import subprocess
 import sys
-import tracemalloc
 from typing import Any
 
 import cv2
@@ -17,7 +15,9 @@ from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, assert_no_dataset, build, columns, rows
 from helpers.logs import Truth, copy_to_cache, find_checkpoint, log_folder, make_episodes, write_log
 from helpers.processes import PEAK_MEMORY
-from helpers.unplugged import masked_checksum, unplugged_example, write_records, write_unplugged
+from helpers.public import build_public, serve_unplugged
+from helpers.server import Server
+from helpers.unplugged import unplugged_example, write_records, write_unplugged
 from tensorflow_datasets.rl_unplugged import atari_utils
 from tensorflow_datasets.rl_unplugged.rlu_atari import rlu_atari
 
@@ -161,11 +161,6 @@ GOOD = make_episodes([4, 3])
         ({"discounts": [1, 0, 1, 0]}, "a discount of 0 in the last step only"),
         ({"episode_idx": []}, "expected one episode_idx in each record, got 0"),
         ({"observations": [b"no png"] * 4}, r"episode 1: expected PNG images, .*, got None"),
-        ({"observations": [b""] * 4}, r"episode 1: expected PNG images, .*, got None"),
-        (
-            {"observations": [cv2.imencode(".png", np.zeros((84, 83)))[1].tobytes()] * 4},
-            r"expected PNG images, uint8 \(84, 84\), got one of the shape \(84, 83\)",
-        ),
     ],
 )
 def test_wrong_records_are_refused(
@@ -178,49 +173,6 @@ def test_wrong_records_are_refused(
     with pytest.raises(ReplayLogError, match=rf"(?s)checkpoint 1: .*{NAME} is damaged.*{message}"):
         build("breakout_mixed_v0", tmp_path, tmp_path / "data")
     assert_no_dataset(tmp_path / "data", "breakout_mixed_v0")
-
-
-def test_what_would_fill_the_memory_is_refused(tmp_path: pathlib.Path) -> None:
-    """Records and pictures that promise more than fits an episode or a frame are refused."""
-    path = tmp_path / "Breakout" / NAME
-    huge = cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1].tobytes()
-    huge = huge[:16] + (30_000).to_bytes(4, "big") * 2 + huge[24:]
-    cases = {
-        "got one of the shape (30000, 30000)": unplugged_example(
-            1, 1, GOOD[1], observations=[huge] * 4
-        ),
-        "got one of the shape (2147483647, 84)": unplugged_example(
-            1,
-            1,
-            GOOD[1],
-            observations=[huge[:16] + (84).to_bytes(4, "big") + b"\x7f\xff\xff\xff" + huge[24:]]
-            * 4,
-        ),
-    }
-    # A chunk that promises 2 GB, with its name and nothing more, in the place of the last two.
-    small = cv2.imencode(".png", np.zeros((84, 84), np.uint8))[1].tobytes()
-    chunk = small[:33] + b"\x7f\xff\xff\xffIDAT" + small[41:]
-    cases["(84, 84), got None"] = unplugged_example(1, 1, GOOD[1], observations=[chunk] * 4)
-    for message, record in cases.items():
-        write_records(path, [record])
-        tracemalloc.start()
-        with pytest.raises(ReplayLogError, match=re.escape(message)):
-            read(tmp_path)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        assert peak < 5e6
-    for length in (2**26 + 1, 2**28 + 1, 2**31, 2**62):
-        path.write_bytes(gzip.compress(length.to_bytes(8, "little") + b"\0" * 50))
-        with pytest.raises(ReplayLogError, match=f"got one of {length:,} bytes"):
-            read(tmp_path)
-    length_bytes = (2**26).to_bytes(8, "little")
-    path.write_bytes(gzip.compress(length_bytes + masked_checksum(length_bytes) + b"\0" * 50))
-    tracemalloc.start()
-    with pytest.raises(ReplayLogError, match="bytes are missing at its end"):
-        read(tmp_path)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 5e6
 
 
 def test_damaged_files_are_refused(tmp_path: pathlib.Path) -> None:
@@ -295,6 +247,28 @@ def test_the_games_are_tfdss() -> None:
     assert len(theirs) == 46
     for name in theirs:
         assert GAMES[name].unplugged_shards == atari_utils.num_shards(name, 50)
+
+
+def test_games_with_49_files(tmp_path: pathlib.Path, public: Server) -> None:
+    """File names contain the game's number of files; `expert` is the last of them."""
+    serve_unplugged(tmp_path, "Gravitar/run_3-00048-of-00049")
+    builder = build_public(tmp_path / "data", "gravitar_expert_v2")
+    assert builder.info.metadata["checkpoints"] == [48]
+    assert public.asked[-1].endswith("/Gravitar/run_3-00048-of-00049")
+    with pytest.raises(FileNotFoundError, match="does not have Gravitar checkpoint 49"):
+        build_public(tmp_path / "data", "gravitar_epoch_49_v2")
+
+
+@pytest.mark.parametrize("config", ["breakout_epoch_50_v0", "montezuma_revenge_expert_v0"])
+def test_what_rl_unplugged_does_not_have(
+    config: str, tmp_path: pathlib.Path, public: Server
+) -> None:
+    """RL Unplugged is not asked, and the message says that it lacks the checkpoint."""
+    with pytest.raises(FileNotFoundError, match=r"RL Unplugged.*does not have") as error:
+        build_public(tmp_path / "data", config)
+    assert "# RL Unplugged does not have" in str(error.value)
+    assert "curl" not in str(error.value)
+    assert not any("unplugged" in path for path in public.asked)
 
 
 def test_transitions_of_it(tmp_path: pathlib.Path) -> None:

@@ -8,7 +8,7 @@ from helpers.cases import cases
 from helpers.damage import CAPACITY
 from helpers.datasets import build, rows
 from helpers.logs import copy_to_cache, make_episodes, open_log
-from helpers.public import LOGS, UNPLUGGED, build_from, build_public, serve_unplugged
+from helpers.public import LOGS, UNPLUGGED, build_from
 from helpers.server import Server
 from helpers.unplugged import write_unplugged
 
@@ -77,25 +77,3 @@ def test_the_public_buckets_folder_is_found(log: pathlib.Path) -> None:
     (root / "dqn").mkdir()
     (root / "Breakout").rename(root / "dqn" / "Breakout")
     assert open_log(root, "Breakout", 1, 1).capacity == CAPACITY
-
-
-def test_games_with_49_files(tmp_path: pathlib.Path, public: Server) -> None:
-    """File names contain the game's number of files; `expert` is the last of them."""
-    serve_unplugged(tmp_path, "Gravitar/run_3-00048-of-00049")
-    builder = build_public(tmp_path / "data", "gravitar_expert_v2")
-    assert builder.info.metadata["checkpoints"] == [48]
-    assert public.asked[-1].endswith("/Gravitar/run_3-00048-of-00049")
-    with pytest.raises(FileNotFoundError, match="does not have Gravitar checkpoint 49"):
-        build_public(tmp_path / "data", "gravitar_epoch_49_v2")
-
-
-@pytest.mark.parametrize("config", ["breakout_epoch_50_v0", "montezuma_revenge_expert_v0"])
-def test_what_rl_unplugged_does_not_have(
-    config: str, tmp_path: pathlib.Path, public: Server
-) -> None:
-    """RL Unplugged is not asked, and the message says that it lacks the checkpoint."""
-    with pytest.raises(FileNotFoundError, match=r"RL Unplugged.*does not have") as error:
-        build_public(tmp_path / "data", config)
-    assert "# RL Unplugged does not have" in str(error.value)
-    assert "curl" not in str(error.value)
-    assert not any("unplugged" in path for path in public.asked)
