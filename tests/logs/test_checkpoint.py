@@ -1,5 +1,6 @@
 """Arrays of a checkpoint that Dopamine's logger cannot have written are refused."""
 
+import itertools
 import pathlib
 
 import numpy as np
@@ -7,7 +8,10 @@ import pytest
 from helpers.damage import assert_refused, changed, with_value
 from helpers.logs import open_log, read_gz, write_gz
 
-from tfds_atari_replay import ReplayLogError
+from tfds_atari_replay import GAMES, ReplayLogError
+from tfds_atari_replay.logs.checkpoint import Checkpoint, Piece
+from tfds_atari_replay.logs.files import CheckpointFiles
+from tfds_atari_replay.logs.layouts.dopamine import DopamineLayout
 
 DAMAGES = {
     "dtype of the frames": (
@@ -74,3 +78,41 @@ def test_values_outside_the_data_are_not_checked(log: pathlib.Path) -> None:
     path = log / "$store$_action_ckpt.0.gz"
     write_gz(path, with_value(-1, -(2**31))(read_gz(path)))
     open_log(log.parents[2], "Breakout", 1, 0)
+
+
+def ring(capacity: int, add_count: int | None, number: int) -> Checkpoint:
+    """A checkpoint whose rows are numbered as they lie in the file."""
+    rows = np.arange(capacity)
+    is_full = number > 0 or (add_count is not None and add_count >= capacity)
+    files = CheckpointFiles(GAMES["Breakout"], 1, number, DopamineLayout(), "", {})
+    return Checkpoint(files, {}, capacity, add_count, is_full, rows, rows, rows)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("add_count", "number", "in_time_order", "is_last_dump"),
+    [
+        (4, 0, [0, 1, 2, 3], False),  # the first lap: the last row was never written
+        (9, 1, [4, 0, 1, 2, 3], False),  # later laps: the last row is the oldest
+        (8, 0, [3, 4, 0, 1, 2], False),  # the first lap was not dumped
+        (2, 0, [0, 1], False),
+        (3, 7, [3, 4, 0, 1, 2], True),
+        (0, 7, [0, 1, 2, 3, 4], True),
+        (None, 0, [0, 1, 2, 3], False),  # d4rl-atari's cache, taken for dumps at the end of a lap
+        (None, 1, [4, 0, 1, 2, 3], False),
+    ],
+)
+def test_rows_in_time_order(
+    add_count: int | None, number: int, in_time_order: list[int], is_last_dump: bool
+) -> None:
+    """A piece of a ring is the slices of the file that hold it."""
+    checkpoint = ring(5, add_count, number)
+    assert checkpoint.in_time_order(checkpoint.action).tolist() == in_time_order
+    assert checkpoint.num_rows == len(in_time_order)
+    assert checkpoint.is_last_dump == is_last_dump
+    for start in range(len(in_time_order) + 1):
+        for stop in range(start, len(in_time_order) + 1):
+            piece = Piece(checkpoint, start, stop)
+            assert piece.take(checkpoint.action).tolist() == in_time_order[start:stop]
+            slices = [checkpoint.action[rows].tolist() for rows in piece.rows]
+            assert all(slices)
+            assert list(itertools.chain(*slices)) == in_time_order[start:stop]

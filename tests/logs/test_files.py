@@ -1,14 +1,17 @@
 """The files of a checkpoint: missing, unreadable, or changed meanwhile."""
 
 import pathlib
+import shutil
 
 import pytest
+from etils import epath
 from helpers.damage import path_of, read_all, replaced, take_all
 from helpers.logs import find_checkpoint, open_log
 from helpers.processes import unprivileged
 
 from tfds_atari_replay import ReplayLogError
 from tfds_atari_replay.logs.episodes import read_episodes
+from tfds_atari_replay.logs.files import Stamp, numbered, portable
 
 UNREADABLE = {
     "a folder": (replaced("reward", pathlib.Path.mkdir), "reward.*cannot be read: Is a directory"),
@@ -67,3 +70,39 @@ def test_a_missing_file_is_named(log: pathlib.Path, name: str) -> None:
     path_of(log, name).unlink()
     with pytest.raises(FileNotFoundError, match=f"checkpoint 1: no file for '{name}' in {log}"):
         find_checkpoint(log.parents[2], "Breakout", 1, 1).open()
+
+
+def test_a_stamp_matches_no_later_file() -> None:
+    """Stamps without an inode, as other machines have them, match by size and time."""
+    stamp = Stamp(10, 7, inode=5)
+    assert [
+        stamp.matches(other)
+        for other in (
+            Stamp(10, 7, inode=5),
+            Stamp(10, 7),
+            Stamp(10, 7, inode=6),
+            Stamp(10, 8, inode=5),
+            Stamp(11, 7, inode=5),
+        )
+    ] == [True, True, False, False, False]
+    assert Stamp(10, 7).matches(stamp)
+    assert portable({"action": stamp}) == {"action": Stamp(10, 7)}
+
+
+def test_a_file_that_was_replaced_is_noticed_by_its_inode(log: pathlib.Path) -> None:
+    """Size and time are the same, as after `cp --preserve` from another copy."""
+    files = find_checkpoint(log.parents[2], "Breakout", 1, 1)
+    stamps, path = files.stamps(), path_of(log, "action")
+    copy = path.with_name("copy")
+    shutil.copy2(path, copy)
+    copy.rename(path)
+    files.check_unchanged(portable(stamps))
+    with pytest.raises(ReplayLogError, match=r"action_ckpt\.1\.gz was changed while it was read"):
+        files.check_unchanged(stamps)
+
+
+def test_only_names_that_loggers_write_are_numbers(tmp_path: pathlib.Path) -> None:
+    for name in ("0", "7", "50", "07", "-1", "+1", "1_0", "\u0661", "1.0", "x", "7x"):
+        (tmp_path / name).mkdir()
+    assert numbered(epath.Path(tmp_path)) == {0, 7, 50}
+    assert numbered(epath.Path(tmp_path / "nothing")) == set()

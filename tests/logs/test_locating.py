@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from etils import epath
-from helpers.datasets import DUMMY_DATA, build, rows
+from helpers.datasets import DUMMY_DATA, assert_no_dataset, build, rows
 from helpers.logs import Truth, copy_to_cache, log_folder, make_episodes, write_log
 from helpers.processes import unprivileged
 from helpers.public import (
@@ -30,6 +30,7 @@ from tfds_atari_replay.building import downloads
 from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.d4rl_atari.dataset import read_dataset
 from tfds_atari_replay.logs import locating
+from tfds_atari_replay.logs.layouts.dopamine import DopamineLayout
 
 
 def test_places_in_order(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +98,41 @@ def test_a_closed_bucket_leads_to_rl_unplugged(
         "rl_unplugged, since not in /no/cache (does not exist); "
         f"{public.url}/logs/dqn (answers {status})"
     )
+
+
+def test_an_unreachable_server_is_no_closed_bucket(
+    tmp_path: pathlib.Path, public: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A config must not mean other data because a network was down."""
+    monkeypatch.setattr(DopamineLayout, "public_url", "http://127.0.0.1:9/logs")
+    serve_unplugged(tmp_path)
+    with pytest.raises(
+        FileNotFoundError, match=r"(?s)public logs: .*\(cannot be reached: .*Unplugged.*not asked"
+    ):
+        build_public(tmp_path / "data")
+    assert not public.asked
+    public.answers["ckpt.50.gz"] = [500]
+    monkeypatch.setattr(DopamineLayout, "public_url", f"{public.url}/logs")
+    with pytest.raises(FileNotFoundError, match=r"cannot be reached: .*too many 500"):
+        build_public(tmp_path / "data")
+    assert_no_dataset(tmp_path / "data", "breakout_expert_v0")
+
+
+def test_a_status_that_means_no_such_file_leads_to_the_next_checkpoint(
+    tmp_path: pathlib.Path, public: Server
+) -> None:
+    """49 is taken for 50."""
+    serve_logs(tmp_path)
+    public.answers["ckpt.50.gz"] = [410]
+    assert build_public(tmp_path / "data").info.metadata["checkpoints"] == [49]
+
+
+def test_a_status_that_says_nothing_ends_the_search(tmp_path: pathlib.Path, public: Server) -> None:
+    """An inconclusive status must not change which data a config means."""
+    serve_logs(tmp_path)
+    public.answers["ckpt.50.gz"] = [423]
+    with pytest.raises(FileNotFoundError, match=r"cannot be reached: it answers 423"):
+        build_public(tmp_path / "data")
 
 
 def test_the_variable_overrides_the_public_places(tmp_path: pathlib.Path, public: Server) -> None:

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import time
+from collections.abc import Iterator
 
 import pytest
 import tensorflow_datasets as tfds
@@ -14,8 +15,52 @@ from helpers.public import LOG_FILES, build_from, build_public, serve_logs, serv
 from helpers.server import CUT, OK, SHORT, SLOW, STALL, Server
 
 from tfds_atari_replay import ReplayLogError
-from tfds_atari_replay.logs import locating
-from tfds_atari_replay.logs.layouts.dopamine import DopamineLayout
+from tfds_atari_replay.logs import locating, servers
+
+
+@pytest.fixture
+def server(tmp_path: pathlib.Path) -> Iterator[Server]:
+    """A server with one file."""
+    (tmp_path / "file").write_bytes(b"content")
+    with Server(tmp_path) as server:
+        yield server
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])
+def test_a_status_that_says_that_a_file_is_not_there(server: Server, status: int) -> None:
+    server.answers["/file"] = [status]
+    assert servers.ask(f"{server.url}/file") == status
+
+
+def test_a_file_that_is_there(server: Server) -> None:
+    """Only a server that has it says 200."""
+    assert servers.ask(f"{server.url}/file") == 200
+    assert servers.ask(f"{server.url}/other") == 404
+
+
+@pytest.mark.parametrize("status", [407, 408, 423, 425, 501, 520])
+def test_a_status_that_says_nothing_about_a_file(server: Server, status: int) -> None:
+    server.answers["/file"] = [status]
+    with pytest.raises(servers.UnreachableError, match=f"^it answers {status}$"):
+        servers.ask(f"{server.url}/file")
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", cases(503, slow=[429, 500, 502, 504]))
+def test_a_status_that_may_pass(server: Server, status: int) -> None:
+    """The server is asked again, five times at most."""
+    server.answers["/file"] = [status, status, OK]
+    assert servers.ask(f"{server.url}/file") == 200
+    assert len(server.asked) == 3
+    server.answers["/file"] = [status]
+    with pytest.raises(servers.UnreachableError, match=f"too many {status} error responses"):
+        servers.ask(f"{server.url}/file")
+    assert len(server.asked) == 3 + 6
+
+
+def test_nobody_answers() -> None:
+    with pytest.raises(servers.UnreachableError, match="Connection refused"):
+        servers.ask("http://127.0.0.1:9/file")
 
 
 def test_a_server_that_recovers(tmp_path: pathlib.Path, public: Server) -> None:
@@ -25,46 +70,6 @@ def test_a_server_that_recovers(tmp_path: pathlib.Path, public: Server) -> None:
     public.answers["observation_ckpt.50.gz"] = [502, 500, OK]
     public.answers["action_ckpt.50.gz"] = [SLOW]
     assert len(rows(build_public(tmp_path / "data"))) == 3
-
-
-def test_an_unreachable_server_is_no_closed_bucket(
-    tmp_path: pathlib.Path, public: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A config must not mean other data because a network was down."""
-    monkeypatch.setattr(DopamineLayout, "public_url", "http://127.0.0.1:9/logs")
-    serve_unplugged(tmp_path)
-    with pytest.raises(
-        FileNotFoundError, match=r"(?s)public logs: .*\(cannot be reached: .*Unplugged.*not asked"
-    ):
-        build_public(tmp_path / "data")
-    assert not public.asked
-    public.answers["ckpt.50.gz"] = [500]
-    monkeypatch.setattr(DopamineLayout, "public_url", f"{public.url}/logs")
-    with pytest.raises(FileNotFoundError, match=r"cannot be reached: .*too many 500"):
-        build_public(tmp_path / "data")
-    assert_no_dataset(tmp_path / "data", "breakout_expert_v0")
-
-
-@pytest.mark.parametrize("status", [400, 410, 451])
-def test_whatever_says_that_a_file_is_not_there(
-    status: int, tmp_path: pathlib.Path, public: Server
-) -> None:
-    """If these statuses answer for checkpoint 50, 49 is taken."""
-    serve_logs(tmp_path)
-    public.answers["ckpt.50.gz"] = [status]
-    builder = build_public(tmp_path / "data")
-    assert builder.info.metadata["checkpoints"] == [49]
-
-
-@pytest.mark.parametrize("status", cases(423, 501, slow=[408, 425, 429, 520]))
-def test_what_says_nothing_of_a_file_ends_the_search(
-    status: int, tmp_path: pathlib.Path, public: Server
-) -> None:
-    """An inconclusive status must not change which data a config means."""
-    serve_logs(tmp_path)
-    public.answers["ckpt.50.gz"] = [status]
-    with pytest.raises(FileNotFoundError, match=rf"cannot be reached: .*{status}"):
-        build_public(tmp_path / "data")
 
 
 @pytest.mark.parametrize("name", ["$store$_observation_ckpt.50.gz", "$store$_reward_ckpt.50.gz"])
