@@ -33,7 +33,7 @@ def test_the_same_episodes_as_from_dopamines_logs(
 def test_only_its_own_names_are_files(tmp_path: pathlib.Path) -> None:
     """Other files and folders are passed over; an incomplete checkpoint says what it lacks."""
     run = tmp_path / "Breakout" / "1"
-    for name in ("7/reward.gz", "7/notes.txt", "7/reward", "07/action.gz", "8/add_count.gz"):
+    for name in ("7/reward.gz", "7/notes.txt", "7/action", "07/action.gz", "8/add_count.gz"):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).touch()
     layout: Any = D4rlAtariLayout()
