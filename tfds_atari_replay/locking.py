@@ -1,4 +1,4 @@
-"""A lock among the processes of one machine, for those that write."""
+"""A lock between processes that write, on one machine."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _logger = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def lock(path: epath.PathLike) -> Iterator[None]:
-    """Holds a lock, if there can be one.
+    """Holds a lock where the file system allows one.
 
-    It only saves work: whatever is written gets its name when it is complete, so without a lock two
-    processes may do the same, but do no harm. So where a lock cannot be had (a folder that cannot
-    be written, a file system without locks, files on a server), this goes on without.
+    The lock only saves work: files get their names once they are complete, so without it two
+    processes may do the same work, but do no harm. If the folder is read-only, the file system has
+    no locks, or the files are on a server, this continues without a lock.
 
     Args:
-      path: the lock's file. It stays, since others may be waiting for it.
+      path: the lock's file. It is not deleted, since others may be waiting for it.
     """
     with contextlib.ExitStack() as stack:
         if not is_remote(path):
-            import filelock  # here, since it takes 30 ms, and reading needs none
+            import filelock  # on first use: it takes 30 ms, and reading needs no lock
 
             try:
                 epath.Path(path).parent.mkdir(parents=True, exist_ok=True)
                 if os.path.exists(path):
-                    os.close(os.open(path, os.O_RDWR))  # If it may not, filelock waits forever.
+                    os.close(os.open(path, os.O_RDWR))  # Without permission, filelock would wait.
                 stack.enter_context(filelock.FileLock(path))
             except (OSError, NotImplementedError) as error:
                 _logger.info("Going on without the lock %s: %s", path, error)

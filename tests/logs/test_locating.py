@@ -130,6 +130,7 @@ def test_a_status_that_means_no_such_file_leads_to_the_next_checkpoint(
 def test_a_status_that_says_nothing_ends_the_search(tmp_path: pathlib.Path, public: Server) -> None:
     """An inconclusive status must not change which data a config means."""
     serve_logs(tmp_path)
+    serve_unplugged(tmp_path)
     public.answers["ckpt.50.gz"] = [423]
     with pytest.raises(FileNotFoundError, match=r"cannot be reached: it answers 423"):
         build_public(tmp_path / "data")

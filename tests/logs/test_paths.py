@@ -65,7 +65,7 @@ SECRETS = [
     ("gs://user:hush@lab", "must not hold a user name or a password"),
     ("user:hush@127.0.0.1:9/logs", "must be a folder or begin with a scheme"),
     ("https:/user:hush@127.0.0.1:9/logs", "must be a folder or begin with a scheme"),
-    ("http://127.0.0.1:9/logs?token=hush", r"must be a base .* without '\?' or '#', got such an"),
+    ("http://127.0.0.1:9/logs?token=hush", r"must be a base .* without '\?' or '#', got one on"),
     ("http://127.0.0.1:9/logs#hush", r"must be a base .* without '\?' or '#'"),
 ]
 

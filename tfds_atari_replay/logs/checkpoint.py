@@ -1,7 +1,7 @@
 """One checkpoint of a Dopamine replay log: a ring buffer, dumped as gzipped .npy files.
 
-The arrays are a ring, not a list: `Checkpoint.time_order` has the order in which the rows were
-written. `episodes.py` interprets the rows.
+The arrays are a ring: `Checkpoint.time_order` says in which order the rows were written.
+`episodes.py` interprets the rows.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Checkpoint:
         d4rl-atari's cache, which leaves it out: then a dump at the end of a lap is assumed, in
         which the last row is the oldest or, in checkpoint 0, was never written.
       is_full: whether every row was written; if not, rows from the cursor on are garbage.
-      action: int32 (capacity,), index into the game's actions.
+      action: int32 (capacity,), indices into the game's actions.
       reward: float32 (capacity,), clipped to [-1, 1] by the logger.
       terminal: bool (capacity,).
     """
@@ -67,17 +67,17 @@ class Checkpoint:
 
     @property
     def time_order(self) -> tuple[slice, ...]:
-        """The rows that hold data, in the order in which they were written.
+        """The rows with data, in the order in which they were written.
 
         In a full ring the row at the cursor is the oldest: with capacity 5 and cursor 3, rows
-        3 4 0 1 2. If not full: rows 0 1 2.
+        3 4 0 1 2. If the ring is not full: rows 0 1 2.
         """
         newest = slice(0, self.cursor)
         return (slice(self.cursor, self.capacity), newest) if self.is_full else (newest,)
 
     @property
     def num_rows(self) -> int:
-        """How many rows hold data."""
+        """How many rows have data."""
         return self.capacity if self.is_full else self.cursor
 
     @property
@@ -88,7 +88,7 @@ class Checkpoint:
         )
 
     def in_time_order(self, array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-        """Returns the rows of one of its arrays, oldest first, without those never written."""
+        """Returns an array's rows, oldest first, without those never written."""
         return np.concatenate([array[rows] for rows in self.time_order])
 
 

@@ -21,19 +21,19 @@ class ReplayLogError(ValueError):
     """A replay log is damaged, or is not what its name says.
 
     Attributes:
-      downloads: the files of the damaged checkpoint, if they are downloads. They are useless.
+      downloads: the damaged checkpoint's files if they were downloaded, and so should be deleted.
     """
 
     downloads: tuple[epath.Path, ...] = ()
 
 
 class UnreadableLogError(ReplayLogError):
-    """A file could not be read, or changed meanwhile. The file itself may be fine."""
+    """A file could not be read, or changed while it was read. The file itself may be fine."""
 
 
 class DamageError(Exception):
     """Says how a file is damaged; `CheckpointFiles.reporting_damage` adds which file it is."""
 
 
-# Raised by reading a damaged file. IsalError is an exception, although its type stub denies it.
+# What reading a damaged file raises. IsalError is an exception, although its type stub denies it.
 DAMAGE: Any = (DamageError, EOFError, gzip.BadGzipFile, isal_zlib.IsalError, zlib.error)

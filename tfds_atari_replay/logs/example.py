@@ -12,12 +12,12 @@ from tfds_atari_replay._tfds import Example
 from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.npy import read_exactly
 
-# A record is its length (uint64), the checksum of that (uint32), the data, and the checksum of the
-# data (uint32).
+# A record is its length (uint64), the length's checksum (uint32), the data, and the data's checksum
+# (uint32).
 _LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
-# An episode has at most 27,001 frames, and a PNG of one is hardly longer than the frame: 2**28
-# bytes in all. PNGs are packed already, so a record longer than its whole file is a bomb, unless it
-# is small enough to do no harm (parsing takes up to 17 times its bytes).
+# An episode has at most 27,001 frames, and a frame's PNG is hardly longer than the frame: 2**28
+# bytes in all. PNGs do not compress further, so a record longer than its file is a bomb, unless it
+# is small enough to do no harm (parsing takes up to 17 times its size).
 _MAX_RECORD, _MAX_UNPACKED = 2**28, 2**26
 
 
@@ -25,8 +25,8 @@ def parse_example(record: bytes) -> Mapping[str, Any]:
     """Parses a serialized Example.
 
     Returns:
-      Its features by name, each with `bytes_list`, `float_list` and `int64_list`. A feature that is
-      missing is empty.
+      Its features by name, each with `bytes_list`, `float_list` and `int64_list`. Missing features
+      are empty.
 
     Raises:
       DamageError: the bytes are not an Example.
@@ -39,7 +39,7 @@ def parse_example(record: bytes) -> Mapping[str, Any]:
 
 
 def read_records(stream: IO[bytes], size: int) -> Iterator[bytes]:
-    """Yields the records of a TFRecord file, and compares their checksums.
+    """Yields the records of a TFRecord file, after comparing their checksums.
 
     Args:
       stream: the records, unpacked.

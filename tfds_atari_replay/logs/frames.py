@@ -18,7 +18,7 @@ from tfds_atari_replay.threads import run_ahead
 
 _AT_ONCE = 128
 
-# Arrays of so many frames that are unpacked ahead of their use: 5 MB.
+# Arrays of _AT_ONCE frames that are unpacked ahead of their use: 5 MB.
 _ARRAYS_AHEAD = 6
 
 
@@ -34,14 +34,14 @@ def read_frames(checkpoint: Checkpoint) -> Frames:
 
 
 def find_black_frames(checkpoint: Checkpoint, rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Reads all frames once, in the order of the file, and finds those that are zero throughout.
+    """Reads the whole file of frames once, and finds frames that are zero throughout.
 
     Args:
       checkpoint: whose frames to read.
       rows: bool (capacity,), which frames to look at.
 
     Returns:
-      bool (capacity,), True for those of them that are black.
+      bool (capacity,), True for frames that were looked at and are black.
 
     Raises:
       ReplayLogError: the file is damaged, down to its last byte, unreadable or changed meanwhile.
@@ -72,10 +72,10 @@ class _Segment:
 class FrameReader:
     """Reads the frames of pieces in time order, a few at a time.
 
-    The oldest rows of a ring lie behind the newest, so a whole one is read in two passes. The first
-    over each file goes to the very end, where gzip's checksum is compared; for a dump at the end of
-    a lap, before the first frame is returned. Files are unpacked in a thread of their own, some
-    frames ahead; it ends when this reader is not used any more.
+    In a ring's file the oldest rows follow the newest, so a whole ring is read in two passes. The
+    first pass over a file goes to its end, where gzip's checksum is compared; for a dump at the end
+    of a lap, this is before the first frame is returned. A thread unpacks the files some frames
+    ahead, and ends when this reader is no longer used.
     """
 
     def __init__(self, pieces: Iterable[Piece]):
@@ -97,10 +97,10 @@ class FrameReader:
         return frame
 
     def read(self, most: int) -> Frames:
-        """Takes the next frames, of which there must be one.
+        """Takes the next frames; there must be at least one.
 
         Returns:
-          uint8 (count, 84, 84), at least 1 and at most `most` of them.
+          uint8 (n, 84, 84), with n from 1 to `most`.
 
         Raises:
           ReplayLogError: the file is damaged, unreadable or changed meanwhile.
@@ -111,7 +111,7 @@ class FrameReader:
 
 
 def _read_segment(segment: _Segment) -> Iterator[Frames]:
-    """Yields the frames of a segment; of the last, if it is a first pass, once all is checked."""
+    """Yields a segment's frames; in a first pass, the last of them once the file is checked."""
     files, rows = segment.checkpoint.files, segment.rows
     frames = np.empty((0, *FRAME_SHAPE), np.uint8)
     try:

@@ -1,7 +1,7 @@
 """Reads gzipped .npy files without trusting their headers.
 
-No header alone decides how much is allocated, and every file is read to its end, where gzip's
-checksum is compared.
+Memory is never allocated on the word of a header alone, and files are read to their end, where gzip
+compares its checksum.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from isal import igzip
 from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.paths import is_remote
 
-# Larger pieces push out of the processor's cache what other threads work on.
+# Larger pieces evict other threads' data from the processor's cache.
 _READ_AT_ONCE = 2**18
 # NumPy's own limit on the length of a header.
 _MAX_HEADER = 10_000
@@ -38,14 +38,14 @@ def open_gzip(path: epath.Path) -> Iterator[tuple[IO[bytes], int]]:
       The stream, and the size of the packed file in bytes.
 
     Raises:
-      DamageError: it is not a regular file but, for example, a pipe, which has no known end.
+      DamageError: it is not a regular file but, for example, a pipe, which may never end.
     """
     if not is_remote(path):
         mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # A folder has an error of its own.
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # Opening a folder raises by itself.
             raise DamageError("expected a file, got a pipe, a socket or a device")
     with path.open("rb") as file:
-        # The size of the open file: its name may belong to a different one by now.
+        # Of the open file, since its name may belong to a different one by now.
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         with igzip.open(file) as stream:  # type: ignore[no-untyped-call]
@@ -125,7 +125,7 @@ def read_into(stream: IO[bytes], view: memoryview) -> None:
     """
     done = 0
     while done < len(view):
-        # In pieces: igzip first makes bytes of what it reads, then copies them.
+        # In pieces, since igzip reads into bytes of this size before it copies them.
         piece = view[done : done + _READ_AT_ONCE]
         got = stream.readinto(piece)  # type: ignore[attr-defined]
         if not got:
@@ -134,10 +134,10 @@ def read_into(stream: IO[bytes], view: memoryview) -> None:
 
 
 def expect_end(stream: IO[bytes]) -> None:
-    """Reads past the data's end, which makes gzip compare its checksum.
+    """Reads past the end of the data, which makes gzip compare its checksum.
 
     Raises:
-      DamageError: more data follow.
+      DamageError: more data follows.
     """
     if stream.read(1):
         raise DamageError("expected the file to end with its array, got more bytes")

@@ -12,7 +12,7 @@ _FORGOTTEN_SCHEME = re.compile(r"(?![/.~]).*:.*@")
 
 
 def is_remote(path: epath.PathLike) -> bool:
-    """Whether a path is not on this machine: gs://, s3://, http(s)://."""
+    """Whether a path leads to another machine: gs://, s3://, http(s)://."""
     return "://" in os.fspath(path)
 
 
@@ -37,7 +37,7 @@ def check_address(what: str, address: epath.PathLike) -> None:
                 "user name or password. (Put ./ before the name of a folder that has both : and @.)"
             )
         return
-    # A slash or an @ inside a password would mislead urllib, so look at all of it.
+    # urllib would stop at a slash or an @ inside a password.
     host = rest.rpartition("@")[2].partition("/")[0]
     if "@" in rest:
         raise ValueError(
@@ -48,7 +48,7 @@ def check_address(what: str, address: epath.PathLike) -> None:
     if "?" in rest or "#" in rest:
         raise ValueError(
             f"{what} must be a base that file names can be appended to, without '?' or '#', got "
-            f"such an address of {host}. Signed URLs are for single files: download them to a "
+            f"one on {host}. Signed URLs are for single files: download them to a "
             "folder, and point to that."
         )
 
@@ -57,7 +57,7 @@ def open_path(path: epath.PathLike) -> epath.Path:
     """Returns a path that epath can list.
 
     Raises:
-      ValueError: it cannot list such paths; see also `check_address`.
+      ValueError: epath cannot list paths of this scheme; see also `check_address`.
     """
     check_address("The address of logs", path)
     try:
@@ -70,7 +70,7 @@ def open_path(path: epath.PathLike) -> epath.Path:
 
 
 def absolute(path: epath.PathLike) -> epath.Path:
-    """Returns a path that means the same whatever the current folder is."""
+    """Returns a path that does not depend on the current folder."""
     return epath.Path(path) if is_remote(path) else epath.Path(os.path.abspath(path))
 
 

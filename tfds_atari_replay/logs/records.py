@@ -21,18 +21,17 @@ class Episode:
     """An episode of T steps, or the piece of it that a checkpoint holds.
 
     Attributes:
-      index: its order in time among the checkpoint's episodes, from 0.
+      index: its position in time among the checkpoint's episodes, from 0.
       starts_at_reset: whether its first step follows a reset. If not, the steps before it are in an
         older checkpoint.
-      ends_in_terminal: whether its last action ended it. If not, the checkpoint ends there.
-        Dopamine also sets it where it cut an episode after 27,000 steps; the logs do not tell the
-        two apart.
+      ends_in_terminal: whether its last action ended it. If not, the checkpoint ends there. Also
+        True where Dopamine cut an episode after 27,000 steps, which the logs do not tell apart.
       action: int32 (T,), taken at the frame.
       reward: float32 (T,), in [-1, 1], caused by the action.
       frames: yields the frames once, in order, as uint8 (n, 84, 84) with n at most the
         `frames_at_once` it was read with.
-      has_terminal_frame: whether `frames` yields one more, that of the terminal state. Dopamine
-        never logged it; RL Unplugged has it.
+      has_terminal_frame: whether `frames` also yields the terminal state's frame. Dopamine never
+        logged it; RL Unplugged has it.
     """
 
     index: int
@@ -45,7 +44,7 @@ class Episode:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it holds all steps from reset to terminal."""
+        """Whether it has all steps from reset to terminal."""
         return self.starts_at_reset and self.ends_in_terminal
 
 
@@ -55,10 +54,10 @@ class Outline:
 
     Attributes:
       lengths: int64 (E,), steps of each.
-      returns: float64 (E,), of clipped rewards.
-      is_complete: bool (E,), whether it goes from a reset to a terminal.
-      is_exact: False if the first rows might be padding or real steps: only their frames can tell,
-        and they were not read.
+      returns: float64 (E,), sums of clipped rewards.
+      is_complete: bool (E,), whether each has all steps from reset to terminal.
+      is_exact: False if the first rows may be padding or steps. Only their frames would show which,
+        and these were not read.
     """
 
     lengths: npt.NDArray[np.int64]

@@ -1,10 +1,10 @@
-"""Asking an http(s) server for a file without downloading it."""
+"""Asks http(s) servers whether they have a file, without downloading it."""
 
 from __future__ import annotations
 
-# Most statuses from 400 to 499 mean that a file is not there, or not for us: without the right to
-# list a bucket, Google's storage answers 403 for files that do not exist; others answer 400 or 410.
-# These, like everything from 500 on, say nothing about the file.
+# Most statuses from 400 to 499 mean that a file does not exist or is forbidden: where users may not
+# list a bucket, Google's storage answers 403 for missing files; other servers answer 400 or 410.
+# These few, like all statuses from 500 on, say nothing about the file.
 _UNDECIDED = (407, 408, 423, 425, 429)
 
 
@@ -21,11 +21,11 @@ def ask(url: str) -> int:
     Raises:
       UnreachableError: the server gave no conclusive answer.
     """
-    # Imported on first use: most people's logs are in a folder.
+    # Imported on first use, since most logs are in folders.
     import requests
     import urllib3
 
-    # TFDS's downloader would retry ten times, for three minutes, before it reports a missing
+    # Fewer than TFDS's downloader, which takes ten retries and three minutes to report a missing
     # network.
     retries = urllib3.Retry(
         5, connect=1, read=1, backoff_factor=0.2, status_forcelist=(429, 500, 502, 503, 504)

@@ -1,7 +1,7 @@
-"""Writing logs as Dopamine's logger does.
+"""Writes logs as Dopamine's logger does.
 
-Facts come from Dopamine's `OutOfGraphReplayBuffer` and batch_rl's logger around it, against which
-tests compare every file.
+The facts come from Dopamine's `OutOfGraphReplayBuffer` and batch_rl's logger around it. Tests
+compare every file with theirs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ROWS_AT_ONCE = 1024
 class ReplayLogger:
     """Writes what an agent sees, does and receives as replay logs, which Dopamine can load, too.
 
-    Give it every step of play, in order, of a single environment:
+    Give it every step of a single environment, in order:
 
         with ReplayLogger("LOGS/Breakout/1/replay_logs") as logger:
             observation, _ = env.reset()  # of make_env("breakout")
@@ -45,30 +45,30 @@ class ReplayLogger:
                 logger.add(observation, action, reward, terminated or truncated)
                 observation = env.reset()[0] if terminated or truncated else following
 
-    The steps lie in a ring, which is written to the folder each time it is full, and at the end: a
-    checkpoint each time. Until then they are only in memory.
+    Steps are kept in a ring in memory. Each time the ring is full, and at the end, it is written to
+    the folder as a checkpoint.
     """
 
-    # As Dopamine's logger, it adds three zero rows before each episode, dumps after the row that
+    # Like Dopamine's logger, it adds three zero rows before each episode, dumps after the row that
     # brings the cursor to the last row (one row early), skips a dump where a lap ends inside that
     # padding, and ends with a final dump whose `add_count` is only the cursor. Dumps are numbered
-    # in the order in which they are written. `add_count` comes after the arrays, so a dump that was
-    # interrupted lacks it and is refused.
+    # as they are written. `add_count` is written after the arrays, so an interrupted dump lacks it
+    # and is refused.
 
     def __init__(self, folder: str | os.PathLike[str], capacity: int | None = None):
         """Allocates the ring.
 
         Args:
-          folder: where to write, `<LOGS>/<Game>/<run>/replay_logs`; created if there is none.
+          folder: where to write, `<LOGS>/<Game>/<run>/replay_logs`; created if missing.
           capacity: rows in the ring, and so in each checkpoint. A step takes a row, and the start
-            of an episode three more; a row takes 7 KB of memory. By default as many as the steps
-            need, so that there is one checkpoint, and at most 1,000,000, as in the public logs, or
-            what half of this machine's memory holds.
+            of an episode three more; a row takes 7 KB of memory. By default, as many as the steps
+            need, so that there is one checkpoint, but at most 1,000,000, as in the public logs, or
+            what fits into half of this machine's memory.
 
         Raises:
           TypeError: capacity is not a whole number.
           ValueError: capacity is too small, or does not fit in this machine's memory.
-          FileExistsError: the folder already holds something.
+          FileExistsError: the folder is not empty.
         """
         self._fits = capacity is None
         self._capacity = _default_capacity() if capacity is None else check_capacity(capacity)
@@ -98,20 +98,20 @@ class ReplayLogger:
         Args:
           observation: uint8 (84, 84), the frame in which the action was taken.
           action: index into the game's minimal action set, 0 to 17.
-          reward: what the action brought; it is clipped to [-1, 1], as in the public logs.
+          reward: the reward of the action; it is clipped to [-1, 1], as in the public logs.
           terminal: whether the action ended the episode.
 
         Raises:
           TypeError: the action is not a whole number, or the reward not a number.
-          ValueError: one of them is out of range or of another shape, or the logger is closed.
+          ValueError: a value is out of range, the observation is no frame, or the logger is closed.
         """
         if self._is_closed:
             raise ValueError(f"The logger of {self._folder} is closed, so nothing can be added.")
         frame = np.asarray(observation)
         if frame.shape != FRAME_SHAPE or frame.dtype != np.uint8:
             raise ValueError(
-                f"observation must be uint8 {FRAME_SHAPE} (got {frame.dtype} {frame.shape}). Of a "
-                "stack, give the newest frame."
+                f"observation must be uint8 {FRAME_SHAPE} (got {frame.dtype} {frame.shape}). If it "
+                "is a stack, give the newest frame only."
             )
         action = check_whole("action", action, at_least=0, below=len(ALL_ACTIONS))
         message = f"reward must be a finite number (got {reward!r})"
@@ -128,19 +128,19 @@ class ReplayLogger:
             self._dump(self._add_count)
 
     def close(self) -> None:
-        """Writes the last checkpoint, if any step was added. After it, nothing can be added."""
+        """Writes the last checkpoint if any step was added. Nothing can be added afterwards."""
         if self._is_closed:
             return
         self._is_closed = True
-        # It holds only the cursor instead of `add_count`. Readers infer from a dump's number
+        # The last dump stores only the cursor as `add_count`. Readers infer from a dump's number
         # whether the ring was full: only the first dump's may not be. Two cases would break that
         # rule. If nothing followed the first lap's dump, that one holds everything and no other is
         # written. If the first lap was skipped, the last dump is also the first, and keeps its
-        # whole `add_count`.
+        # full `add_count`.
         if not self._add_count or (self.num_dumps == 1 and self._add_count == self._capacity - 1):
             return
         if self._fits and self._add_count < self._capacity - 1:
-            # As a ring that comes to the end of its first lap with the last row.
+            # Shrinks to a ring whose first lap ends with the last row.
             self._capacity = check_capacity(max(self._add_count + 1, _STACK_SIZE + 1))
             self._store = {name: array[: self._capacity] for name, array in self._store.items()}
         self._dump(self._cursor if self.num_dumps else self._add_count)
@@ -173,7 +173,7 @@ class ReplayLogger:
             for name, content in files.items():
                 path = self._folder / f"{name}_ckpt.{self.num_dumps}.gz"
                 unfinished = path.with_name(f"{path.name}.incomplete")
-                # Level 9 like Dopamine's; no time stamp, so that equal play gives equal bytes.
+                # Level 9 as Dopamine's; no time stamp, so that equal play gives equal bytes.
                 with (
                     unfinished.open("wb") as file,
                     gzip.GzipFile("", "wb", 9, file, mtime=0) as out,
@@ -199,7 +199,7 @@ def _save(out: Any, array: npt.NDArray[Any], when_written: Callable[[int], objec
 
 
 def check_capacity(capacity: int) -> int:
-    """Returns a number of rows as an int, after checking that a ring can have as many.
+    """Returns the capacity of a ring as an int, after checking it.
 
     Raises:
       TypeError: it is not a whole number.
@@ -221,7 +221,7 @@ def _default_capacity() -> int:
 
 
 def _memory() -> int | None:
-    """Returns this machine's memory in bytes; None on Windows, where it cannot be asked for."""
+    """Returns this machine's memory in bytes; None on Windows, which has no `sysconf`."""
     if not hasattr(os, "sysconf"):
         return None
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
