@@ -1,7 +1,7 @@
 """Turns a ring's rows into episodes in time order.
 
-Only this module knows about padding and where episodes begin and end. The facts come from games
-played through Dopamine's replay buffer and batch_rl's logger, compared with the files they wrote.
+Only this module knows about padding and where episodes begin and end. The facts come from playing
+games through Dopamine's replay buffer and batch_rl's logger, and looking at the files they wrote.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tfds_atari_replay.logs.frames import FrameReader, find_black_frames, read_f
 from tfds_atari_replay.logs.records import Episode, Frames, Outline, Rows
 
 PADDING_ROWS = 3
-"""Zero rows that Dopamine adds before each episode: its stack size less one."""
+"""Zero rows that Dopamine adds before each episode, one fewer than it stacks frames."""
 
 _SCALARS = ("action", "reward", "terminal")
 
@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Span(NamedTuple):
-    """Where an episode, or a piece of one, lies among the rows in time order."""
+    """The rows of an episode, or of a piece of one, in time order."""
 
     start: int
     stop: int
@@ -44,7 +44,7 @@ class Play:
     """Rows that were played consecutively, from one checkpoint or several joined ones.
 
     Attributes:
-      pieces: where the rows are, oldest first.
+      pieces: the rows, oldest first.
       follows_terminal: whether the row before the first is known to end an episode.
     """
 
@@ -63,12 +63,12 @@ class Play:
 
     @functools.cached_property
     def reward(self) -> npt.NDArray[np.float32]:
-        """The clipped rewards they earned, float32 (rows,)."""
+        """The clipped rewards of these actions, float32 (rows,)."""
         return np.concatenate([piece.take(piece.checkpoint.reward) for piece in self.pieces])
 
     @functools.cached_property
     def terminal(self) -> npt.NDArray[np.bool_]:
-        """Whether they ended the episode, bool (rows,)."""
+        """Whether the actions ended the episode, bool (rows,)."""
         return np.concatenate([piece.take(piece.checkpoint.terminal) for piece in self.pieces])
 
     @functools.cached_property
@@ -78,7 +78,7 @@ class Play:
         return is_zero
 
     def stretches(self) -> Iterator[tuple[int, int]]:
-        """Yields start and stop of each stretch from one terminal to the next."""
+        """Yields start and stop of the rows between two terminals, the later one included."""
         first = 0
         for stop in [*(np.flatnonzero(self.terminal) + 1).tolist(), len(self.terminal)]:
             yield first, stop
@@ -90,17 +90,17 @@ def read_episodes(
 ) -> Iterator[Episode]:
     """Yields the episodes of a checkpoint or of a `Play`, oldest first.
 
-    Every row except Dopamine's padding is in exactly one episode. Frames are streamed: take those
-    of an episode before asking for the next one; the rest is skipped.
+    Every row except Dopamine's padding is in exactly one episode. Frames are streamed: take an
+    episode's frames before asking for the next episode; the rest is skipped.
 
     Padding is the zero rows before an episode, at most three: a fourth is a black frame. If the
     rows begin with padding, an episode starts there; if not, they continue an episode that began
-    earlier. (Where a lap ended right after the padding, no file says that the episode
-    starts here, so it counts as a continuation.)
+    earlier. (If a lap ended right after the padding, no file says that an episode starts in the
+    next row, so it counts as a continuation.)
 
     Args:
       played: what to read.
-      frames_at_once: how many frames `Episode.frames` yields at a time, at most.
+      frames_at_once: the most frames that `Episode.frames` yields at a time.
       first_index: the first episode's `index`.
 
     Raises:
@@ -133,7 +133,7 @@ def read_episodes(
             play.reward[span.start : span.stop],
             frames,
         )
-        for _ in frames:  # those that the caller left
+        for _ in frames:  # skips those that the caller left
             pass
 
 
@@ -141,9 +141,9 @@ def find_spans(play: Play, is_black: Callable[[int], bool]) -> Iterator[Span]:
     """Yields the spans of the episodes, oldest first, without padding.
 
     Args:
-      play: where to look; its frames are not read.
+      play: the rows; its frames are not read.
       is_black: returns whether a row's frame is all zeros. It is called in time order, and only for
-        rows that are padding if so.
+        rows that are padding if they are black.
     """
     for first, stop in play.stretches():
         start = first
@@ -157,7 +157,7 @@ def find_spans(play: Play, is_black: Callable[[int], bool]) -> Iterator[Span]:
 
 
 def outline(checkpoint: Checkpoint, *, deep: bool) -> Outline:
-    """Lists the episodes of a checkpoint without reading frames, or with `deep` reading them all.
+    """Lists the episodes of a checkpoint. Reads all frames if `deep`, and none otherwise.
 
     Raises:
       ReplayLogError: with `deep`, if the file of the frames is damaged, unreadable or changed.
@@ -174,8 +174,8 @@ def outline(checkpoint: Checkpoint, *, deep: bool) -> Outline:
         lengths=np.array([span.stop - span.start for span in spans], np.int64),
         returns=np.array([reward[span.start : span.stop].sum(dtype=float) for span in spans]),
         is_complete=np.array([s.starts_at_reset and s.ends_in_terminal for s in spans], np.bool_),
-        # After a terminal, three rows are certainly padding. Only at the beginning may such rows
-        # belong to the middle of an episode.
+        # After a terminal, three rows are certainly padding. Only at the beginning may rows that
+        # look the same belong to the middle of an episode.
         is_exact=deep or not play.may_be_padding[0],
     )
 
@@ -189,7 +189,7 @@ def _rows_to_look_at(play: Play, row_of: npt.NDArray[np.int64]) -> npt.NDArray[n
 
 
 def read_rows(checkpoint: Checkpoint) -> Rows:
-    """Reads the rows as they lie in the files: not in time order, with padding and garbage.
+    """Reads the rows in the order of the files, with padding and garbage.
 
     Raises:
       ReplayLogError: the file of the frames is damaged, unreadable or changed meanwhile.
@@ -201,9 +201,9 @@ def read_rows(checkpoint: Checkpoint) -> Rows:
 def count_repeated(before: Checkpoint, last: Checkpoint) -> int:
     """Counts the rows of a run's last dump that are also in the previous checkpoint.
 
-    They are its oldest rows: since then, the cursor has moved on by as many rows as were written,
-    which is none if the run ended right after a dump. Returns 0 if a lap between the two was never
-    written, which comparing the rows reveals.
+    They are its oldest rows, since the cursor has moved on by as many rows as were written in
+    between: none if the run ended right after a dump. Returns 0 if a lap between the two was never
+    dumped, in which case their rows differ.
     """
     count = last.capacity - (last.cursor - before.cursor) % last.capacity
     # Where nothing followed the first dump, the last one's oldest row was never written.

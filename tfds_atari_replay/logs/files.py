@@ -21,16 +21,16 @@ from tfds_atari_replay.logs.records import Episode, Outline, Rows, Scalar
 from tfds_atari_replay.logs.runs import Run
 
 NUMBER = "0|[1-9][0-9]*"
-"""How the loggers write numbers: `ckpt.01` is not a second checkpoint 1."""
+"""How loggers write numbers: `ckpt.01` is not a second checkpoint 1."""
 
 
 class Stamp(NamedTuple):
-    """What distinguishes a file from one that takes its name later.
+    """Distinguishes a file from one that takes its name later.
 
     Attributes:
       size: in bytes.
       modified: when it was written, in the file system's unit.
-      inode: None if unknown, or not to be compared.
+      inode: None if unknown, or if it must not be compared.
     """
 
     size: int
@@ -48,19 +48,19 @@ Stamps: TypeAlias = Mapping[str, Stamp]
 
 
 def portable(stamps: Stamps) -> Stamps:
-    """Returns stamps that hold on every machine that sees the files, which differ in inodes."""
+    """Returns stamps that hold on every machine that sees the files; inodes differ between them."""
     return {name: stamp._replace(inode=None) for name, stamp in stamps.items()}
 
 
 def numbered(folder: epath.Path) -> set[int]:
-    """Lists the numbers that are names in a folder."""
+    """Returns the numbers among the names in a folder."""
     names = (child.name for child in children(folder))
     return {int(name) for name in names if re.fullmatch(NUMBER, name)}
 
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointFiles:
-    """Where the files of one checkpoint are.
+    """The files of one checkpoint.
 
     Attributes:
       game: the game that was played.
@@ -68,10 +68,10 @@ class CheckpointFiles:
       number: the checkpoint's number, as in the file names.
       layout: how the files are named and read.
       folder: the folder or URL they are in.
-      paths: file by name: `observation`, `action`, `reward`, `terminal` and `add_count` as far as
-        the layout has them; in RL Unplugged `episodes`.
+      paths: by name: `observation`, `action`, `reward`, `terminal`, and `add_count` if the layout
+        has it; in RL Unplugged `episodes`.
       if_damaged: what to do about a damaged file, for the error's message.
-      is_download: whether they are downloads, so that damaged ones may be deleted.
+      is_download: whether they were downloaded, so that damaged ones may be deleted.
     """
 
     game: Game
@@ -85,7 +85,7 @@ class CheckpointFiles:
 
     @property
     def missing(self) -> list[str]:
-        """The names of files that are absent, though every copy of this layout has them."""
+        """The names of absent files that every copy in this layout should have."""
         return [name for name in self.layout.needed if name not in self.paths]
 
     def open(self) -> OpenedCheckpoint:
@@ -99,10 +99,10 @@ class CheckpointFiles:
         return self.layout.open(self)
 
     def check_complete(self) -> None:
-        """Checks that no file is absent.
+        """Checks that no file is missing.
 
         Raises:
-          FileNotFoundError: one is.
+          FileNotFoundError: one is missing.
         """
         if self.missing:
             raise FileNotFoundError(
@@ -119,7 +119,7 @@ class CheckpointFiles:
           name: the file's name among `paths`.
 
         Raises:
-          ReplayLogError: the block found the file damaged.
+          ReplayLogError: the file is damaged.
           UnreadableLogError: the operating system could not read it.
         """
         try:
@@ -138,18 +138,18 @@ class CheckpointFiles:
             ) from error
 
     def stamps(self) -> Stamps:
-        """Returns stamps of all files; take them before reading.
+        """Returns stamps of all files; call it before reading them.
 
         Raises:
-          UnreadableLogError: a file is not there.
+          UnreadableLogError: a file does not exist.
         """
         return {name: self._stamp(name) for name in self.paths}
 
     def check_unchanged(self, stamps: Stamps) -> None:
-        """Checks that all files are still those that were stamped.
+        """Checks that no file has changed since it was stamped.
 
-        If a copy went on meanwhile, reading several files, or one in two passes, would mix two
-        checkpoints although each file is complete.
+        If files are replaced meanwhile, reading several of them, or one in two passes, would mix
+        two checkpoints although each file is complete.
 
         Raises:
           UnreadableLogError: a file was changed or replaced.
@@ -178,11 +178,11 @@ class OpenedCheckpoint(abc.ABC):
     """A checkpoint whose small arrays are read and checked; frames are still on disk.
 
     Attributes:
-      files: where it comes from.
+      files: the files it was read from.
       capacity: rows in Dopamine's ring; None where the layout does not say.
       cursor: the row that would have been written next; None likewise.
       add_count: rows ever added, as logged; None likewise.
-      is_last_dump: whether `add_count` is only the cursor, as it is in a run's last dump.
+      is_last_dump: whether `add_count` is only the cursor, as in a run's last dump.
     """
 
     files: CheckpointFiles
@@ -193,7 +193,7 @@ class OpenedCheckpoint(abc.ABC):
 
     @property
     def is_cursor_assumed(self) -> bool:
-        """Whether the layout leaves out `add_count`, so that the ring's start is a guess."""
+        """Whether the layout lacks `add_count`, so that the ring's start is a guess."""
         return self.cursor is not None and self.add_count is None
 
     @abc.abstractmethod
@@ -230,19 +230,19 @@ class OpenedCheckpoint(abc.ABC):
 
 
 class Layout(abc.ABC):
-    """How copies of the logs name their files, and how these are read.
+    """How a copy of the logs names its files, and how they are read.
 
     Attributes:
       name: for `info.metadata["source"]`.
       title: for people.
       example: a path in this layout, with a note on who uses it.
-      needed: the names of the files that every copy has.
+      needed: the names of the files that every checkpoint has.
       folders: subfolders to search, in order; the first with a run wins.
       probe: the name of the smallest file, for asking a server whether it has the checkpoint.
       why_not_joined: why checkpoints of a run cannot be joined; empty if they can.
-      has_terminal_frames: whether the frame of a terminal state is there.
-      public_url: the base of a public copy; None if there is none.
-      public_title: what people call that copy.
+      has_terminal_frames: whether it has the frames of terminal states.
+      public_url: the base of its public copy, if any.
+      public_title: the name of that copy.
     """
 
     name: ClassVar[str]
@@ -257,11 +257,11 @@ class Layout(abc.ABC):
     public_title: ClassVar[str] = ""
 
     def __repr__(self) -> str:
-        # Without an address: shards that are kept for a second attempt are compared by their repr.
+        # Without a memory address: a second attempt at a build finds its shards by their repr.
         return f"{type(self).__name__}()"
 
     def find(self, root: epath.Path, game: Game, run: int) -> list[CheckpointFiles]:
-        """Finds the checkpoints of a run below a folder, in order; incomplete ones too."""
+        """Finds the checkpoints of a run below a folder, by number, also incomplete ones."""
         for folder in self.folders:
             found: dict[int, dict[str, epath.Path]] = {}
             for number, name, path in self._files(root / folder / game.name, run):
@@ -302,7 +302,7 @@ class Layout(abc.ABC):
         return folder
 
     def way_out(self, game: Game, run: int, split: Split) -> str:
-        """Returns a command that gets a checkpoint's files into a folder LOGS; empty if none."""
+        """Returns a command that downloads a checkpoint to a folder LOGS, if there is one."""
         del game, run, split
         return ""
 

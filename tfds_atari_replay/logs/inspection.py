@@ -1,4 +1,4 @@
-"""Reports on a folder of logs: its checkpoints, and what is missing, damaged or repeated."""
+"""Reports which checkpoints a folder of logs has, and what is missing, damaged or repeated."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tfds_atari_replay.threads import map_ahead
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Describes a checkpoint. None: the layout does not say, or it was not read.
+    """Describes a checkpoint. Fields are None if the layout does not say, or they were not read.
 
     A folder that this user may not list has a report with only `folder` and `damage`.
 
     Attributes:
-      folder: where its files are.
+      folder: the folder of its files.
       game: as in `GAMES`.
       run: the run's number.
       checkpoint: the checkpoint's number.
@@ -33,9 +33,9 @@ class Report:
       cursor: the row that would have been written next.
       cursor_is_assumed: whether the layout lacks `add_count`, so that the cursor is a guess.
       steps: how many were logged, without padding.
-      steps_are_exact: whether `steps` and the fields about episodes are certain. Only their frames
-        show whether up to three rows at the beginning are padding; unread, they count as padding.
-      episodes: how many there are, pieces included.
+      steps_are_exact: whether `steps` and the fields about episodes are certain. If not, up to
+        three rows at the beginning count as padding but may be steps: their frames would show.
+      episodes: how many it has, pieces included.
       complete_episodes: how many episodes go from a reset to a terminal.
       mean_return: mean sum of clipped rewards of complete episodes; None if there are none.
       missing_files: names of files that a checkpoint needs.
@@ -71,20 +71,20 @@ class Report:
 
 
 def inspect(path: epath.PathLike, *, deep: bool = False) -> list[Report]:
-    """Looks at every checkpoint below a folder, on all cores.
+    """Inspects every checkpoint below a folder, on all cores.
 
     Args:
       path: a folder in one of the layouts, or one inside such a folder.
       deep: whether to read every byte that a build reads, so that gzip's checksums are compared and
-        steps are counted exactly. Otherwise only the header of the frames is read, and of RL
-        Unplugged's files only the first episode.
+        steps are counted exactly. Otherwise only the frames' header is read, and only the first
+        episode of RL Unplugged's files.
 
     Returns:
       A report per checkpoint, by game, run, layout and number; then one per folder that cannot be
       listed.
 
     Raises:
-      FileNotFoundError: there are none.
+      FileNotFoundError: there is no checkpoint.
     """
     found, errors = _find(path)
     looks = map_ahead(lambda files: _look_at(files, deep), found)
@@ -101,7 +101,7 @@ def inspect(path: epath.PathLike, *, deep: bool = False) -> list[Report]:
 
 @dataclasses.dataclass(frozen=True)
 class _Look:
-    """What one checkpoint shows without its neighbours."""
+    """A checkpoint's report, and what a comparison with its neighbours needs."""
 
     report: Report
     add_count: int | None = None
@@ -122,7 +122,7 @@ def _find(path: epath.PathLike) -> tuple[list[CheckpointFiles], list[OSError]]:
         # Only the target of a link to a run's folder has the run's name.
         folders = [epath.Path(os.path.abspath(path)), epath.Path(os.path.realpath(path))]
     for folder in folders:
-        # The path may be the folder of a game, a run or its replay_logs.
+        # It may be the folder of a game, a run or its replay_logs.
         for root in (folder, *list(folder.parents)[:3]):
             found, errors = layouts.find_all(root)
             found = [f for f in found if epath.Path(f.folder).is_relative_to(folder)]
@@ -192,5 +192,5 @@ def _compare(run: Sequence[tuple[CheckpointFiles, _Look]]) -> Iterator[Report]:
 def _count_repeated(before: CheckpointFiles, last: CheckpointFiles) -> int | None:
     try:
         return last.open().count_repeated(before.open())
-    except ReplayLogError:  # Both were fine a moment ago, so something is writing there.
+    except ReplayLogError:  # Both were fine a moment ago, so some process is writing to them.
         return None

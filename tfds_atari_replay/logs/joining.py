@@ -1,9 +1,9 @@
-"""Checkpoints of Dopamine's ring joined to runs: every step once, every episode whole.
+"""Joins checkpoints of Dopamine's ring to runs: every step once, every episode whole.
 
-A dump that `count` rows were added before holds the rows `count - capacity` to `count` of its run,
-so counts say which rows a checkpoint adds to those before it, and where some are lost. Facts come
-from Dopamine's replay buffer and batch_rl's logger around it; tests compare joined runs with the
-play that was logged.
+A dump made after `count` rows has the rows `count - capacity` to `count` of its run, so counts say
+which rows a checkpoint adds to the previous ones, and where rows are lost. The facts come from
+Dopamine's replay buffer and batch_rl's logger around it; tests compare joined runs with the play
+that was logged.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ def join_rings(checkpoints: Iterable[CheckpointFiles]) -> Run:
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """What a checkpoint adds to those before it. Rows are counted in time order.
+    """The rows that a checkpoint adds to the previous ones. Rows are counted in time order.
 
     Attributes:
       files: the checkpoint.
       stamps: of its files.
       capacity: rows in the ring.
-      num_rows: how many rows hold data.
+      num_rows: how many rows have data.
       repeated: how many of the oldest rows are also in the previous checkpoint.
-      gap: the rows lost before it, if any.
+      gap: the gap before it, if any.
       continues: whether its first new row continues an episode of the previous part.
-      follows_terminal: whether its first new row directly follows the end of such an episode.
+      follows_terminal: whether it directly follows the end of an episode of the previous part.
       stops: one past the first and one past the last new terminal row; None if there is none.
       num_stops: how many new rows end an episode.
     """
@@ -137,7 +137,7 @@ def _check_order(before: Checkpoint, ring: Checkpoint) -> None:
     if before.is_last_dump:
         raise ReplayLogError(
             f"{before.files} is a run's last dump, by its add_count of {before.add_count:,}; "
-            f"expected none behind it, got checkpoint {ring.files.number}. {advice}"
+            f"expected none after it, got checkpoint {ring.files.number}. {advice}"
         )
     if not ring.is_last_dump and (ring.add_count or 0) <= (before.add_count or 0):
         raise ReplayLogError(
@@ -199,14 +199,14 @@ def _to_shard(part: _Part, later: Sequence[_Part], first_index: int) -> Shard:
         part.files.number,
         part.num_rows - part.repeated,
         stretches,
-        # If an episode of an earlier part ended here, the row before ours is its terminal.
+        # If an episode of an earlier part ended here, the row before the first is its terminal.
         part.follows_terminal or part.head[0] < start,
         first_index,
     )
 
 
 def _tail(part: _Part, later: Sequence[_Part]) -> Iterator[_Part]:
-    """Yields the parts that continue a part's last episode, up to the one in which it ends."""
+    """Yields the parts that continue a part's last episode, up to the part in which it ends."""
     if part.ends_in_terminal:
         return
     for other in later:

@@ -1,4 +1,4 @@
-"""Finds the logs of a config: the origins, their order, and what users are told.
+"""Finds the logs of a config: the origins, their order, and the messages to users.
 
 The order is: the user's folder (`manual_dir`); `$ATARI_REPLAY_SOURCE`, which is a folder, a gs://
 or other path that epath can list, or an http(s) base; d4rl-atari's cache (`$D4RL_DATASET_DIR`); the
@@ -25,7 +25,7 @@ from tfds_atari_replay.threads import map_ahead
 SOURCE_VARIABLE = "ATARI_REPLAY_SOURCE"
 CACHE_VARIABLE = "D4RL_DATASET_DIR"
 
-# Some minutes of play, with the 50 laps that it takes for an `expert`.
+# Some minutes of play, with the 50 laps that an `expert` needs.
 RECORD_COMMAND = "python -m tfds_atari_replay record --steps 500000 --capacity 10000"
 
 _logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Located:
     """A checkpoint, and how it was found.
 
     Attributes:
-      files: its files; on a server, without paths as yet.
+      files: its files; on a server, their paths are not known yet.
       urls: by name, where to download the files from; empty if they need no download.
       why: one line for people: where the checkpoint was found, and why not in an earlier origin.
     """
@@ -69,10 +69,9 @@ class _Origin:
     root: str | None
     layouts: Sequence[Layout] = layouts.LAYOUTS
     is_users: bool = False
-    """Whether the user configured it. If it has the run but not the checkpoint, that is an error;
-    we do not look further."""
+    """Whether the user chose it. If it has the run but not the checkpoint, that is an error."""
     is_substitute: bool = False
-    """Whether users would not expect it, so that a warning names it."""
+    """Whether users may not expect it, so that a warning names it."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.root or 'not set'}"
@@ -98,14 +97,14 @@ class _Miss:
 def locate(wanted: Config, *, manual_dir: epath.PathLike | None) -> list[Located]:
     """Finds the checkpoints of a config, by number, all in one origin. Nothing is downloaded.
 
-    A folder is listed; a server is asked for each number.
+    Folders are listed; servers are asked for each number.
 
     Args:
       wanted: whose checkpoints.
       manual_dir: the user's folder.
 
     Returns:
-      One, or as many as there are of a whole run.
+      One checkpoint; for a whole run, all that exist.
 
     Raises:
       FileNotFoundError: no origin has such logs. The message lists the origins in order, what each
@@ -114,7 +113,7 @@ def locate(wanted: Config, *, manual_dir: epath.PathLike | None) -> list[Located
     """
     misses: list[_Miss] = []
     for origin in _origins(manual_dir):
-        # Checked first, since messages also name the origins that are not asked.
+        # Also those that are not asked, since messages name them.
         paths.check_address(origin.name, origin.root or "")
         if misses and misses[-1].ends_search:
             misses.append(_Miss(origin, "not asked", ends_search=True))
@@ -165,11 +164,11 @@ def _look_in_folder(origin: _Origin, folder: str, wanted: Config) -> _Found | _M
         if not found:
             return _Miss(origin, paths.describe(root))
     except OSError as error:
-        # The user may have meant different data from what the next origin has.
+        # The user may have meant other data than the next origin has.
         reason = f"cannot be listed: {error.strerror or error}"
         return _Miss(origin, reason, ends_search=origin.is_users)
     some = next(iter(found.values()))
-    # Interrupted downloads by d4rl-atari lack files. Users did not name that cache, so skip them.
+    # Interrupted downloads by d4rl-atari lack files; they are skipped, since no user chose its cache.
     usable = [files for files in found.values() if origin.is_users or not files.missing]
     if wanted.split.is_whole_run:
         if usable and (origin.is_users or not some.layout.why_not_joined):

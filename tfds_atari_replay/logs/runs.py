@@ -13,7 +13,7 @@ from tfds_atari_replay.logs.records import Episode
 class Shard(abc.ABC):
     """The episodes that start in one checkpoint, wherever they end.
 
-    It knows where to read but holds no data: a few hundred bytes when pickled.
+    It knows where to read but has no data: a few hundred bytes when pickled.
 
     Attributes:
       number: the checkpoint's.
@@ -56,9 +56,8 @@ class Run:
 
     Attributes:
       shards: one for each checkpoint, in order.
-      capacity: rows in the ring; None where the layout does not say.
-      repeated: how many rows of the last dump are also in the previous checkpoint. They are left
-        out.
+      capacity: rows in the ring; None if the layout does not say.
+      repeated: how many rows of the last dump are left out, since the previous checkpoint has them.
       gaps: where an episode stays cut.
     """
 
@@ -73,7 +72,7 @@ class Run:
         return [shard.number for shard in self.shards]
 
     def metadata(self) -> dict[str, Any]:
-        """Returns its JSON-serializable facts."""
+        """Returns what a dataset's metadata says about it, JSON-serializable."""
         return {
             "checkpoints": self.checkpoints,
             "capacity": self.capacity,

@@ -15,14 +15,14 @@ from tfds_atari_replay.logs.layouts.rl_unplugged import UnpluggedLayout
 from tfds_atari_replay.logs.paths import children
 
 LAYOUTS: tuple[Layout, ...] = (DopamineLayout(), D4rlAtariLayout(), UnpluggedLayout())
-"""All layouts. Where a folder has several, the first wins."""
+"""All layouts. If a folder has several, the first wins."""
 
 DESCRIPTION = "\n".join(f"  {layout.example}" for layout in LAYOUTS)
 """The layouts, a line each, for messages."""
 
 
 def find_run(root: epath.Path, game: Game, run: int) -> list[CheckpointFiles]:
-    """Finds the checkpoints of a run below a folder, in order, all of one layout."""
+    """Finds the checkpoints of a run below a folder, by number, all in one layout."""
     for layout in LAYOUTS:
         if found := layout.find(root, game, run):
             return found
@@ -33,7 +33,7 @@ def find_all(root: epath.Path) -> tuple[list[CheckpointFiles], list[OSError]]:
     """Finds every checkpoint below a folder, by game, run, layout and number.
 
     Returns:
-      The checkpoints, and an error for each folder that this user may not list.
+      The checkpoints, and the error of each folder that this user may not list.
     """
     runs: set[tuple[str, int, int]] = set()
     found: list[CheckpointFiles] = []
@@ -61,5 +61,5 @@ def find_all(root: epath.Path) -> tuple[list[CheckpointFiles], list[OSError]]:
 
 
 def find_layout(name: str) -> Layout:
-    """Returns a layout by the name that `info.metadata["source"]` has."""
+    """Returns the layout with this name, as in `info.metadata["source"]`."""
     return next(layout for layout in LAYOUTS if layout.name == name)

@@ -38,7 +38,7 @@ class D4rlAtariLayout(RingLayout):
         raise ValueError(
             f"{some.game.name} run {some.run} cannot be joined from {self.title} in "
             f"{self.run_folder(os.fspath(some.folder))}: it lacks add_count, which says whether a "
-            "lap is lost between two checkpoints, and which rows of the last dump are repeated. "
+            "lap is missing between two checkpoints, and which rows the last dump repeats. "
             "Build single checkpoints (epoch_0 to epoch_50), or take a copy with the "
             "add_count_ckpt.*.gz files, of 100 bytes each, in Dopamine's layout."
         )

@@ -1,4 +1,4 @@
-"""Dopamine's layout, as its logger writes it and the public bucket has it."""
+"""Dopamine's layout, which its logger writes and the public bucket has."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class DopamineLayout(RingLayout):
     example = (
         "[dqn/]Breakout/1/replay_logs/$store$_observation_ckpt.50.gz ...  (the public bucket's)"
     )
-    # add_count too: interrupted copies and recordings lack it, and nothing else says where the
-    # ring starts.
+    # add_count too: interrupted copies and recordings lack it, and only it says where the ring
+    # starts.
     needed = (*ARRAY_NAMES, "add_count")
     probe = "add_count"
     public_title = "the public logs"

@@ -1,8 +1,7 @@
 """RL Unplugged, the other public copy of the same play, as episodes.
 
-A file is one checkpoint: a GZIP TFRecord with a `tf.train.Example` per episode. The facts are those
-of TFDS's builder `rlu_atari` (rl_unplugged/atari_utils.py), with which tests compare the episodes
-read here.
+A file is one checkpoint: a GZIP TFRecord with a `tf.train.Example` per episode. The facts come from
+TFDS's builder `rlu_atari` (rl_unplugged/atari_utils.py); tests compare what both read.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from tfds_atari_replay.logs.runs import Gap, Run, Shard
 from tfds_atari_replay.threads import map_ahead
 
 _EPISODES_PER_FILE = 1_000_000
-"""More than there are, since a checkpoint has a million rows."""
+"""More than any file has, since a checkpoint has a million rows."""
 
 _logger = logging.getLogger(__name__)
 
@@ -108,7 +107,7 @@ class UnpluggedLayout(Layout):
 
 
 class UnpluggedCheckpoint(OpenedCheckpoint):
-    """A file of RL Unplugged. It is not read before its episodes are."""
+    """A file of RL Unplugged. Opening it reads nothing."""
 
     def __init__(self, files: CheckpointFiles):
         self.files = files
@@ -142,7 +141,7 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
                 raise DamageError("expected episodes, got none")
 
     def outline(self, *, deep: bool) -> Outline | None:
-        """Lists the episodes, pictures left packed; only reads the first one unless `deep`."""
+        """Lists the episodes without decoding images; reads only the first unless `deep`."""
         found = self.episodes()
         if not deep:
             next(found)
@@ -154,7 +153,7 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
     def rows(self) -> Rows:
         """Reads the steps of all episodes in time order; there is no padding."""
         stamps = self.files.stamps()
-        # The first pass leaves frames packed, and counts them.
+        # The first pass only counts frames.
         episodes = [(e.action, e.reward, e.ends_in_terminal) for e in self.episodes()]
         actions, rewards, ended = zip(*episodes, strict=True)
         lengths = np.array([len(action) for action in actions])
@@ -164,7 +163,7 @@ class UnpluggedCheckpoint(OpenedCheckpoint):
         frames = np.empty((len(terminal), *FRAME_SHAPE), np.uint8)
         row = 0
         for episode in self.episodes():
-            self.files.check_unchanged(stamps)  # Another file's episodes would not fit.
+            self.files.check_unchanged(stamps)  # A different file's episodes would not fit.
             stop = row + len(episode.action)
             for piece in episode.frames:
                 taken = piece[: stop - row]  # without the terminal frame
