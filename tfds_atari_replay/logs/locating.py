@@ -168,7 +168,7 @@ def _look_in_folder(origin: _Origin, folder: str, wanted: Config) -> _Found | _M
         reason = f"cannot be listed: {error.strerror or error}"
         return _Miss(origin, reason, ends_search=origin.is_users)
     some = next(iter(found.values()))
-    # Interrupted downloads by d4rl-atari lack files; they are skipped, since no user chose its cache.
+    # Interrupted downloads by d4rl-atari lack files. No user chose its cache, so they are skipped.
     usable = [files for files in found.values() if origin.is_users or not files.missing]
     if wanted.split.is_whole_run:
         if usable and (origin.is_users or not some.layout.why_not_joined):
