@@ -44,7 +44,7 @@ def pack_steps(episodes: list[Steps], folder: pathlib.Path) -> Packed:
 def join(*parts: Packed) -> Replay:
     """A replay of packed episodes."""
     names = tuple(f"made{number}" for number in range(len(parts)))
-    return Replay(names, Joined(parts, (None,) * len(parts)), None)
+    return Replay(names, Joined(parts, (None,) * len(parts)))
 
 
 def make_replay(*datasets: list[Steps]) -> Replay:

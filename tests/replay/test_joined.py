@@ -87,7 +87,7 @@ def test_what_is_pickled_does_not_grow(expert_replay: Any) -> None:
 def test_bytes_of_a_transition(expert_replay: Any, n_step: int, most: int) -> None:
     """Of memory that is not a file's."""
     source = expert_replay.transitions(n_step=n_step)
-    columns = source.columns
+    columns = source.arrays.columns
     own = columns.frame.nbytes + columns.shape.nbytes
     own += sum(column.nbytes for column in columns.of_items.values())
     assert own == most * len(source)
@@ -99,7 +99,7 @@ def test_bytes_of_a_transition(expert_replay: Any, n_step: int, most: int) -> No
 
 def test_bytes_of_a_sequence(expert_replay: Any) -> None:
     source = expert_replay.sequences(30)
-    columns = source.columns
+    columns = source.arrays.columns
     per_item = columns.frame.nbytes + columns.size.nbytes + columns.back.nbytes
     assert per_item == 6 * len(source)
     (part,) = expert_replay.joined.parts

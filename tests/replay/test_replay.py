@@ -170,10 +170,10 @@ def test_a_replay_says_what_it_holds(expert_replay: Any) -> None:
 
 def test_a_source_says_what_it_holds(expert_replay: Any) -> None:
     source = expert_replay.transitions(n_step=3, gamma=0.9, axis=-1)
-    settings = "stack_size=4, n_step=3, gamma=0.9, axis=-1, reward=clipped, labels=False"
+    settings = "stack_size=4, axis=-1, reward=clipped, labels=False, n_step=3, gamma=0.9"
     assert repr(source) == f"TransitionSource({len(source):,} items, {settings}; NumPy)"
     source = expert_replay.sequences(30, stack_size=2, reward="unclipped")
-    settings = "steps=30, stack_size=2, axis=0, reward=unclipped, labels=False"
+    settings = "stack_size=2, axis=0, reward=unclipped, labels=False, steps=30"
     assert repr(source) == f"SequenceSource({len(source):,} items, {settings}; NumPy)"
     jax = pytest.importorskip("jax")
     device = jax.devices()[0]
@@ -192,7 +192,7 @@ JOINED = [(9, True, True), (70, True, False), (12, False, True), (131, True, Fal
 @pytest.mark.parametrize("n_step", [1, 3])
 def test_labels_of_transitions(n_step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each leads back to the step whose action it is; all else stays as it is without."""
-    monkeypatch.setattr("tfds_atari_replay.replay.source._ITEMS_AT_ONCE", 20)
+    monkeypatch.setattr("tfds_atari_replay.replay.items._ITEMS_AT_ONCE", 20)
     episodes = [steps for number, steps in enumerate(make_all(JOINED)) if number != 1]
     replay = make_joined(JOINED)
     source = replay.transitions(n_step=n_step, labels=True)

@@ -95,7 +95,7 @@ def test_the_rule_is_the_same_in_groups_of_steps(monkeypatch: pytest.MonkeyPatch
     """Steps are looked at a million at a time; here, a hundred."""
     replay = make_replay(make_all([(70, True, True), (3, False, True), (130, True, False)] * 3))
     whole = count_transitions(in_batches(replay.transitions(n_step=3)))
-    monkeypatch.setattr("tfds_atari_replay.replay.source._ITEMS_AT_ONCE", 100)
+    monkeypatch.setattr("tfds_atari_replay.replay.items._ITEMS_AT_ONCE", 100)
     monkeypatch.setattr("tfds_atari_replay.replay.transitions._FRAMES_AT_ONCE", 64)
     assert count_transitions(in_batches(replay.transitions(n_step=3))) == whole
 

@@ -14,6 +14,9 @@ import numpy.typing as npt
 Array = Any
 """An array of NumPy, PyTorch or JAX."""
 
+Batch = dict[str, Array]
+"""The fields of N items, by name."""
+
 
 class Labelled(TypedDict, total=False):
     """Where items are from, with labels=True.

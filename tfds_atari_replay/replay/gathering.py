@@ -9,12 +9,10 @@ import array_api_compat
 import numpy as np
 
 from tfds_atari_replay.replay import memory
+from tfds_atari_replay.replay.batches import Array
 from tfds_atari_replay.replay.packed import FrameArrays
 from tfds_atari_replay.replay.table import BYTES_PER_UNIT, HEIGHT, WIDTH
 from tfds_atari_replay.threads import map_slices
-
-Array = Any
-"""An array of NumPy, PyTorch or JAX."""
 
 # Frames that a thread makes while another gets work and reports back: some 0.15 ms.
 _HANDOVER = 240

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import recfunctions
 
 from tfds_atari_replay.replay.packed import FrameArrays, Packed
 
@@ -16,21 +17,30 @@ Array = npt.NDArray[Any]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Joined:
-    """The episodes of several datasets, one dataset after the other.
+    """Episodes of several datasets, one dataset after the other.
 
-    Frames are numbered through all parts, and so are episodes.
+    Frames are numbered through all parts, whether their episodes are selected or not.
 
     Attributes:
       parts: the datasets.
       actions: for each of them uint8 (A,), what its actions become; None if they stay as they are.
+      rows: int64 (E,), which episodes of all parts are selected, in order; None for all.
     """
 
     parts: tuple[Packed, ...]
     actions: tuple[Array | None, ...]
+    rows: Array | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """What else there is follows from the parts, so that other processes make it again."""
-        return {"parts": self.parts, "actions": self.actions}
+        """Returns the fields only: other processes derive the rest from them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def select(self, is_wanted: Array) -> Joined:
+        """Returns some of the selected episodes: those for which a mask, bool (E,), is True."""
+        if is_wanted.all():
+            return self
+        rows = np.flatnonzero(is_wanted) if self.rows is None else self.rows[is_wanted]
+        return dataclasses.replace(self, rows=rows)
 
     @property
     def nbytes(self) -> int:
@@ -44,19 +54,18 @@ class Joined:
 
     @functools.cached_property
     def episodes(self) -> Array:
-        """`EPISODE` (E,)."""
-        return np.concatenate([part.episodes for part in self.parts])
-
-    @functools.cached_property
-    def dataset(self) -> Array:
-        """int64 (E,), the part that each episode is in."""
-        return np.repeat(np.arange(len(self.parts)), [len(part.episodes) for part in self.parts])
+        """The selected episodes (E,): the fields of `EPISODE`, and int64 `dataset`, their part."""
+        stored = np.concatenate([part.episodes for part in self.parts])
+        part = np.repeat(np.arange(len(self.parts)), [len(part.episodes) for part in self.parts])
+        episodes: Array = recfunctions.append_fields(stored, "dataset", part, usemask=False)
+        return episodes if self.rows is None else episodes[self.rows]
 
     @functools.cached_property
     def spans(self) -> Array:
-        """`SPAN` (E,)."""
+        """`SPAN` (E,), of the selected episodes."""
         spans = np.concatenate([part.spans for part in self.parts])
-        spans["start"] += self.starts[self.dataset]
+        spans = spans if self.rows is None else spans[self.rows]
+        spans["start"] += self.starts[self.episodes["dataset"]]
         return spans
 
     @functools.cached_property

@@ -101,20 +101,14 @@ def load_replay(
         raise ValueError(f"Expected datasets of one major version, got {list(versions)}.")
     splits = [_find_split(split, builder) for builder in builders]
     parts = [_open(builder, cache) for builder in builders]
-    joined = Joined(tuple(parts), tuple(actions))
-    firsts = np.cumsum([0, *(len(part.episodes) for part in parts)])
-    chosen = np.concatenate(
-        [
-            first + _episodes_in(some, builder, part)
-            for first, builder, some, part in zip(firsts, builders, splits, parts, strict=False)
-        ]
+    is_in_split = np.concatenate(
+        [_find_episodes(*each) for each in zip(splits, builders, parts, strict=True)]
     )
-    if not len(chosen):
+    if not is_in_split.any():
         raise ValueError(f"{', '.join(names)}: no episode is in the split {split!r}.")
     return Replay(
         names,
-        joined,
-        chosen=None if len(chosen) == len(joined.episodes) else chosen,
+        Joined(tuple(parts), tuple(actions)).select(is_in_split),
         without_scores="\n".join(
             opening.explain_older(builder.data_path)
             for builder in builders
@@ -213,8 +207,8 @@ def _find_split(split: Any, builder: Any) -> Any:
     return found
 
 
-def _episodes_in(split: Any, builder: Any, packed: Packed) -> npt.NDArray[np.int64]:
-    """Finds the episodes of a split, such as train[:10%], among those of their dataset."""
+def _find_episodes(split: Any, builder: Any, packed: Packed) -> npt.NDArray[np.bool_]:
+    """Returns which episodes of a dataset are in a split, such as train[:10%], bool (E,)."""
     shard_of = {path.name: number for number, path in enumerate(_shards(builder))}
     spans = packed.spans
     is_in_split = np.zeros(len(spans), np.bool_)
@@ -223,4 +217,4 @@ def _episodes_in(split: Any, builder: Any, packed: Packed) -> npt.NDArray[np.int
         is_in_shard = spans["shard"] == shard_of[pathlib.Path(part.filename).name]
         record = spans["record"]
         is_in_split |= is_in_shard & (record >= part.skip) & (record < part.skip + take)
-    return np.flatnonzero(is_in_split)
+    return is_in_split

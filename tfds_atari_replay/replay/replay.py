@@ -22,7 +22,7 @@ from tfds_atari_replay.fields import REWARDS
 from tfds_atari_replay.replay.batches import EpisodeArrays
 from tfds_atari_replay.replay.gathering import gather_frames
 from tfds_atari_replay.replay.joined import Joined
-from tfds_atari_replay.replay.packed import EPISODE, ReplayChangedError
+from tfds_atari_replay.replay.packed import ReplayChangedError
 from tfds_atari_replay.replay.sequences import SequenceSource
 from tfds_atari_replay.replay.transitions import TransitionSource
 
@@ -37,22 +37,16 @@ class Replay:
 
     Attributes:
       names: of the datasets.
-      joined: the episodes of all of them.
-      chosen: int64 (E,), which of these this replay has; None for all.
+      joined: the episodes.
       without_scores: what to do about datasets without true rewards, if there are any.
     """
 
     names: tuple[str, ...]
     joined: Joined
-    chosen: Array | None
     without_scores: str = ""
 
     def __len__(self) -> int:
-        return len(self._rows)
-
-    @property
-    def _rows(self) -> Array:
-        return np.arange(len(self.joined.episodes)) if self.chosen is None else self.chosen
+        return len(self.joined.episodes)
 
     def __repr__(self) -> str:
         try:
@@ -95,12 +89,7 @@ class Replay:
 
         `pandas.DataFrame(replay.episodes)` makes it a table.
         """
-        stored = self.joined.episodes[self._rows]
-        episodes = np.empty(len(stored), [*EPISODE.descr, ("dataset", np.int64)])
-        for name in EPISODE.names or ():
-            episodes[name] = stored[name]
-        episodes["dataset"] = self.joined.dataset[self._rows]
-        return episodes
+        return self.joined.episodes.copy()
 
     def __iter__(self) -> Iterator[EpisodeArrays]:
         return (self.read(row) for row in range(len(self)))
@@ -120,8 +109,8 @@ class Replay:
           TypeError: the row is not a whole number.
           ValueError: there is no such row.
         """
-        row = self._rows[check_whole("row", row, at_least=0, below=len(self))]
-        span, number = self.joined.spans[row], self.joined.dataset[row]
+        row = check_whole("row", row, at_least=0, below=len(self))
+        span, number = self.joined.spans[row], self.joined.episodes["dataset"][row]
         part, become = self.joined.parts[number], self.joined.actions[number]
         start = span["start"] - self.joined.starts[number]
         steps = slice(start, start + span["steps"] - span["ends_in_terminal"])
@@ -162,7 +151,7 @@ class Replay:
             is_wanted = self._find(wanted)
         if not is_wanted.any():
             raise ValueError(f"No episode is selected; this replay has {len(self):,}.")
-        return dataclasses.replace(self, chosen=self._rows[is_wanted])
+        return dataclasses.replace(self, joined=self.joined.select(is_wanted))
 
     def transitions(
         self,
@@ -190,14 +179,13 @@ class Replay:
         """
         stack_size, n_step = check_sizes(stack_size=stack_size, n_step=n_step)
         return TransitionSource(
-            self.joined,
-            self.chosen,
+            joined=self.joined,
             stack_size=stack_size,
-            n_step=n_step,
-            gamma=check_share("gamma", gamma),
             axis=check_axis(axis),
             reward=self._check_reward(reward),
             labels=labels,
+            n_step=n_step,
+            gamma=check_share("gamma", gamma),
         )
 
     def sequences(
@@ -224,13 +212,12 @@ class Replay:
         """
         length, stack_size = check_sizes(length=length, stack_size=stack_size)
         return SequenceSource(
-            self.joined,
-            self.chosen,
-            steps=length,
+            joined=self.joined,
             stack_size=stack_size,
             axis=check_axis(axis),
             reward=self._check_reward(reward),
             labels=labels,
+            steps=length,
         )
 
     def _check_reward(self, reward: str) -> str:
@@ -246,12 +233,13 @@ class Replay:
                 "Expected episode ids, integers (N,), or a mask, booleans "
                 f"({len(self)},), got {ids.dtype} {ids.shape}."
             )
-        if len(set(self.joined.dataset[self._rows].tolist())) > 1:
+        episodes = self.joined.episodes
+        if len(set(episodes["dataset"].tolist())) > 1:
             raise ValueError(
                 "Episode ids are ambiguous in a replay of several datasets. Give a mask, such as "
                 'replay.episodes["dataset"] == 0.'
             )
-        own = self.joined.episodes["episode_id"][self._rows]
+        own = episodes["episode_id"]
         distinct, counts = np.unique(ids, return_counts=True)
         unknown, repeated = np.setdiff1d(distinct, own), distinct[counts > 1]
         if len(unknown) or len(repeated):

@@ -9,23 +9,20 @@ import array_api_compat
 import numpy as np
 
 from tfds_atari_replay import fields
-from tfds_atari_replay.replay.batches import Array, SequenceBatch
+from tfds_atari_replay.replay.batches import Array, Batch, SequenceBatch
 from tfds_atari_replay.replay.gathering import gather_frames, gather_into
-from tfds_atari_replay.replay.joined import Joined
-from tfds_atari_replay.replay.source import (
-    Arrays,
-    Batch,
-    Labels,
-    Source,
-    default_integer,
+from tfds_atari_replay.replay.indices import default_integer
+from tfds_atari_replay.replay.items import (
+    Episodes,
     find_episodes,
     in_groups,
-    label_items,
-    make_labels,
+    label_steps,
+    list_episodes,
     number_frames,
     take_scalars,
 )
-from tfds_atari_replay.windows.stacking import Stacking, reach
+from tfds_atari_replay.replay.source import Arrays, Source
+from tfds_atari_replay.windows.stacking import reach
 
 UNKNOWN_TIME = np.int32(-1)
 """The timestep where a checkpoint cut off the episode's beginning."""
@@ -43,7 +40,7 @@ class SequenceColumns(NamedTuple):
       return_to_go: float32 (F,), NaN where it is unknown.
       position: int32 (length,), 0, 1, 2 ...
       offsets: int32 (stack_size,), ... -2, -1, 0.
-      episodes: of all items, whether they are to have labels or not.
+      episodes: of all items.
       starts_at_reset: bool (E,).
     """
 
@@ -54,12 +51,12 @@ class SequenceColumns(NamedTuple):
     return_to_go: Array
     position: Array
     offsets: Array
-    episodes: Labels
+    episodes: Episodes
     starts_at_reset: Array
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class SequenceSource(Source[SequenceColumns, SequenceBatch]):
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class SequenceSource(Source[SequenceBatch]):
     """Sequences of a replay: item i starts at the i-th step whose stack is fully known.
 
     Every step starts a sequence, as in Decision Transformer (Chen et al., 2021), whose padding this
@@ -89,17 +86,9 @@ class SequenceSource(Source[SequenceColumns, SequenceBatch]):
 
     Attributes:
       steps: in each sequence.
-      stack_size: frames per observation.
-      axis: of the frames in an observation, 0 or -1.
-      reward: "clipped" or "unclipped".
-      labels: whether items say where they are from.
     """
 
     steps: int
-    stack_size: int
-    axis: int
-    reward: str
-    labels: bool
 
     def _gather(self, arrays: Arrays, indices: Array, room: Batch | None = None) -> Batch:
         columns: SequenceColumns = arrays.columns
@@ -112,34 +101,30 @@ class SequenceSource(Source[SequenceColumns, SequenceBatch]):
         step = columns.position - (columns.position.shape[0] - take(columns.size))
         mask = step >= 0
         first = take(columns.frame)
-        episode = find_episodes(xp, columns.episodes.first, indices)
-        start = columns.episodes.start[episode][:, None]
+        episode = find_episodes(xp, columns.episodes, indices)[:, None]
+        start = columns.episodes.start[episode]
         # The frame of zeros before an episode has neither action nor reward.
         zeros = start - 1
         frame = xp.where(mask, first + step, zeros)
         back = xp.where(mask, take(columns.back) + step, 0)
         frames = frame[..., None] + reach(columns.offsets, back[..., None], xp.maximum)
-        is_known = columns.starts_at_reset[episode][:, None]
+        is_known = columns.starts_at_reset[episode]
         timestep = xp.where(mask, xp.where(is_known, frame - start, UNKNOWN_TIME), 0)
         scalars = {**columns.scalars, "return_to_go": columns.return_to_go}
         taken = take_scalars(xp, scalars, xp.reshape(frame, (-1,)))
-        labels = {}
+        labels: Batch = {}
         if self.labels:
-            labels = label_items(xp, columns.episodes, episode, first[:, 0])
-            labels = {
-                name: xp.where(mask, column[:, None] + (step if name == "step" else 0), -1)
-                for name, column in labels.items()
-            }
+            labels = label_steps(xp, columns.episodes, episode, frame)
         return {
             "observation": self._gather_stacks(arrays, frames, room),
             **{name: xp.reshape(column, frame.shape) for name, column in taken.items()},
             "timestep": xp.astype(timestep, default_integer(xp)),
             "mask": mask,
-            **{name: xp.astype(column, default_integer(xp)) for name, column in labels.items()},
+            **{name: xp.where(mask, column, -1) for name, column in labels.items()},
         }
 
     def _gather_stacks(self, arrays: Arrays, frames: Array, room: Batch | None) -> Array:
-        stacking = Stacking(self.stack_size, self.axis)
+        stacking = self._stacking
         if room is None:
             xp: Any = array_api_compat.array_namespace(frames)
             return stacking.to_axis(gather_frames(arrays.parts, frames), xp.permute_dims)
@@ -147,52 +132,35 @@ class SequenceSource(Source[SequenceColumns, SequenceBatch]):
         return room["observation"]
 
     def _list_items(self) -> SequenceColumns:
-        return list_sequences(
-            self.joined, self.chosen, self.steps, Stacking(self.stack_size), self.reward
+        joined, stacking = self.joined, self._stacking
+        spans = joined.spans
+        # Without the terminal state.
+        steps = spans["steps"] - spans["ends_in_terminal"]
+        first = np.where(spans["starts_at_reset"], 0, stacking.size - 1)
+        counts = np.maximum(steps - first, 0)
+        size = np.empty(counts.sum(), np.min_scalar_type(self.steps))
+        back = np.empty(len(size), np.min_scalar_type(stacking.size))
+        for some, items, within in in_groups(first, counts):
+            size[items] = np.minimum(np.repeat(steps[some], counts[some]) - within, self.steps)
+            back[items] = np.minimum(within + 1, stacking.size)
+        rewards = joined.columns(fields.REWARDS[self.reward])
+        carried = fields.carried(self.reward).items()
+        return SequenceColumns(
+            frame=number_frames(spans["start"] + first, counts, joined.frame_dtype),
+            size=size,
+            back=back,
+            scalars={name: joined.column(field) for name, field in carried},
+            return_to_go=np.concatenate(
+                [
+                    _returns_to_go(part.spans, reward)
+                    for part, reward in zip(joined.parts, rewards, strict=True)
+                ]
+            ),
+            position=np.arange(self.steps, dtype=np.int32),
+            offsets=stacking.offsets,
+            episodes=list_episodes(joined, counts),
+            starts_at_reset=spans["starts_at_reset"],
         )
-
-
-def list_sequences(
-    joined: Joined, chosen: Any, length: int, stacking: Stacking, reward: str
-) -> SequenceColumns:
-    """Lists the sequences of some episodes.
-
-    Args:
-      joined: the episodes.
-      chosen: integers (E,), which of them; None for all.
-      length: steps in a sequence.
-      stacking: of the frames.
-      reward: "clipped" or "unclipped".
-    """
-    rows = np.arange(len(joined.episodes)) if chosen is None else chosen
-    spans = joined.spans[rows]
-    # Without the terminal state.
-    steps = spans["steps"] - spans["ends_in_terminal"]
-    first = np.where(spans["starts_at_reset"], 0, stacking.size - 1)
-    counts = np.maximum(steps - first, 0)
-    size = np.empty(counts.sum(), np.min_scalar_type(length))
-    back = np.empty(len(size), np.min_scalar_type(stacking.size))
-    for some, items, within in in_groups(first, counts):
-        size[items] = np.minimum(np.repeat(steps[some], counts[some]) - within, length)
-        back[items] = np.minimum(within + 1, stacking.size)
-    return SequenceColumns(
-        frame=number_frames(spans["start"] + first, counts, joined.frame_dtype),
-        size=size,
-        back=back,
-        scalars={name: joined.column(field) for name, field in fields.carried(reward).items()},
-        return_to_go=np.concatenate(
-            [
-                _returns_to_go(part.spans, rewards)
-                for part, rewards in zip(
-                    joined.parts, joined.columns(fields.REWARDS[reward]), strict=True
-                )
-            ]
-        ),
-        position=np.arange(length, dtype=np.int32),
-        offsets=stacking.offsets,
-        episodes=make_labels(joined, rows, counts.cumsum() - counts),
-        starts_at_reset=spans["starts_at_reset"],
-    )
 
 
 def _returns_to_go(spans: Array, reward: Array) -> Array:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -13,23 +12,17 @@ import array_api_compat
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay import fields, notebooks
-from tfds_atari_replay.replay.batches import Array
+from tfds_atari_replay import notebooks
+from tfds_atari_replay.replay.batches import Array, Batch
+from tfds_atari_replay.replay.indices import resolve
 from tfds_atari_replay.replay.joined import Joined
 from tfds_atari_replay.replay.packed import FrameArrays
-
-Batch = dict[str, Array]
-
-ColumnsT = TypeVar("ColumnsT", bound=tuple[Any, ...])
-"""A named tuple of arrays, or of dicts of arrays."""
+from tfds_atari_replay.windows.stacking import Stacking
 
 BatchT = TypeVar("BatchT", bound=Mapping[str, Any])
 """A batch, or an item."""
 
-# Items that are listed at a time.
-_ITEMS_AT_ONCE = 2**20
-
-_SourceT = TypeVar("_SourceT", bound="Source[Any, Any]")
+_SourceT = TypeVar("_SourceT", bound="Source[Any]")
 
 
 class Arrays(NamedTuple):
@@ -44,22 +37,8 @@ class Arrays(NamedTuple):
     columns: Any
 
 
-class Labels(NamedTuple):
-    """Where the items of E episodes are from, each int32 (E,).
-
-    Attributes:
-      first: the episode's first item. An episode without items has the next one's.
-      dataset: the dataset that it is in.
-      start: the frame of its first step.
-    """
-
-    first: Array
-    dataset: Array
-    start: Array
-
-
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Source(abc.ABC, Generic[ColumnsT, BatchT]):
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Source(abc.ABC, Generic[BatchT]):
     """A sequence of items, which gives one of them or a batch.
 
     An index means the same on every device and in every library:
@@ -83,13 +62,19 @@ class Source(abc.ABC, Generic[ColumnsT, BatchT]):
 
     Attributes:
       joined: the episodes of the replay.
-      chosen: integers (E,), which of them have items here; None for all.
+      stack_size: frames per observation.
+      axis: of the frames in an observation, 0 or -1.
+      reward: "clipped" or "unclipped".
+      labels: whether items say where they are from.
       put_elsewhere: the arrays after `put`; None before.
     """
 
     joined: Joined
-    chosen: npt.NDArray[Any] | None
-    put_elsewhere: Arrays | None = dataclasses.field(default=None, kw_only=True)
+    stack_size: int
+    axis: int
+    reward: str
+    labels: bool
+    put_elsewhere: Arrays | None = None
 
     def __post_init__(self) -> None:
         len(self)  # Lists the items. A copy in another process does so when it is used.
@@ -128,11 +113,10 @@ class Source(abc.ABC, Generic[ColumnsT, BatchT]):
         )
 
     def _settings(self) -> dict[str, Any]:
-        about = {field.name for field in dataclasses.fields(Source)}
         return {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name not in about
+            if field.name not in ("joined", "put_elsewhere")
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -150,12 +134,6 @@ class Source(abc.ABC, Generic[ColumnsT, BatchT]):
 
     def __iter__(self) -> Iterator[BatchT]:
         return (self[index] for index in range(self._length))
-
-    @property
-    def columns(self) -> ColumnsT:
-        """Named tuple of arrays; what they mean depends on the kind of source."""
-        columns: ColumnsT = self.arrays.columns
-        return columns
 
     @property
     def arrays(self) -> Arrays:
@@ -187,9 +165,9 @@ class Source(abc.ABC, Generic[ColumnsT, BatchT]):
         Raises:
           ValueError: there are more units than an array can number.
         """
-        arrays = Arrays((self.joined.unite(),), self.columns)
+        arrays = Arrays((self.joined.unite(),), self.arrays.columns)
         return dataclasses.replace(
-            self, joined=Joined((), ()), chosen=None, put_elsewhere=_convert(arrays, convert)
+            self, joined=Joined((), ()), put_elsewhere=_convert(arrays, convert)
         )
 
     def take(self, indices: Any, out: BatchT | None = None) -> BatchT:
@@ -215,7 +193,7 @@ class Source(abc.ABC, Generic[ColumnsT, BatchT]):
             return self[indices]
         if self.put_elsewhere is not None:
             raise TypeError(f"out is for sources in NumPy's memory, this is {self!r}")
-        indices, is_single = _resolve(indices, self._length, self.arrays.parts[0].units)
+        indices, is_single = resolve(indices, self._length, self.arrays.parts[0].units)
         if is_single:
             raise ValueError("out is for a batch: give a list or an array of indices")
         room = {name: np.asarray(array) for name, array in out.items()}
@@ -237,7 +215,7 @@ class Source(abc.ABC, Generic[ColumnsT, BatchT]):
           IndexError: they are no indices, or are out of range and not on a device.
         """
         units = arrays.parts[0].units
-        indices, is_single = _resolve(indices, self._length, units)
+        indices, is_single = resolve(indices, self._length, units)
         batch = self._gather(arrays, indices)
         if array_api_compat.is_jax_array(units):
             batch = _mark_out_of_range(batch, indices < self._length)
@@ -245,9 +223,13 @@ class Source(abc.ABC, Generic[ColumnsT, BatchT]):
             batch = {name: array[0] for name, array in batch.items()}
         return cast("BatchT", batch)
 
+    @property
+    def _stacking(self) -> Stacking:
+        return Stacking(self.stack_size, self.axis)
+
     @abc.abstractmethod
-    def _list_items(self) -> ColumnsT:
-        """Lists the items: the columns, in NumPy."""
+    def _list_items(self) -> Any:
+        """Lists the items: the columns, in NumPy; `frame` has one row for each item."""
 
     @abc.abstractmethod
     def _gather(self, arrays: Arrays, indices: Array, room: Batch | None = None) -> Batch:
@@ -267,7 +249,7 @@ def _convert(tree: Any, convert: Callable[[Any], Array]) -> Any:
     if isinstance(tree, tuple):
         parts = [_convert(part, convert) for part in tree]
         return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
-    return None if tree is None else convert(tree)
+    return convert(tree)
 
 
 def _check_room(room: Batch, expected: Mapping[str, Array], count: int) -> None:
@@ -290,163 +272,6 @@ def _check_room(room: Batch, expected: Mapping[str, Array], count: int) -> None:
             raise ValueError(
                 f"out[{name!r}] must be {wanted[0]} {wanted[1]} (got {got[0]} {got[1]}{state})"
             )
-
-
-def take_scalars(xp: Any, scalars: dict[str, Array], indices: Array) -> Batch:
-    """Takes scalar fields of steps, (N,), as batches have them.
-
-    Args:
-      xp: the array library's namespace.
-      scalars: by name.
-      indices: integers (N,).
-    """
-    taken = {name: column[indices] for name, column in scalars.items()}
-    for name in fields.INTEGERS & taken.keys():
-        taken[name] = xp.astype(taken[name], default_integer(xp))
-    return taken
-
-
-def make_labels(joined: Joined, rows: npt.NDArray[Any], first: npt.NDArray[Any]) -> Labels:
-    """Says of episodes where they are from.
-
-    Args:
-      joined: the episodes.
-      rows: integers (E,), which of them.
-      first: integers (E,), the first item of each.
-    """
-    columns = (first, joined.dataset[rows], joined.spans["start"][rows])
-    return Labels(*(column.astype(joined.frame_dtype) for column in columns))
-
-
-def label_items(xp: Any, labels: Labels, episode: Array, frame: Array) -> Batch:
-    """Says of items where they are from, (N,) each.
-
-    Args:
-      xp: the array library's namespace.
-      labels: of the episodes.
-      episode: integers (N,), the episode of each item.
-      frame: integers (N,), the frame of each.
-    """
-    found = {
-        "dataset": xp.take(labels.dataset, episode, axis=0),
-        "episode": episode,
-        "step": frame - xp.take(labels.start, episode, axis=0),
-    }
-    return {name: xp.astype(array, default_integer(xp)) for name, array in found.items()}
-
-
-def find_episodes(xp: Any, first: Array, indices: Array) -> Array:
-    """Returns the episodes (N,) of items (N,), given the first item of each episode, (E,)."""
-    return xp.searchsorted(first, xp.astype(indices, first.dtype), side="right") - 1
-
-
-def number_frames(first: npt.NDArray[Any], counts: npt.NDArray[Any], dtype: Any) -> Any:
-    """Returns the numbers of frames that lie in stretches, one after the other.
-
-    first 5, 20, counts 2, 3  ->  5 6 20 21 22
-    """
-    before = counts.cumsum() - counts
-    frames = np.arange(counts.sum(), dtype=dtype)
-    frames += np.repeat((first - before).astype(dtype), counts)
-    return frames
-
-
-def in_groups(
-    first: npt.NDArray[Any], counts: npt.NDArray[Any]
-) -> Iterator[tuple[slice, slice, npt.NDArray[Any]]]:
-    """Goes through the items of E episodes, some at a time, so that temporary memory stays small.
-
-    Args:
-      first: integers (E,), the step of each episode's first item.
-      counts: integers (E,), items of each.
-
-    Yields:
-      Which episodes, which items, and the step of each of these items in its episode, int64.
-    """
-    stops = counts.cumsum()
-    cuts = np.flatnonzero(np.diff(stops // _ITEMS_AT_ONCE)) + 1
-    for begin, end in itertools.pairwise([0, *cuts.tolist(), len(counts)]):
-        some = slice(begin, end)
-        within = number_frames(first[some], counts[some], np.int64)
-        yield some, slice(stops[end - 1] - len(within), stops[end - 1]), within
-
-
-def default_integer(xp: Any) -> Any:
-    """Returns an array library's usual integer type: int64, but int32 in JAX, unless it has x64."""
-    return xp.__array_namespace_info__().default_dtypes()["integral"]
-
-
-def _resolve(index: Any, length: int, units: Array) -> tuple[Array, bool]:
-    """Applies the rule that `Source` states.
-
-    Args:
-      index: what the caller gave.
-      length: number of items.
-      units: an array of the library, and on the device, that the result is for.
-
-    Returns:
-      Integers (N,), and whether the index was a single one. From 0 to length - 1, but if the
-      numbers are on a device, any that are out of range are at least `length`.
-    """
-    if isinstance(index, slice):
-        index = np.arange(*index.indices(length))
-    if isinstance(units, np.ndarray):
-        return _resolve_on_host(index, length)
-    xp: Any = array_api_compat.array_namespace(units)
-    # JAX moves what is on no particular device, also to where several devices share the units.
-    device = None if array_api_compat.is_jax_array(units) else array_api_compat.device(units)
-    if not _is_on_device(index, xp):
-        indices, is_single = _resolve_on_host(index, length)
-        return xp.asarray(indices, dtype=default_integer(xp), device=device), is_single
-    _check_kind(index, is_integer=xp.isdtype(index.dtype, "integral"))
-    indices = xp.asarray(xp.reshape(index, (-1,)), dtype=default_integer(xp), device=device)
-    # Both libraries would count negative ones from the end, PyTorch on some devices only.
-    return xp.where(indices < 0, length, indices), not index.ndim
-
-
-def _is_on_device(index: Any, xp: Any) -> bool:
-    """Returns whether an index is an array of this library whose numbers take waiting for."""
-    if array_api_compat.is_torch_array(index) and index.device.type == "cpu":
-        return False
-    return array_api_compat.is_array_api_obj(index) and (
-        array_api_compat.array_namespace(index) is xp
-    )
-
-
-def _resolve_on_host(index: Any, length: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], bool]:
-    """Does the same in NumPy, and raises IndexError if a number is out of range."""
-    try:
-        indices = np.asarray(index)
-    except (TypeError, ValueError) as error:  # such as a list of lists of different lengths
-        raise IndexError(f"Expected integer indices, got {index!r} ({error}).") from error
-    if not indices.size and not hasattr(index, "dtype"):
-        indices = indices.astype(np.int64)  # an empty list becomes float64
-    _check_kind(indices, is_integer=indices.dtype.kind in "iu")
-    if indices.size:
-        low, high = indices.min(), indices.max()
-        if not length:
-            raise IndexError(f"Got the index {index!r}, but there is no item.")
-        if low < 0 or high >= length:
-            raise IndexError(
-                f"Expected indices from 0 to {length - 1:,}, got {low if low < 0 else high:,}. "
-                "Indices do not count from the end; slices do."
-            )
-    # A copy, since PyTorch takes neither negative strides nor memory that cannot be written.
-    return indices.reshape(-1).astype(np.int64), not indices.ndim
-
-
-def _check_kind(index: Array, *, is_integer: bool) -> None:
-    """Checks all that does not depend on the numbers."""
-    if not is_integer:
-        raise IndexError(
-            f"Expected integer indices, got {index.dtype}{'' if index.ndim else f': {index}'}."
-            + (" For a mask, give np.flatnonzero(mask)." if "bool" in str(index.dtype) else "")
-        )
-    if index.ndim > 1:
-        raise IndexError(
-            f"Expected one index, or indices of the shape (N,), got {tuple(index.shape)}. Give "
-            "indices.reshape(-1)."
-        )
 
 
 def _mark_out_of_range(batch: Batch, is_known: Array) -> Batch:

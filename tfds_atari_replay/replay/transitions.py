@@ -11,21 +11,19 @@ import array_api_compat
 import numpy as np
 
 from tfds_atari_replay import fields
-from tfds_atari_replay.replay.batches import Array, TransitionBatch
+from tfds_atari_replay.replay.batches import Array, Batch, TransitionBatch
 from tfds_atari_replay.replay.gathering import gather_frames, gather_into
-from tfds_atari_replay.replay.joined import Joined
-from tfds_atari_replay.replay.source import (
-    Arrays,
-    Batch,
-    Labels,
-    Source,
+from tfds_atari_replay.replay.items import (
+    Episodes,
     find_episodes,
     in_groups,
-    label_items,
-    make_labels,
+    label_steps,
+    list_episodes,
     number_frames,
     take_scalars,
 )
+from tfds_atari_replay.replay.joined import Joined
+from tfds_atari_replay.replay.source import Arrays, Source
 from tfds_atari_replay.replay.table import HEIGHT, WIDTH
 from tfds_atari_replay.windows.rule import NUMPY_OPS, SUMMED, Window
 from tfds_atari_replay.windows.stacking import Stacking, reach
@@ -46,7 +44,7 @@ class TransitionColumns(NamedTuple):
         of the state and, behind them, those of the next state that the state does not have. Before
         a reset it is the episode's frame of zeros.
       discount: float32 (S,).
-      labels: of the episodes; None if they are not asked for.
+      episodes: of all items.
     """
 
     frame: Array
@@ -55,11 +53,11 @@ class TransitionColumns(NamedTuple):
     of_items: dict[str, Array]
     offsets: Array
     discount: Array
-    labels: Labels | None
+    episodes: Episodes
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class TransitionSource(Source[TransitionColumns, TransitionBatch]):
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class TransitionSource(Source[TransitionBatch]):
     """Transitions of a replay, in the order of their datasets, of `episode_id` and of time.
 
     An item is a dict; in a batch (N,) comes first:
@@ -84,20 +82,12 @@ class TransitionSource(Source[TransitionColumns, TransitionBatch]):
     its frames are in files that all processes share.
 
     Attributes:
-      stack_size: frames per observation.
       n_step: steps from observation to next_observation.
       gamma: discount per step.
-      axis: of the frames in an observation, 0 or -1.
-      reward: "clipped" or "unclipped".
-      labels: whether items say where they are from.
     """
 
-    stack_size: int
     n_step: int
     gamma: float
-    axis: int
-    reward: str
-    labels: bool
 
     @property
     def _window(self) -> Window:
@@ -114,9 +104,9 @@ class TransitionSource(Source[TransitionColumns, TransitionBatch]):
         frames = frame[:, None] + columns.offsets[shape]
         observation, next_observation = self._gather_states(arrays, frames, room)
         labels: Batch = {}
-        if columns.labels is not None:
-            episode = find_episodes(xp, columns.labels.first, indices)
-            labels = label_items(xp, columns.labels, episode, frame)
+        if self.labels:
+            episode = find_episodes(xp, columns.episodes, indices)
+            labels = label_steps(xp, columns.episodes, episode, frame)
         return {
             "observation": observation,
             **take_scalars(xp, columns.of_frames, frame),
@@ -128,7 +118,7 @@ class TransitionSource(Source[TransitionColumns, TransitionBatch]):
 
     def _gather_states(self, arrays: Arrays, frames: Array, room: Batch | None) -> list[Array]:
         """Gathers states and next states, for the frames (N, W) that they have."""
-        stacking = Stacking(self.stack_size, self.axis)
+        stacking = self._stacking
         ends = slice(None, self.stack_size), slice(-self.stack_size, None)
         if room is None:
             xp: Any = array_api_compat.array_namespace(frames)
@@ -145,7 +135,30 @@ class TransitionSource(Source[TransitionColumns, TransitionBatch]):
         return given
 
     def _list_items(self) -> TransitionColumns:
-        return list_transitions(self.joined, self.chosen, self._window, self.labels)
+        joined, window = self.joined, self._window
+        spans = joined.spans
+        steps, ends_in_terminal = spans["steps"], spans["ends_in_terminal"]
+        first, stop = window.stretches(steps, spans["starts_at_reset"], ends_in_terminal)
+        counts = stop - first
+        frame = number_frames(spans["start"] + first, counts, joined.frame_dtype)
+        offsets, discount = _list_shapes(window)
+        shape = np.empty(len(frame), np.min_scalar_type(math.prod(offsets.shape[:2]) - 1))
+        for some, items, within in in_groups(first, counts):
+            back = np.minimum(within + 1, window.stack_size)
+            left = np.repeat(steps[some] - 1, counts[some]) - within
+            goes_on = (left >= window.n_step) & ~np.repeat(ends_in_terminal[some], counts[some])
+            ahead = np.minimum(left + goes_on, window.n_step + 1)
+            shape[items] = (back - 1) * (window.n_step + 1) + (ahead - 1)
+        of_frames, of_items = _find_scalars(joined, window, frame)
+        return TransitionColumns(
+            frame,
+            shape,
+            of_frames,
+            of_items,
+            offsets.reshape(-1, offsets.shape[-1]),
+            np.tile(discount, window.stack_size),
+            list_episodes(joined, counts),
+        )
 
 
 def _find_shared(observation: Any, next_observation: Any, length: int) -> Any:
@@ -160,43 +173,6 @@ def _find_shared(observation: Any, next_observation: Any, length: int) -> Any:
         shape = (len(observation), length, HEIGHT, WIDTH)
         return np.lib.stride_tricks.as_strided(observation, shape, wanted)
     return None
-
-
-def list_transitions(
-    joined: Joined, chosen: Any, window: Window, are_labelled: bool
-) -> TransitionColumns:
-    """Lists the transitions of some episodes.
-
-    Args:
-      joined: the episodes.
-      chosen: integers (E,), which of them; None for all.
-      window: of a transition.
-      are_labelled: whether they are to have labels.
-    """
-    rows = np.arange(len(joined.episodes)) if chosen is None else chosen
-    spans = joined.spans[rows]
-    steps, ends_in_terminal = spans["steps"], spans["ends_in_terminal"]
-    first, stop = window.stretches(steps, spans["starts_at_reset"], ends_in_terminal)
-    counts = stop - first
-    frame = number_frames(spans["start"] + first, counts, joined.frame_dtype)
-    offsets, discount = _list_shapes(window)
-    shape = np.empty(len(frame), np.min_scalar_type(math.prod(offsets.shape[:2]) - 1))
-    for some, items, within in in_groups(first, counts):
-        back = np.minimum(within + 1, window.stack_size)
-        left = np.repeat(steps[some] - 1, counts[some]) - within
-        goes_on = (left >= window.n_step) & ~np.repeat(ends_in_terminal[some], counts[some])
-        ahead = np.minimum(left + goes_on, window.n_step + 1)
-        shape[items] = (back - 1) * (window.n_step + 1) + (ahead - 1)
-    of_frames, of_items = _find_scalars(joined, window, frame)
-    return TransitionColumns(
-        frame,
-        shape,
-        of_frames,
-        of_items,
-        offsets.reshape(-1, offsets.shape[-1]),
-        np.tile(discount, window.stack_size),
-        make_labels(joined, rows, counts.cumsum() - counts) if are_labelled else None,
-    )
 
 
 def _list_shapes(window: Window) -> tuple[Any, Any]:
