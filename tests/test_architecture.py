@@ -30,13 +30,13 @@ MAY_IMPORT = {
     "blocks": "_extras",
     "steps": "blocks _tfds _extras threads",
     "schema": "fields scores steps logs",
-    "prepared": "arguments configs fields schema steps logs",
+    "prepared": "arguments configs fields blocks schema steps logs",
     "building": "arguments games configs scores prepared locking schema _tfds logs threads "
     "progress _extras",
     "transforms": "arguments fields windows schema steps blocks threads _extras",
     "replay": "arguments games configs fields windows schema blocks prepared locking logs threads "
     "progress notebooks",
-    "figures": "arguments fields games configs logs blocks prepared replay progress _extras",
+    "figures": "arguments fields games configs logs blocks prepared progress _extras",
     "envs": "arguments games logs windows threads progress notebooks _extras",
     "atari_replay": "fields games configs scores logs schema prepared building threads notebooks "
     "_tfds",

@@ -11,7 +11,7 @@ import pytest
 from tfds_atari_replay import figures
 from tfds_atari_replay.figures import plots
 from tfds_atari_replay.games import GAMES
-from tfds_atari_replay.replay.packed import EPISODE
+from tfds_atari_replay.prepared.reading import EPISODE
 
 
 def make_summary(returns: list[float], **fields: Any) -> figures.Summary:

@@ -11,8 +11,9 @@ from helpers.replays import pack_steps, transitions_of, write_shard
 from helpers.steps import FEATURES, make_all
 
 from tfds_atari_replay.prepared.reading import read_file
-from tfds_atari_replay.replay import packing, table
+from tfds_atari_replay.replay import packing
 from tfds_atari_replay.replay.packed import map_folder
+from tfds_atari_replay.replay.table import RowHash
 
 EPISODES = make_all([(70, True, True), (3, True, True), (200, True, False)])
 
@@ -23,13 +24,13 @@ def test_packing_goes_on_with_a_different_hash(
     shard = tmp_path / "shard"
     write_shard(shard, EPISODES)
     expected = transitions_of(pack_steps(EPISODES, tmp_path))
-    real, seeds = table.RowHash, []
+    seeds = []
 
     def hash_of(seed: int) -> Any:
         seeds.append(seed)
-        return (lambda rows: rows[:, 0].astype(np.uint64)) if seed == 0 else real(seed)
+        return (lambda rows: rows[:, 0].astype(np.uint64)) if seed == 0 else RowHash(seed)
 
-    monkeypatch.setattr(table, "RowHash", hash_of)
+    monkeypatch.setattr(packing, "RowHash", hash_of)
     packing.pack(lambda: read_file(shard, 0, "tfrecord", FEATURES), tmp_path)
     assert seeds == [0, 1]
     assert transitions_of(map_folder(tmp_path, "{}")) == expected

@@ -18,9 +18,7 @@ from tfds_atari_replay.configs import SPLITS, Config
 from tfds_atari_replay.figures.episodes import Episode
 from tfds_atari_replay.games import GAMES
 from tfds_atari_replay.prepared.opening import open_prepared, reporting_damage
-from tfds_atari_replay.prepared.reading import StoredEpisode, read_shard
-from tfds_atari_replay.replay.packed import EPISODE
-from tfds_atari_replay.replay.packing import FIELDS, describe, unpack_columns
+from tfds_atari_replay.prepared.reading import EPISODE, FIELDS, StoredEpisode, read_shard
 
 Array = npt.NDArray[Any]
 
@@ -116,8 +114,8 @@ class Summary:
             return self._unpack(stored)
 
     def _unpack(self, stored: StoredEpisode) -> Episode:
-        columns = unpack_columns(stored)
-        row = dict(zip(EPISODE.names or (), describe(stored, columns), strict=True))
+        columns = stored.unpack_columns()
+        row = dict(zip(EPISODE.names or (), stored.describe(columns), strict=True))
         field, length = FIELDS["observation"], row["length"]
         unpacked = (blocks.unpack_block_np(block, field) for block in stored.frames)
         frames = np.concatenate([blocks.frames_of_np(block, field) for block in unpacked])
@@ -169,8 +167,8 @@ def summarize(name: str, *, data_dir: epath.PathLike | None = None) -> Summary:
     ):
         for shard in range(split.num_shards):
             for episode in read_shard(builder, shard):
-                columns = unpack_columns(episode)
-                rows.append(row := describe(episode, columns))
+                columns = episode.unpack_columns()
+                rows.append(row := episode.describe(columns))
                 places.append((episode.shard, episode.record))
                 counts += np.bincount(columns["action"][: row[2]], minlength=actions)
                 bar.update()

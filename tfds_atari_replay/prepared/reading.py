@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from etils import epath, epy
 
-from tfds_atari_replay import fields
+from tfds_atari_replay import blocks, fields, schema
 from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.example import parse_example, read_records
 
@@ -20,7 +21,15 @@ with epy.lazy_imports():
 # An episode is a few hundred KB.
 _RECORDS_AT_ONCE = 16
 
-_PACKED = tuple(field.name for field in fields.STEP if field.packed_dtype) + fields.FLAGS
+_READ = tuple(field.name for field in fields.STEP if field.packed_dtype) + fields.FLAGS
+
+FIELDS = schema.features()["steps"].feature.get_tensor_info()
+"""Shape and dtype of each field of a step."""
+
+_EPISODE = [(field.name, field.dtype) for field in fields.EPISODE]
+
+EPISODE = np.dtype([*_EPISODE[:2], ("length", np.int64), *_EPISODE[2:]])
+"""An episode as a dataset describes it; `length` counts its logged steps."""
 
 
 class StoredEpisode(NamedTuple):
@@ -39,6 +48,33 @@ class StoredEpisode(NamedTuple):
     frames: list[bytes]
     shard: int
     record: int
+
+    def unpack_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Unpacks the scalar fields of its steps, terminal state included: (steps,) each.
+
+        A field that an older dataset lacks is NaN throughout.
+
+        Raises:
+          ValueError: they differ in length, or are empty.
+        """
+        columns = {
+            name: blocks.unpack_column_np(column, FIELDS[name])
+            for name, column in self.columns.items()
+        }
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) != 1 or not lengths["action"]:
+            raise ValueError(
+                f"episode {self.values['episode_id']}: expected fields of one length, at least 1, "
+                f"got {lengths}"
+            )
+        unknown = np.full(lengths["action"], np.nan, np.float32)
+        return {**dict.fromkeys(_READ, unknown), **columns}
+
+    def describe(self, columns: dict[str, npt.NDArray[Any]]) -> tuple[Any, ...]:
+        """Returns a row of `EPISODE`, given the unpacked columns."""
+        length = len(columns["action"]) - int(columns["is_terminal"][-1])
+        values = {**self.values, "length": length}
+        return tuple(values[name] for name in EPISODE.names or ())
 
 
 def read_shard(builder: Any, number: int) -> Iterator[StoredEpisode]:
@@ -68,25 +104,27 @@ def read_file(
       DamageError: it holds something else. Checksums of all records are compared.
       OSError: it cannot be read.
     """
-    step_fields = [name for name in _PACKED if name in features["steps"].feature]
+    step_fields = [name for name in _READ if name in features["steps"].feature]
+
+    def values(stored: Mapping[str, Any], name: str, kind: str) -> Any:
+        found = getattr(stored[name], kind).value
+        if not found:
+            raise DamageError(f"{path}: an episode has no {name}")
+        return found
+
     for index, record in enumerate(FORMATS[file_format](path)):
         stored = parse_example(record)
-
-        def values(name: str, kind: str, stored: Any = stored) -> Any:
-            found = getattr(stored[name], kind).value
-            if not found:
-                raise DamageError(f"{path}: an episode has no {name}")
-            return found
-
         yield StoredEpisode(
             values={
-                field.name: np.dtype(field.dtype).type(values(field.name, _kind(field))[0]).item()
+                field.name: field.dtype(values(stored, field.name, _kind(field))[0]).item()
                 if field.name in features
                 else math.nan
                 for field in fields.EPISODE
             },
-            columns={name: values(f"steps/{name}", "bytes_list")[0] for name in step_fields},
-            frames=list(values("steps/observation", "bytes_list")),
+            columns={
+                name: values(stored, f"steps/{name}", "bytes_list")[0] for name in step_fields
+            },
+            frames=list(values(stored, "steps/observation", "bytes_list")),
             shard=number,
             record=index,
         )

@@ -22,12 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tfds_atari_replay import fields
+from tfds_atari_replay.prepared.reading import EPISODE
 from tfds_atari_replay.replay.table import BYTES_PER_UNIT, GROUPS_PER_FRAME, UNITS_PER_GROUP
-
-_EPISODE = [(field.name, field.dtype) for field in fields.EPISODE]
-
-EPISODE = np.dtype([*_EPISODE[:2], ("length", np.int64), *_EPISODE[2:]])
-"""An episode as a dataset describes it; `length` counts its logged steps."""
 
 SPAN = np.dtype(
     [

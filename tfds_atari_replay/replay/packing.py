@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tfds_atari_replay import blocks, schema
-from tfds_atari_replay.prepared.reading import StoredEpisode
-from tfds_atari_replay.replay.packed import EPISODE, SCALARS, SPAN
+from tfds_atari_replay import blocks
+from tfds_atari_replay.prepared.reading import EPISODE, FIELDS, StoredEpisode
+from tfds_atari_replay.replay.packed import SCALARS, SPAN
 from tfds_atari_replay.replay.table import (
     BYTES_PER_UNIT,
     GROUPS_PER_FRAME,
@@ -21,9 +21,9 @@ from tfds_atari_replay.replay.table import (
     UNITS_PER_FRAME,
     UNITS_PER_GROUP,
     ArrayFile,
+    HashCollisionError,
     RowHash,
     Table,
-    without_collisions,
 )
 from tfds_atari_replay.threads import map_ahead
 
@@ -31,9 +31,6 @@ from tfds_atari_replay.threads import map_ahead
 # ahead by as many blocks as are looked up, or they wait during that.
 _BLOCKS_PER_CALL = 8
 _BLOCKS_PER_LOOKUP = 16
-
-FIELDS = schema.features()["steps"].feature.get_tensor_info()
-"""Shape and dtype of each field of a step."""
 
 Array = npt.NDArray[Any]
 
@@ -65,11 +62,14 @@ def pack(episodes: Callable[[], Iterable[StoredEpisode]], folder: pathlib.Path) 
       ValueError: an episode is damaged.
       OSError: the files cannot be written.
     """
-    without_collisions(lambda hash_rows: pack_with(hash_rows, episodes(), folder))
+    for seed in itertools.count():
+        with contextlib.suppress(HashCollisionError):
+            _pack(RowHash(seed), episodes(), folder)
+            return
 
 
-def pack_with(hash_rows: RowHash, episodes: Iterable[StoredEpisode], folder: pathlib.Path) -> None:
-    """Like `pack`, with a given hash.
+def _pack(hash_rows: RowHash, episodes: Iterable[StoredEpisode], folder: pathlib.Path) -> None:
+    """Packs with a given hash.
 
     Raises:
       HashCollisionError: the hash gives two different units the same number.
@@ -91,8 +91,8 @@ def pack_with(hash_rows: RowHash, episodes: Iterable[StoredEpisode], folder: pat
 
         def blocks_of(episodes: Iterable[StoredEpisode]) -> Iterator[bytes | None]:
             for episode in episodes:
-                columns = unpack_columns(episode)
-                rows.append(describe(episode, columns))
+                columns = episode.unpack_columns()
+                rows.append(episode.describe(columns))
                 spans.append(_locate(episode, columns, start=len(some_scalar) + 1))
                 for name, file in scalars.items():
                     file.append(np.pad(columns[name], (1, 0)))
@@ -116,35 +116,6 @@ def pack_with(hash_rows: RowHash, episodes: Iterable[StoredEpisode], folder: pat
     order = np.argsort(np.array([row[0] for row in rows], np.int64), kind="stable")
     np.save(folder / "episodes.npy", np.array(rows, EPISODE)[order])
     np.save(folder / "spans.npy", np.array(spans, SPAN)[order])
-
-
-def unpack_columns(episode: StoredEpisode) -> dict[str, Array]:
-    """Unpacks the scalar fields of its steps, terminal state included: (steps,) each.
-
-    A field that an older dataset lacks is NaN throughout.
-
-    Raises:
-      ValueError: they differ in length, or are empty.
-    """
-    columns = {
-        name: blocks.unpack_column_np(column, FIELDS[name])
-        for name, column in episode.columns.items()
-    }
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) != 1 or not lengths["action"]:
-        raise ValueError(
-            f"episode {episode.values['episode_id']}: expected fields of one length, at least 1, "
-            f"got {lengths}"
-        )
-    unknown = np.full(lengths["action"], np.nan, np.float32)
-    return {**dict.fromkeys(SCALARS, unknown), **columns}
-
-
-def describe(episode: StoredEpisode, columns: dict[str, Array]) -> tuple[Any, ...]:
-    """A row of `EPISODE`."""
-    length = len(columns["action"]) - int(columns["is_terminal"][-1])
-    values = {**episode.values, "length": length}
-    return tuple(values[name] for name in EPISODE.names or ())
 
 
 def _locate(episode: StoredEpisode, columns: dict[str, Array], start: int) -> tuple[Any, ...]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
-from collections.abc import Callable
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +16,6 @@ UNITS_PER_GROUP = 7
 GROUPS_PER_FRAME = UNITS_PER_FRAME // UNITS_PER_GROUP
 
 Array = npt.NDArray[Any]
-
-_Result = TypeVar("_Result")
 
 
 class HashCollisionError(Exception):
@@ -43,15 +39,6 @@ class RowHash:
     def _factors(self, count: int) -> Array:
         factors = np.random.default_rng(self._seed).integers(2**63, size=count, dtype=np.uint64)
         return factors * np.uint64(2) + np.uint64(1)
-
-
-def without_collisions(work: Callable[[RowHash], _Result]) -> _Result:
-    """Calls `work` with a hash; with a different one if that raises HashCollisionError."""
-    seed = 0
-    while True:
-        with contextlib.suppress(HashCollisionError):
-            return work(RowHash(seed))
-        seed += 1
 
 
 class ArrayFile:
