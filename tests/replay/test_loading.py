@@ -17,12 +17,11 @@ from helpers.processes import run_python, unprivileged
 from helpers.steps import UNDECODED
 from helpers.transitions import assert_same, count_transitions, in_batches
 
-from tfds_atari_replay import find_game, load_replay, schema, transitions
+from tfds_atari_replay import find_game, load_replay, transitions
 from tfds_atari_replay.fields import VERSION
 from tfds_atari_replay.games import ALL_ACTIONS
 from tfds_atari_replay.replay import cache
 from tfds_atari_replay.replay.packed import STORED
-from tfds_atari_replay.steps import Steps
 
 EXPERT, MIXED = "atari_replay/breakout_expert_v0", "atari_replay/breakout_mixed_v0"
 MANUAL = {"download_config": tfds.download.DownloadConfig(manual_dir=str(DUMMY_DATA))}
@@ -143,56 +142,10 @@ def test_bad_arguments(data_dir: pathlib.Path, arguments: Any, message: str) -> 
         load_replay(**arguments, data_dir=data_dir)
 
 
-class Other(tfds.core.GeneratorBasedBuilder):
-    """Not one of ours."""
-
-    VERSION = tfds.core.Version("1.0.0")
-
-    def _info(self) -> Any:
-        features = tfds.features.FeaturesDict({"steps": tfds.features.Text()})
-        return tfds.core.DatasetInfo(builder=self, features=features)
-
-    def _split_generators(self, _: Any) -> Any:
-        return {"train": [(0, {"steps": "none"})]}
-
-    def _generate_examples(self) -> Any:
-        raise NotImplementedError
-
-
-class SmallFrames(Other):
-    """Steps, but of smaller frames."""
-
-    def _info(self) -> Any:
-        fields = dict(schema.features("1.0.0")["steps"].feature)
-        fields["observation"] = tfds.features.Tensor(shape=(10, 10, 1), dtype=np.uint8)
-        steps = Steps(fields)
-        return tfds.core.DatasetInfo(
-            builder=self, features=tfds.features.FeaturesDict({"steps": steps})
-        )
-
-    def _split_generators(self, _: Any) -> Any:
-        step = {"observation": np.zeros((10, 10, 1), np.uint8), "action": 0, "reward": 0.0}
-        flags = {"discount": 1.0, "is_first": True, "is_last": True, "is_terminal": False}
-        return {"train": [(0, {"steps": [{**step, **flags}]})]}
-
-
 def test_other_datasets_are_refused_before_they_are_prepared(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ValueError, match=r"Expected a dataset of atari_replay, got mnist"):
         load_replay("mnist", data_dir=tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("builder", "message"),
-    [
-        (Other, r"Expected a dataset of atari_replay, got other"),
-        (SmallFrames, r"small_frames: expected steps with .*84, 84, 1.*got .*10, 10, 1"),
-    ],
-)
-def test_datasets_of_a_different_kind(builder: Any, message: str, tmp_path: pathlib.Path) -> None:
-    builder(data_dir=str(tmp_path)).download_and_prepare()
-    with pytest.raises(ValueError, match=message):
-        load_replay(builder.name, data_dir=tmp_path)
 
 
 def test_datasets_of_different_versions(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -208,9 +208,9 @@ def check_features(name: str, builder: Any) -> None:
 def _damage(builder: Any) -> Iterator[str]:
     """Yields what is wrong with files that are all there."""
     info = builder.info
+    yield from filter(None, (_json_damage(builder.data_path / name) for name in DESCRIPTIONS))
     if error := getattr(info, "damage", None):
         yield f"{_INFO} cannot be read ({error})"
-    yield from filter(None, (_json_damage(builder.data_path / name) for name in DESCRIPTIONS))
     # Files that TFDS has converted since are of other sizes.
     if is_remote(builder.data_path) or info.alternative_file_formats:
         return
