@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import shutil
 from typing import Any
@@ -132,6 +133,20 @@ def test_a_shard_that_is_cut_short(folder: pathlib.Path, file_format: str) -> No
     }[file_format]
     with pytest.raises(ValueError, match=rf"The dataset in {folder} is damaged: {said}"):
         open_prepared(EXPERT, data_dir=folder.parents[2])
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord"], indirect=True)
+@pytest.mark.parametrize("name", [EXPERT, f"{EXPERT}:{VERSION}"])
+def test_a_shard_beside_converted_files(folder: pathlib.Path, name: str) -> None:
+    """TFDS adds files of a different format, and leaves those of the first as they are."""
+    path = folder / "dataset_info.json"
+    info = {**json.loads(path.read_text()), "alternativeFileFormats": ["array_record"]}
+    path.write_text(json.dumps(info))
+    open_prepared(name, data_dir=folder.parents[2])
+    (shard,) = folder.glob("*-train.*")
+    shard.write_bytes(shard.read_bytes()[:-7])
+    with pytest.raises(ValueError, match="bytes of train are missing"):
+        open_prepared(name, data_dir=folder.parents[2])
 
 
 @pytest.mark.parametrize("error", [DamageError("no action"), EOFError("no end"), ValueError("bad")])

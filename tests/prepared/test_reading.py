@@ -67,14 +67,16 @@ def test_episodes_are_those_that_were_written(file_format: str, tmp_path: pathli
 
 def test_an_older_dataset_has_no_true_rewards(tmp_path: pathlib.Path) -> None:
     """They are NaN, even where a file has more than the dataset's features say."""
-    write_shard(tmp_path / "shard", EPISODES[:1])
+    (steps,) = make_all([(4, True, True)])
+    assert not np.isnan(steps["unclipped_reward"]).any()
+    write_shard(tmp_path / "shard", [steps])
     (stored,) = read_file(epath.Path(tmp_path / "shard"), 0, "tfrecord", schema.features("1.0.0"))
     assert math.isnan(stored.values["unclipped_return"])
     assert "unclipped_reward" not in stored.columns
     columns = stored.unpack_columns()
-    assert columns["unclipped_reward"].shape == (70,)
+    assert columns["unclipped_reward"].shape == (4,)
     assert np.isnan(columns["unclipped_reward"]).all()
-    np.testing.assert_array_equal(columns["reward"], EPISODES[0]["reward"])
+    np.testing.assert_array_equal(columns["reward"], steps["reward"])
 
 
 @pytest.mark.parametrize("name", ["checkpoint_id", "steps/action", "steps/observation"])

@@ -211,12 +211,10 @@ def _damage(builder: Any) -> Iterator[str]:
     yield from filter(None, (_json_damage(builder.data_path / name) for name in DESCRIPTIONS))
     if error := getattr(info, "damage", None):
         yield f"{_INFO} cannot be read ({error})"
-    # Files that TFDS has converted since are of other sizes.
-    if is_remote(builder.data_path) or info.alternative_file_formats:
-        return
-    check = _FILE_CHECKS.get(info.file_format.value, lambda _: iter(()))
-    for split in info.splits.values():
-        yield from check(split)
+    check = _FILE_CHECKS.get(info.file_format.value)
+    if check and not is_remote(builder.data_path):
+        for split in info.splits.values():
+            yield from check(split)
 
 
 def _json_damage(path: epath.Path) -> str | None:
