@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -41,15 +42,15 @@ def pack_steps(episodes: list[Steps], folder: pathlib.Path) -> Packed:
     return map_folder(folder, "")
 
 
-def join(*parts: Packed) -> Replay:
-    """A replay of packed episodes."""
+def join(*parts: Packed, actions: Sequence[Any] | None = None) -> Replay:
+    """A replay of packed episodes; `actions` are those of `Joined`."""
     names = tuple(f"made{number}" for number in range(len(parts)))
-    return Replay(names, Joined(parts, (None,) * len(parts)))
+    return Replay(names, Joined(parts, tuple(actions or [None] * len(parts))))
 
 
-def make_replay(*datasets: list[Steps]) -> Replay:
+def make_replay(*datasets: list[Steps], actions: Sequence[Any] | None = None) -> Replay:
     """A replay of episodes; mapped files stay readable once their folder is gone."""
-    return join(*map(_pack_in_memory, datasets))
+    return join(*map(_pack_in_memory, datasets), actions=actions)
 
 
 def _pack_in_memory(episodes: list[Steps]) -> Packed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import pickle
 from typing import Any
 
 import numpy as np
@@ -66,41 +65,3 @@ def test_selections(joined_and_one: Any) -> None:
     assert_same(batch, one.select(mask).transitions(labels=True)[:], but=("dataset",))
     rows = joined.select(mask).episodes
     np.testing.assert_array_equal(batch["dataset"], rows["dataset"][batch["episode"]])
-
-
-def test_what_is_pickled_does_not_grow(expert_replay: Any) -> None:
-    """Other processes list the items again; only a selection of episodes is sent."""
-    sizes = {
-        len(pickle.dumps(source))
-        for source in (
-            expert_replay.transitions(n_step=3, labels=True),
-            expert_replay.sequences(30, labels=True),
-            expert_replay,
-        )
-    }
-    assert max(sizes) < 2500
-    selected = expert_replay.select([1])
-    assert_same(pickle.loads(pickle.dumps(selected)).transitions()[:], selected.transitions()[:])
-
-
-@pytest.mark.parametrize(("n_step", "most"), [(1, 5), (3, 9)])
-def test_bytes_of_a_transition(expert_replay: Any, n_step: int, most: int) -> None:
-    """Of memory that is not a file's."""
-    source = expert_replay.transitions(n_step=n_step)
-    columns = source.arrays.columns
-    own = columns.frame.nbytes + columns.shape.nbytes
-    own += sum(column.nbytes for column in columns.of_items.values())
-    assert own == most * len(source)
-    (part,) = expert_replay.joined.parts
-    assert set(columns.of_frames) == ({"action"} if n_step > 1 else {"action", "reward"})
-    for name, column in columns.of_frames.items():
-        assert np.shares_memory(column, part.scalars[name])
-
-
-def test_bytes_of_a_sequence(expert_replay: Any) -> None:
-    source = expert_replay.sequences(30)
-    columns = source.arrays.columns
-    per_item = columns.frame.nbytes + columns.size.nbytes + columns.back.nbytes
-    assert per_item == 6 * len(source)
-    (part,) = expert_replay.joined.parts
-    assert columns.return_to_go.nbytes == 4 * len(part.frames.index)

@@ -54,15 +54,6 @@ def test_nothing_is_kept_twice(tmp_path: pathlib.Path) -> None:
     np.testing.assert_array_equal(frames.index[:half], frames.index[half:])
 
 
-def test_joined_parts_are_their_sum(tmp_path: pathlib.Path) -> None:
-    parts = []
-    for number, episodes in enumerate((EPISODES[:1], EPISODES[1:])):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        parts.append(pack_steps(episodes, folder))
-    assert transitions_of(*parts) == transitions_of(parts[0]) + transitions_of(parts[1])
-
-
 def test_play_that_brings_nothing_new(tmp_path: pathlib.Path) -> None:
     """Hundreds of blocks of which all units are known already."""
     (once,) = make_all([(66, True, True)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import pickle
 from typing import Any
 
 import numpy as np
@@ -97,10 +95,9 @@ def test_an_episode_as_arrays(replay: Replay, row: int, steps: Any) -> None:
 def test_reading_selected_episodes_of_several_datasets() -> None:
     """Rows are those of the selection, and actions become ALE's where that was asked for."""
     episodes = make_all(SHAPES)
-    replay = make_replay(episodes[:2], episodes[2:])
     become = np.arange(18, dtype=np.uint8)[::-1]
-    joined = dataclasses.replace(replay.joined, actions=(None, become))
-    selected = dataclasses.replace(replay, joined=joined).select(np.array([0, 1, 1, 1], bool))
+    replay = make_replay(episodes[:2], episodes[2:], actions=[None, become])
+    selected = replay.select(np.array([0, 1, 1, 1], bool))
     read = list(selected)
     for episode, steps, number in zip(read, episodes[1:], (0, 1, 1), strict=True):
         length = len(episode["action"])
@@ -166,80 +163,3 @@ def test_a_replay_says_what_it_holds(expert_replay: Any) -> None:
         assert f">{what}</th><td>{value}</td>" in table
     made = make_replay([make_steps(9)])
     assert repr(made).startswith("Replay(made0: 1 episodes, 1 complete, 8 steps, ")
-
-
-def test_a_source_says_what_it_holds(expert_replay: Any) -> None:
-    source = expert_replay.transitions(n_step=3, gamma=0.9, axis=-1)
-    settings = "stack_size=4, axis=-1, reward=clipped, labels=False, n_step=3, gamma=0.9"
-    assert repr(source) == f"TransitionSource({len(source):,} items, {settings}; NumPy)"
-    source = expert_replay.sequences(30, stack_size=2, reward="unclipped")
-    settings = "stack_size=2, axis=0, reward=unclipped, labels=False, steps=30"
-    assert repr(source) == f"SequenceSource({len(source):,} items, {settings}; NumPy)"
-    jax = pytest.importorskip("jax")
-    device = jax.devices()[0]
-    assert repr(source.put(jax.device_put)).endswith(f"{settings}; JAX, {device})")
-
-
-def make_joined(shapes: list[tuple[int, bool, bool]]) -> Any:
-    """Episodes of two datasets, the last of the second, all but the second selected."""
-    episodes = make_all(shapes)
-    return make_replay(episodes[:-1], episodes[-1:]).select(np.arange(len(shapes)) != 1)
-
-
-JOINED = [(9, True, True), (70, True, False), (12, False, True), (131, True, False)]
-
-
-@pytest.mark.parametrize("n_step", [1, 3])
-def test_labels_of_transitions(n_step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each leads back to the step whose action it is; all else stays as it is without."""
-    monkeypatch.setattr("tfds_atari_replay.replay.items._ITEMS_AT_ONCE", 20)
-    episodes = [steps for number, steps in enumerate(make_all(JOINED)) if number != 1]
-    replay = make_joined(JOINED)
-    source = replay.transitions(n_step=n_step, labels=True)
-    batch, plain = source[:], replay.transitions(n_step=n_step)[:]
-    for name, column in plain.items():
-        np.testing.assert_array_equal(batch.pop(name), column)
-    assert {name: column.dtype for name, column in batch.items()} == dict.fromkeys(
-        ("dataset", "episode", "step"), np.dtype(np.int64)
-    )
-    rows = replay.episodes[batch["episode"]]
-    np.testing.assert_array_equal(batch["dataset"], rows["dataset"])
-    assert set(batch["dataset"].tolist()) == {0, 1}
-    for item, (episode, step) in enumerate(
-        zip(batch["episode"].tolist(), batch["step"].tolist(), strict=True)
-    ):
-        assert episodes[episode]["action"][step] == plain["action"][item]
-        frame = episodes[episode]["observation"][step, ..., 0]
-        np.testing.assert_array_equal(plain["observation"][item, -1], frame)
-    assert source[3]["step"] == batch["step"][3]
-
-
-def test_labels_of_sequences() -> None:
-    """Those of each step; -1 in the padding."""
-    episodes = [steps for number, steps in enumerate(make_all(JOINED)) if number != 1]
-    replay = make_joined(JOINED)
-    batch = replay.sequences(7, labels=True)[:]
-    for name, column in replay.sequences(7)[:].items():
-        np.testing.assert_array_equal(batch[name], column)
-    for name in ("dataset", "episode", "step"):
-        assert batch[name].dtype == np.int64
-        assert (batch[name][~batch["mask"]] == -1).all()
-    mask = batch["mask"]
-    episode, step = batch["episode"][mask], batch["step"][mask]
-    np.testing.assert_array_equal(batch["dataset"][mask], replay.episodes["dataset"][episode])
-    actions = [episodes[e]["action"][s] for e, s in zip(episode, step, strict=True)]
-    np.testing.assert_array_equal(batch["action"][mask], actions)
-
-
-@pytest.mark.parametrize("kind", ["transitions", "sequences"])
-def test_labels_on_a_device_and_pickled(kind: str) -> None:
-    jax = pytest.importorskip("jax")
-    arguments = {"length": 7} if kind == "sequences" else {}
-    source = getattr(make_joined(JOINED), kind)(**arguments, labels=True)
-    indices = np.array([0, 40, 9])
-    expected = source[indices]
-    moved = source.put(jax.device_put)
-    for other in (pickle.loads(pickle.dumps(source)), moved):
-        batch = other[indices]
-        for name in ("dataset", "episode", "step"):
-            np.testing.assert_array_equal(np.asarray(batch[name]), expected[name])

@@ -97,3 +97,12 @@ def test_frames_last() -> None:
     first, last = (replay.sequences(5, axis=axis)[3:9]["observation"] for axis in (0, -1))
     assert last.shape == (6, 5, 84, 84, 4)
     np.testing.assert_array_equal(np.moveaxis(first, 2, -1), last)
+
+
+def test_bytes_of_a_sequence(expert_replay: Any) -> None:
+    source = expert_replay.sequences(30)
+    columns = source.arrays.columns
+    per_item = columns.frame.nbytes + columns.size.nbytes + columns.back.nbytes
+    assert per_item == 6 * len(source)
+    (part,) = expert_replay.joined.parts
+    assert columns.return_to_go.nbytes == 4 * len(part.frames.index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import pickle
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,6 @@ import pytest
 from helpers.replays import make_replay
 from helpers.steps import make_all
 from helpers.transitions import assert_same
-
-from tfds_atari_replay.replay import memory
 
 SHAPES = [(200, True, True), (9, False, False), (70, True, False)]
 KINDS: dict[str, Any] = {
@@ -100,21 +98,28 @@ def test_a_list_of_items(replay: Any) -> None:
         assert_same(item, source[index])
 
 
-def test_large_batches_use_memory_again(replay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch that is in use is never written to."""
-    monkeypatch.setattr(memory, "_SMALLEST", 0)
-    source = replay.transitions()
-    rng = np.random.default_rng(0)
-    one, other = (rng.integers(len(source), size=50) for _ in range(2))
-    kept = source[one]["next_observation"]
-    expected = kept.copy()
-    pointers = set()
-    for _ in range(6):
-        batch = source[other]
-        pointers.add(batch["observation"].ctypes.data)
-        np.testing.assert_array_equal(kept, expected)
-    assert len(pointers) == 2
-    np.testing.assert_array_equal(batch["observation"], source[other[::-1]]["observation"][::-1])
-    del batch, kept
-    gc.collect()
-    assert len(memory._spare) == 1
+def test_a_source_says_what_it_holds(expert_replay: Any) -> None:
+    source = expert_replay.transitions(n_step=3, gamma=0.9, axis=-1)
+    settings = "stack_size=4, axis=-1, reward=clipped, labels=False, n_step=3, gamma=0.9"
+    assert repr(source) == f"TransitionSource({len(source):,} items, {settings}; NumPy)"
+    source = expert_replay.sequences(30, stack_size=2, reward="unclipped")
+    settings = "stack_size=2, axis=0, reward=unclipped, labels=False, steps=30"
+    assert repr(source) == f"SequenceSource({len(source):,} items, {settings}; NumPy)"
+    jax = pytest.importorskip("jax")
+    device = jax.devices()[0]
+    assert repr(source.put(jax.device_put)).endswith(f"{settings}; JAX, {device})")
+
+
+def test_what_is_pickled_does_not_grow(expert_replay: Any) -> None:
+    """Other processes list the items again; only a selection of episodes is sent."""
+    sizes = {
+        len(pickle.dumps(source))
+        for source in (
+            expert_replay.transitions(n_step=3, labels=True),
+            expert_replay.sequences(30, labels=True),
+            expert_replay,
+        )
+    }
+    assert max(sizes) < 2500
+    selected = expert_replay.select([1])
+    assert_same(pickle.loads(pickle.dumps(selected)).transitions()[:], selected.transitions()[:])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import pathlib
-import pickle
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 import tensorflow_datasets as tfds
 from helpers.cases import cases
 from helpers.datasets import DUMMY_DATA, build
-from helpers.indices import check_bad, check_good, check_iteration
 from helpers.replays import make_replay
 from helpers.steps import (
     UNDECODED,
@@ -106,23 +104,6 @@ def source() -> Any:
     return make_replay([make_steps(151)]).transitions()
 
 
-def test_any_order_any_number_of_times(source: Any) -> None:
-    indices = np.random.default_rng(0).integers(len(source), size=1000)
-    batch = source[indices]
-    in_order = source[np.arange(len(source))]
-    for name in FIELDS:
-        np.testing.assert_array_equal(batch[name], in_order[name][indices])
-
-
-@pytest.mark.parametrize("kind", ["transitions", "sequences"])
-def test_indices(kind: str) -> None:
-    replay = make_replay([make_steps(201), make_steps(2)])
-    source = replay.transitions() if kind == "transitions" else replay.sequences(2)
-    check_good(source, source, np.asarray)
-    check_bad(source, np.asarray)
-    check_iteration(source, source)
-
-
 @pytest.mark.parametrize("n_step", [1, 3])
 def test_frames_last(expert_replay: Any, n_step: int) -> None:
     first, last = (expert_replay.transitions(axis=axis, n_step=n_step)[40:60] for axis in (0, -1))
@@ -139,6 +120,14 @@ def test_state_and_next_state_are_one_window(source: Any) -> None:
     assert batch["observation"].base.size == 3 * 5 * 84 * 84
 
 
+def test_any_order_any_number_of_times(source: Any) -> None:
+    indices = np.random.default_rng(0).integers(len(source), size=1000)
+    batch = source[indices]
+    in_order = source[np.arange(len(source))]
+    for name in FIELDS:
+        np.testing.assert_array_equal(batch[name], in_order[name][indices])
+
+
 def test_batches_do_not_share_memory(source: Any) -> None:
     first = source[[3]]
     before = {name: first[name].copy() for name in FIELDS}
@@ -148,15 +137,15 @@ def test_batches_do_not_share_memory(source: Any) -> None:
         np.testing.assert_array_equal(source[[3]][name], before[name])
 
 
-def test_pickled_sources_map_the_same_files(expert_replay: Any) -> None:
-    """What is in files is not copied: 41 bytes a transition are, of 200."""
-    source = expert_replay.transitions(n_step=3)
-    data = pickle.dumps(source)
-    assert len(data) < 42 * len(source)
-    copy = pickle.loads(data)
-    assert count_transitions(in_batches(copy)) == count_transitions(in_batches(source))
-
-
-def test_sources_without_files_are_pickled_whole(source: Any) -> None:
-    copy = pickle.loads(pickle.dumps(source))
-    assert count_transitions(in_batches(copy)) == count_transitions(in_batches(source))
+@pytest.mark.parametrize(("n_step", "most"), [(1, 5), (3, 9)])
+def test_bytes_of_a_transition(expert_replay: Any, n_step: int, most: int) -> None:
+    """Of memory that is not a file's."""
+    source = expert_replay.transitions(n_step=n_step)
+    columns = source.arrays.columns
+    own = columns.frame.nbytes + columns.shape.nbytes
+    own += sum(column.nbytes for column in columns.of_items.values())
+    assert own == most * len(source)
+    (part,) = expert_replay.joined.parts
+    assert set(columns.of_frames) == ({"action"} if n_step > 1 else {"action", "reward"})
+    for name, column in columns.of_frames.items():
+        assert np.shares_memory(column, part.scalars[name])

@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.transitions import assert_same
+from helpers.replays import make_replay, pack_steps
+from helpers.steps import make_steps
+from helpers.transitions import assert_same, count_transitions, in_batches
 
 from tfds_atari_replay import load_replay
+from tfds_atari_replay.replay.packed import map_folder
 
 NAME = "atari_replay/breakout_expert_v0"
 INDICES = [3, 700, 3]
@@ -99,3 +102,20 @@ def test_a_pool_hears_of_files_that_are_gone(folder: pathlib.Path, relative: Any
         returned: Any = pool.apply_async(operator.itemgetter(0), ([source],)).get(timeout=20)
     with pytest.raises(RuntimeError, match=r"data/.*no longer.*Call load_replay again"):
         returned[7]
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [("units", np.zeros((3, 99), np.uint8)), ("reward", np.zeros(3, np.float64))],
+)
+def test_files_that_hold_something_else(name: str, array: Any, tmp_path: pathlib.Path) -> None:
+    pack_steps([make_steps(9)], tmp_path)
+    np.save(tmp_path / f"{name}.npy", array)
+    with pytest.raises(ValueError, match=rf"{name}.npy holds {array.dtype} \(3"):
+        map_folder(tmp_path, "")
+
+
+def test_sources_without_files_are_pickled_whole() -> None:
+    source = make_replay([make_steps(151)]).transitions()
+    copy = pickle.loads(pickle.dumps(source))
+    assert count_transitions(in_batches(copy)) == count_transitions(in_batches(source))
