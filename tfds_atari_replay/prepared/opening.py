@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -35,10 +36,10 @@ class _Number(int):
 
 
 class Metadata(tfds.core.MetadataDict):
-    """TFDS's, into whose values `tfds.show_examples` can look.
+    """TFDS's, but `tfds.show_examples` can iterate over each of its values.
 
-    It iterates over each, to find out whether a dataset holds graphs, and raises TypeError for
-    numbers. So it still does for builders that TFDS makes itself, for a pinned version or a folder.
+    It does that to find out whether a dataset holds graphs, and raises TypeError for numbers. For
+    builders that TFDS makes itself, for a pinned version or a folder, it still does.
     """
 
     def values(self) -> Any:
@@ -46,9 +47,9 @@ class Metadata(tfds.core.MetadataDict):
 
 
 class DatasetInfo(tfds.core.DatasetInfo):
-    """TFDS's, but it can be made of a dataset whose description is damaged.
+    """TFDS's, but a damaged description raises no error until the dataset is read.
 
-    So such a dataset can be overwritten; `check_whole` refuses to read it.
+    The dataset can therefore be overwritten; `check_whole` refuses to read it.
 
     Attributes:
       damage: what is wrong with the description, if anything is.
@@ -68,7 +69,7 @@ def full_name(name: str) -> str:
     """Returns the name of a dataset as `tfds.load` takes it.
 
     Args:
-      name: such a name, or that of the config alone, such as "breakout_expert_v0".
+      name: that name, or only the config's, such as "breakout_expert_v0".
 
     Raises:
       TypeError: it is not a string.
@@ -86,10 +87,10 @@ def full_name(name: str) -> str:
 
 
 def make_builder(name: str, **kwargs: Any) -> Any:
-    """Returns `tfds.builder(name, **kwargs)`, of a name as `full_name` gives it.
+    """Returns `tfds.builder(name, **kwargs)`, given a name that `full_name` returned.
 
     Raises:
-      ValueError: there is no such config, or what TFDS says.
+      ValueError: there is no such config, or TFDS refuses an argument.
     """
     try:
         return tfds.builder(name, **kwargs)
@@ -102,7 +103,7 @@ def make_builder(name: str, **kwargs: Any) -> Any:
         raise
 
 
-def open_prepared(name: str, *, data_dir: Any = None) -> Any:
+def open_prepared(name: str, *, data_dir: str | os.PathLike[str] | None = None) -> Any:
     """Returns the builder of a prepared dataset.
 
     Args:
@@ -144,7 +145,7 @@ def check_whole(builder: Any) -> None:
     """Checks that no file of a dataset is missing, renamed or cut short.
 
     The folder is listed once, and only small files and the ends of shards are read, so damage
-    inside a shard shows when that is read.
+    inside a shard shows only when it is read.
 
     Raises:
       ValueError: a file is missing or damaged; the message says which, and what to do.
@@ -163,10 +164,10 @@ def check_whole(builder: Any) -> None:
 
 @contextlib.contextmanager
 def reporting_damage(builder: Any) -> Iterator[None]:
-    """Says of a damaged dataset where it is and what to do.
+    """Turns errors about damage into one that says which dataset it is, and what to do.
 
     Raises:
-      ValueError: what is done inside the block found damage.
+      ValueError: the code inside the block found damage.
     """
     try:
         yield
@@ -182,10 +183,10 @@ def _refuse(builder: Any, what: str) -> ValueError:
 
 
 def check_features(name: str, builder: Any) -> None:
-    """Checks that a builder is of this package and stores what can be read here.
+    """Checks that a dataset is of this package, with fields and a format that can be read.
 
     Raises:
-      ValueError: it does not.
+      ValueError: it is not.
     """
     features = builder.info.features
     is_dict = isinstance(features, tfds.features.FeaturesDict)
@@ -206,7 +207,7 @@ def check_features(name: str, builder: Any) -> None:
 
 
 def _damage(builder: Any) -> Iterator[str]:
-    """Yields what is wrong with files that are all there."""
+    """Yields what is wrong with the files of a dataset that lacks none."""
     info = builder.info
     yield from filter(None, (_json_damage(builder.data_path / name) for name in DESCRIPTIONS))
     if error := getattr(info, "damage", None):
@@ -244,7 +245,7 @@ _FILE_CHECKS = {"tfrecord": _tfrecord_damage, "array_record": _array_record_dama
 
 
 def _count_records(path: epath.Path) -> int:
-    """Reads at the end of an ArrayRecord file how many records it has; 0 if that is damaged."""
+    """Returns how many records an ArrayRecord file has; 0 if its end, which says so, is damaged."""
     try:
         reader = array_record_module.ArrayRecordReader(str(path))
         count: int = reader.num_records()
@@ -255,7 +256,7 @@ def _count_records(path: epath.Path) -> int:
 
 
 def explain_older(folder: epath.Path) -> str:
-    """Says what the dataset of an older version in a folder lacks, and how to prepare it anew."""
+    """Says what an older version of a dataset lacks, and how to prepare the current one."""
     return (
         f"{folder} is of version {folder.name}, which has no unclipped_reward and no "
         f"unclipped_return. {fields.VERSION} has; prepare it beside this one:\n  "
@@ -264,7 +265,7 @@ def explain_older(folder: epath.Path) -> str:
 
 
 def _build_command(folder: epath.Path, *options: str) -> str:
-    """Returns what builds the dataset of a folder, in the current version."""
+    """Returns the command that builds the current version of a folder's dataset."""
     return " ".join(
         (
             f"tfds build {folder.parts[-3]}/{folder.parts[-2]}",

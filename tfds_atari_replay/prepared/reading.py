@@ -81,7 +81,7 @@ def read_shard(builder: Any, number: int) -> Iterator[StoredEpisode]:
     """Yields the episodes of a shard of a prepared dataset; see `read_file`.
 
     Args:
-      builder: TFDS's.
+      builder: of the dataset.
       number: of the shard.
     """
     info = builder.info
@@ -101,7 +101,7 @@ def read_file(
       features: the dataset's.
 
     Raises:
-      DamageError: it holds something else. Checksums of all records are compared.
+      DamageError: it is damaged, or holds something else. Every record's checksum is compared.
       OSError: it cannot be read.
     """
     step_fields = [name for name in _READ if name in features["steps"].feature]
@@ -131,7 +131,7 @@ def read_file(
 
 
 def _kind(field: fields.Field) -> str:
-    """Returns the list of a tf.train.Feature that holds a field."""
+    """Returns which list of a tf.train.Feature holds a field."""
     return "float_list" if np.issubdtype(field.dtype, np.floating) else "int64_list"
 
 

@@ -1,4 +1,4 @@
-"""What random access gives, field by field.
+"""The fields of batches, items and episodes.
 
 An item has the same fields as a batch of N items, without the first axis. Arrays are NumPy's, or of
 the library that `put` moved them to, whose usual integers may be int32.
@@ -24,7 +24,7 @@ class Labelled(TypedDict, total=False):
     Attributes:
       dataset: int64 (N,), index into `replay.names`.
       episode: int64 (N,), row of `replay.episodes`.
-      step: int64 (N,), place among that episode's logged steps, from 0.
+      step: int64 (N,), index among that episode's logged steps, from 0.
     """
 
     dataset: Array

@@ -1,4 +1,4 @@
-"""Packed episodes on disk, beside the dataset they were read from or in a folder of the user's.
+"""Packed episodes on disk, beside the dataset they were read from or in a `cache_dir`.
 
 A folder holds an .npy file for each array of `Packed`, and `meta.json`, which says what they were
 packed from and has their checksums. The folder gets its name when it is complete.
@@ -86,7 +86,7 @@ def open_or_pack(
 def _warn_unwritable(folder: pathlib.Path, reason: str) -> None:
     _logger.warning(
         "%s: %s. That folder cannot be written, so each process packs the frames for itself. Give "
-        "load_replay a cache_dir that can, or load the dataset once where its folder can be "
+        "load_replay a writable cache_dir, or load the dataset once where its folder can be "
         "written: packed files can be copied with it.",
         folder,
         reason,
@@ -151,10 +151,10 @@ def _compare(recorded: list[list[Any]], shards: Sequence[pathlib.Path]) -> bool:
     """Compares a dataset with the one that was packed.
 
     A file of the same size and time of change is taken to be the same. Copies have other times, so
-    of these the content is compared.
+    their content is compared.
 
     Returns:
-      Whether it is such a copy.
+      Whether it is a copy.
 
     Raises:
       _UnusableError: it is a different one.

@@ -14,7 +14,7 @@ from tfds_atari_replay.replay.packed import FrameArrays
 from tfds_atari_replay.replay.table import BYTES_PER_UNIT, HEIGHT, WIDTH
 from tfds_atari_replay.threads import map_slices
 
-# Frames that a thread makes while another gets work and reports back: some 0.15 ms.
+# Frames made in the time that handing work to a thread and back takes: some 0.15 ms.
 _HANDOVER = 240
 
 # Frames of one part that are made side by side before they are copied to their places. Larger
@@ -31,11 +31,10 @@ def gather_frames(
     are, on an accelerator for example.
 
     Args:
-      parts: the arrays, whose frames are numbered through; in other libraries than NumPy only one.
-      frames: integers (N, ...), numbers of frames, which are not checked. The N have those of one
-        part each.
-      out: uint8 (N, ..., 84, 84) in C order, if it is to be filled instead of new memory. Only
-        NumPy.
+      parts: the arrays, whose frames are numbered through; only one unless they are NumPy's.
+      frames: integers (N, ...), numbers of frames, which are not checked. Each of the N has frames
+        of one part only.
+      out: uint8 (N, ..., 84, 84) in C order, to be filled instead of new memory; NumPy only.
 
     Returns:
       uint8 (N, ..., 84, 84).
@@ -60,7 +59,7 @@ def gather_frames(
 def gather_into(
     out: np.ndarray[Any, Any], parts: tuple[FrameArrays, ...], frames: np.ndarray[Any, Any]
 ) -> None:
-    """Makes frames in memory of any order."""
+    """Makes frames in given memory, in C order or not."""
     if out.flags.c_contiguous:
         gather_frames(parts, frames, out)
     else:

@@ -114,7 +114,7 @@ class Joined:
 
 
 def _concatenate(numbers: tuple[Array, ...], numbered: tuple[Array, ...]) -> Array:
-    """Puts arrays of numbers one after the other, so that they number what they did in each."""
+    """Concatenates row numbers, shifted so that each still means its own part's row."""
     united = np.concatenate(numbers)
     row = start = 0
     for some, of in zip(numbers, numbered, strict=True):

@@ -30,8 +30,8 @@ _FOLDER = "replay"
 def load_replay(
     name: str | Sequence[str],
     *,
-    split: Any = "train",
-    data_dir: Any = None,
+    split: str | tfds.core.ReadInstruction = "train",
+    data_dir: str | os.PathLike[str] | None = None,
     download: bool = True,
     builder_kwargs: dict[str, Any] | None = None,
     download_and_prepare_kwargs: dict[str, Any] | None = None,
@@ -56,21 +56,20 @@ def load_replay(
     Args:
       name: as for `tfds.load`, such as "atari_replay/breakout_expert_v0", or that of the config
         alone, "breakout_expert_v0"; or several of them.
-      split: as for `tfds.load`, such as "train[:10%]"; the same of each dataset.
+      split: as for `tfds.load`, such as "train[:10%]"; the same for each dataset.
       data_dir: as for `tfds.load`.
       download: whether to prepare what is not prepared yet.
       builder_kwargs: as for `tfds.load`.
       download_and_prepare_kwargs: as for `tfds.load`, for example
         `{"download_config": tfds.download.DownloadConfig(manual_dir="LOGS")}`.
-      cache_dir: a folder for the packed files, if they are not to be beside the datasets, because
-        those are read-only for example; those of a dataset go to
-        `<cache_dir>/atari_replay/breakout_expert_v0/1.1.0/replay`. Without it, if files cannot be
-        written beside a dataset, each process packs for itself.
+      cache_dir: a folder for the packed files, for example if the datasets are read-only; a
+        dataset's go to `<cache_dir>/atari_replay/breakout_expert_v0/1.1.0/replay`. Without it they
+        lie beside their dataset; if they cannot be written there, each process packs for itself.
       full_action_space: True for actions that index ALE's 18, `games.ALL_ACTIONS`; False for those
         of each game, as logged. Several games with different actions need one of the two.
 
     Returns:
-      The episodes, of which items are read at random.
+      The episodes, to be read at random.
 
     Raises:
       FileNotFoundError: a dataset is not prepared, and download is False or there are no logs.
@@ -123,7 +122,7 @@ def _translate_actions(
     """Returns what the actions of each dataset become; None if they stay as they are.
 
     Raises:
-      ValueError: games differ in their actions, and it is not said what to do.
+      ValueError: games differ in their actions, and `full_action_space` is None.
     """
     games = [_game_of(builder) for builder in builders]
     actions = {game.actions: game for game in games}

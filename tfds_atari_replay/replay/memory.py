@@ -1,4 +1,4 @@
-"""Memory for large batches that is used again."""
+"""Large batches get memory that earlier ones no longer need."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 # glibc gives freed blocks of more than 32 MB back to the system, so that each large batch would
-# have its pages made and cleared anew, which takes longer than filling them. Above the limit, what
-# stays behind when the work is done would be felt.
+# have its pages made and cleared anew, which takes longer than filling them. Above the upper
+# limit, the block kept after the work is done would be too much.
 _SMALLEST, _LARGEST = 2**25, 2**28
 
 # A loop that draws a batch while it still has the last one needs two blocks in turn: this one, and
@@ -35,7 +35,7 @@ class _Lease:
 
 
 def empty(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """Returns an array like np.empty; a large one is in memory that an earlier one had."""
+    """Returns an array like np.empty; a large one reuses the memory of an earlier one."""
     size = math.prod(shape)
     if not _SMALLEST <= size <= _LARGEST:
         return np.empty(shape, np.uint8)

@@ -81,7 +81,7 @@ class LocalShuffle:
 def _draw(
     rng: np.random.Generator, indices: npt.NDArray[Any], count: int
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Takes some out at random; what was last fills their places. Changes `indices`."""
+    """Draws some at random, and fills their gaps with the last ones. Changes `indices`."""
     places = rng.choice(len(indices), count, replace=False)
     drawn = indices[places]
     left = len(indices) - count

@@ -68,7 +68,7 @@ class ReplayChangedError(RuntimeError):
 
 
 class _Gone:
-    """Stands for `Packed` in a worker that cannot map its files; raises when it is used."""
+    """Replaces `Packed` in a worker that cannot map its files; raises when it is used."""
 
     def __init__(self, message: str):
         self._message = message
@@ -155,10 +155,11 @@ def map_folder(folder: pathlib.Path, meta: str) -> Packed:
 
 
 def _map_again(folder: pathlib.Path, meta: str) -> Packed | _Gone:
-    """Maps what another process has mapped; the files were checked there.
+    """Maps files that another process has checked and mapped.
 
     Raises:
-      ReplayChangedError: they are not there any more; in a worker process, when this is used.
+      ReplayChangedError: they are gone or have changed. In a worker process, the result raises it
+        when it is used.
     """
     try:
         if json.loads((folder / META).read_text())["files"] != json.loads(meta)["files"]:

@@ -177,11 +177,11 @@ def _number_groups(table: Table, units: Array) -> Array:
 
 
 def _fill_forward(numbers: Array, is_new: Array) -> Array:
-    """Lays numbers out where they are new; elsewhere the number stays what it was a frame before.
+    """Puts numbers where they are new; elsewhere, repeats the number of the frame before.
 
     Args:
       numbers: int32 (C,), frame by frame.
-      is_new: bool (frames, W), of which C are True. What was never new has number 0.
+      is_new: bool (frames, W), with C True. A column has number 0 until it is new.
     """
     laid_out = np.zeros(is_new.shape, np.int32)
     laid_out[is_new] = numbers

@@ -38,7 +38,7 @@ class Replay:
     Attributes:
       names: of the datasets.
       joined: the episodes.
-      without_scores: what to do about datasets without true rewards, if there are any.
+      without_scores: the error message about datasets without true rewards; empty if all have them.
     """
 
     names: tuple[str, ...]
@@ -122,7 +122,7 @@ class Replay:
             "action": (scalars["action"] if become is None else become[scalars["action"]]).astype(
                 np.int64
             ),
-            # Copies, as all else that is given.
+            # Copies, like everything else that is returned.
             "reward": scalars["reward"].copy(),
             "unclipped_reward": scalars["unclipped_reward"].copy(),
             "discount": discount,

@@ -33,7 +33,7 @@ class SequenceColumns(NamedTuple):
 
     Attributes:
       frame: int32 (N,), the first step's frame.
-      size: uint8 (N,), steps that are no padding.
+      size: uint8 (N,), steps that are not padding.
       back: uint8 (N,), how far before the first step the episode's frame of zeros lies, or further
         than needed.
       scalars: the fields that sequences carry, by name, (F,).
@@ -77,10 +77,10 @@ class SequenceSource(Source[SequenceBatch]):
 
         dataset: index into `replay.names`.
         episode: row of `replay.episodes`.
-        step: its place among that episode's logged steps, from 0.
+        step: its index among that episode's logged steps, from 0.
 
     With axis=-1 observations are (length, 84, 84, stack_size), a transposed view. Terminal states
-    are no steps here, since no action was taken in them.
+    are not steps here, since no action was taken in them.
 
     In memory a sequence takes 10 bytes, and 5 more for several datasets.
 

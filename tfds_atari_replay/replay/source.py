@@ -1,4 +1,4 @@
-"""What random access to transitions and to sequences has in common."""
+"""The base class of sources: what an index gives, in NumPy and on devices."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Arrays(NamedTuple):
     """Everything that a batch is gathered from; a pytree of JAX.
 
     Attributes:
-      parts: the frames of each dataset; once they are put elsewhere, of all datasets as one.
+      parts: the frames of each dataset; after `put`, those of all datasets as one.
       columns: a named tuple of arrays that belong to the kind of source.
     """
 
@@ -39,7 +39,7 @@ class Arrays(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Source(abc.ABC, Generic[BatchT]):
-    """A sequence of items, which gives one of them or a batch.
+    """A sequence of items, read one at a time or in batches.
 
     An index means the same on every device and in every library:
 
@@ -120,12 +120,12 @@ class Source(abc.ABC, Generic[BatchT]):
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        """The arrays stay behind: other processes make them again."""
+        """Leaves out the arrays, which other processes derive again."""
         state = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {**state, "_length": self._length}
 
     def _where(self) -> str:
-        """Says which library's the arrays are, and on which device."""
+        """Returns which library has the arrays, and on which device."""
         if self.put_elsewhere is None:
             return "NumPy"
         column = self.put_elsewhere.columns[0]
@@ -157,7 +157,7 @@ class Source(abc.ABC, Generic[BatchT]):
             source = source.put(jax.device_put)
             source = source.put(lambda array: torch.as_tensor(array, device="cuda"))
 
-        Several datasets are put side by side first, for which this needs as much memory again.
+        Several datasets are joined first, which needs as much memory again.
 
         Args:
           convert: from a NumPy array to an array of PyTorch or JAX.
@@ -171,21 +171,20 @@ class Source(abc.ABC, Generic[BatchT]):
         )
 
     def take(self, indices: Any, out: BatchT | None = None) -> BatchT:
-        """Returns `source[indices]`, in the memory of an earlier batch if that is given.
+        """Returns `source[indices]`, in the memory of an earlier batch if one is given.
 
-        A large batch of new memory takes twice as long as one whose memory is used again. The
-        arrays may also be PyTorch's in pinned memory.
+        A large batch takes twice as long in new memory as in memory that is used again.
 
         Args:
           indices: as for `source[indices]`, N of them.
           out: a batch of N items, as `source[indices]` or `take` gives; arrays of NumPy, or of
-            PyTorch on the CPU. What it holds is overwritten.
+            PyTorch on the CPU, pinned or not. They are overwritten.
 
         Returns:
           `out`, if it is given.
 
         Raises:
-          IndexError: they are no indices, or are out of range.
+          IndexError: an index is invalid or out of range.
           TypeError: `out` is given and this source was put elsewhere.
           ValueError: an array of `out` is missing, or cannot hold this batch.
         """
@@ -212,7 +211,7 @@ class Source(abc.ABC, Generic[BatchT]):
           indices: as for `source[indices]`.
 
         Raises:
-          IndexError: they are no indices, or are out of range and not on a device.
+          IndexError: an index is invalid, or out of range and not on a device.
         """
         units = arrays.parts[0].units
         indices, is_single = resolve(indices, self._length, units)

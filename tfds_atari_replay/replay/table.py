@@ -62,7 +62,7 @@ class ArrayFile:
         self._length += len(rows)
 
     def read(self) -> Array:
-        """Maps all rows appended so far; there must be one."""
+        """Maps all rows appended so far; there must be at least one."""
         self._file.flush()
         shape = (self._length, *self.row_shape)
         return np.memmap(self._path, self.dtype, "r", self._start, shape)

@@ -38,11 +38,11 @@ class TransitionColumns(NamedTuple):
     Attributes:
       frame: int32 (N,), the newest frame of the state.
       shape: uint8 (N,), which of S shapes the window has: how near its episode's two ends are.
-      of_frames: scalar fields that are those of the frame, by name, (F,).
+      of_frames: scalar fields whose values are the frame's, by name, (F,).
       of_items: the others, by name, (N,).
       offsets: int32 (S, window), the frames of a shape, relative to the newest of the state: those
-        of the state and, behind them, those of the next state that the state does not have. Before
-        a reset it is the episode's frame of zeros.
+        of the state, then those of the next state that the state lacks. Frames before a reset are
+        the episode's frame of zeros.
       discount: float32 (S,).
       episodes: of all items.
     """
@@ -73,7 +73,7 @@ class TransitionSource(Source[TransitionBatch]):
 
         dataset: index into `replay.names`.
         episode: row of `replay.episodes`.
-        step: its place among that episode's logged steps, from 0.
+        step: its index among that episode's logged steps, from 0.
 
     `observation` and `next_observation` of a batch are views of the same memory, which they share:
     do not change one in place. With axis=-1 they are (84, 84, stack_size), a transposed view.
