@@ -1,4 +1,4 @@
-"""Pickled sources in other processes: other folders, and files that are gone."""
+"""Packed files, mapped again in other processes and folders, and files that are gone or wrong."""
 
 from __future__ import annotations
 

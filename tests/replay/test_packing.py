@@ -1,4 +1,4 @@
-"""Episodes become files of units, and several replays one."""
+"""Episodes become files of distinct units and groups."""
 
 from __future__ import annotations
 

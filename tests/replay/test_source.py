@@ -1,4 +1,4 @@
-"""Batches in memory that is there, and items as PyTorch's DataLoader asks for them."""
+"""Batches in given memory, items as PyTorch's DataLoader asks for them, pickles and reprs."""
 
 from __future__ import annotations
 

@@ -237,22 +237,17 @@ def _tfrecord_damage(split: Any) -> Iterator[str]:
 
 def _array_record_damage(split: Any) -> Iterator[str]:
     for path, length in zip(split.filepaths, split.shard_lengths, strict=True):
-        if (count := _count_records(path)) != length:
+        try:
+            reader = array_record_module.ArrayRecordReader(str(path))
+            count = reader.num_records()
+            reader.close()
+        except RuntimeError:  # the end of the file, which has that number, is damaged
+            count = 0
+        if count != length:
             yield f"{path.name} has {count:,} readable episodes instead of {length:,}"
 
 
 _FILE_CHECKS = {"tfrecord": _tfrecord_damage, "array_record": _array_record_damage}
-
-
-def _count_records(path: epath.Path) -> int:
-    """Returns how many records an ArrayRecord file has; 0 if its end, which says so, is damaged."""
-    try:
-        reader = array_record_module.ArrayRecordReader(str(path))
-        count: int = reader.num_records()
-        reader.close()
-    except RuntimeError:
-        return 0
-    return count
 
 
 def explain_older(folder: epath.Path) -> str:

@@ -9,18 +9,11 @@ import array_api_compat
 import numpy as np
 
 from tfds_atari_replay import fields
+from tfds_atari_replay.replay import items
 from tfds_atari_replay.replay.batches import Array, Batch, SequenceBatch
 from tfds_atari_replay.replay.gathering import gather_frames, gather_into
 from tfds_atari_replay.replay.indices import default_integer
-from tfds_atari_replay.replay.items import (
-    Episodes,
-    find_episodes,
-    in_groups,
-    label_steps,
-    list_episodes,
-    number_frames,
-    take_scalars,
-)
+from tfds_atari_replay.replay.items import Episodes
 from tfds_atari_replay.replay.source import Arrays, Source
 from tfds_atari_replay.windows.stacking import reach
 
@@ -101,7 +94,7 @@ class SequenceSource(Source[SequenceBatch]):
         step = columns.position - (columns.position.shape[0] - take(columns.size))
         mask = step >= 0
         first = take(columns.frame)
-        episode = find_episodes(xp, columns.episodes, indices)[:, None]
+        episode = items.find_episodes(xp, columns.episodes, indices)[:, None]
         start = columns.episodes.start[episode]
         # The frame of zeros before an episode has neither action nor reward.
         zeros = start - 1
@@ -111,10 +104,10 @@ class SequenceSource(Source[SequenceBatch]):
         is_known = columns.starts_at_reset[episode]
         timestep = xp.where(mask, xp.where(is_known, frame - start, UNKNOWN_TIME), 0)
         scalars = {**columns.scalars, "return_to_go": columns.return_to_go}
-        taken = take_scalars(xp, scalars, xp.reshape(frame, (-1,)))
+        taken = items.take_scalars(xp, scalars, xp.reshape(frame, (-1,)))
         labels: Batch = {}
         if self.labels:
-            labels = label_steps(xp, columns.episodes, episode, frame)
+            labels = items.label_steps(xp, columns.episodes, episode, frame)
         return {
             "observation": self._gather_stacks(arrays, frames, room),
             **{name: xp.reshape(column, frame.shape) for name, column in taken.items()},
@@ -140,13 +133,13 @@ class SequenceSource(Source[SequenceBatch]):
         counts = np.maximum(steps - first, 0)
         size = np.empty(counts.sum(), np.min_scalar_type(self.steps))
         back = np.empty(len(size), np.min_scalar_type(stacking.size))
-        for some, items, within in in_groups(first, counts):
-            size[items] = np.minimum(np.repeat(steps[some], counts[some]) - within, self.steps)
-            back[items] = np.minimum(within + 1, stacking.size)
+        for some, listed, within in items.in_groups(first, counts):
+            size[listed] = np.minimum(np.repeat(steps[some], counts[some]) - within, self.steps)
+            back[listed] = np.minimum(within + 1, stacking.size)
         rewards = joined.columns(fields.REWARDS[self.reward])
         carried = fields.carried(self.reward).items()
         return SequenceColumns(
-            frame=number_frames(spans["start"] + first, counts, joined.frame_dtype),
+            frame=items.number_frames(spans["start"] + first, counts, joined.frame_dtype),
             size=size,
             back=back,
             scalars={name: joined.column(field) for name, field in carried},
@@ -158,7 +151,7 @@ class SequenceSource(Source[SequenceBatch]):
             ),
             position=np.arange(self.steps, dtype=np.int32),
             offsets=stacking.offsets,
-            episodes=list_episodes(joined, counts),
+            episodes=items.list_episodes(joined, counts),
             starts_at_reset=spans["starts_at_reset"],
         )
 

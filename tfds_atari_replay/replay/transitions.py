@@ -11,17 +11,10 @@ import array_api_compat
 import numpy as np
 
 from tfds_atari_replay import fields
+from tfds_atari_replay.replay import items
 from tfds_atari_replay.replay.batches import Array, Batch, TransitionBatch
 from tfds_atari_replay.replay.gathering import gather_frames, gather_into
-from tfds_atari_replay.replay.items import (
-    Episodes,
-    find_episodes,
-    in_groups,
-    label_steps,
-    list_episodes,
-    number_frames,
-    take_scalars,
-)
+from tfds_atari_replay.replay.items import Episodes
 from tfds_atari_replay.replay.joined import Joined
 from tfds_atari_replay.replay.source import Arrays, Source
 from tfds_atari_replay.replay.table import HEIGHT, WIDTH
@@ -105,12 +98,12 @@ class TransitionSource(Source[TransitionBatch]):
         observation, next_observation = self._gather_states(arrays, frames, room)
         labels: Batch = {}
         if self.labels:
-            episode = find_episodes(xp, columns.episodes, indices)
-            labels = label_steps(xp, columns.episodes, episode, frame)
+            episode = items.find_episodes(xp, columns.episodes, indices)
+            labels = items.label_steps(xp, columns.episodes, episode, frame)
         return {
             "observation": observation,
-            **take_scalars(xp, columns.of_frames, frame),
-            **take_scalars(xp, columns.of_items, indices),
+            **items.take_scalars(xp, columns.of_frames, frame),
+            **items.take_scalars(xp, columns.of_items, indices),
             "discount": columns.discount[shape],
             "next_observation": next_observation,
             **labels,
@@ -140,15 +133,15 @@ class TransitionSource(Source[TransitionBatch]):
         steps, ends_in_terminal = spans["steps"], spans["ends_in_terminal"]
         first, stop = window.stretches(steps, spans["starts_at_reset"], ends_in_terminal)
         counts = stop - first
-        frame = number_frames(spans["start"] + first, counts, joined.frame_dtype)
+        frame = items.number_frames(spans["start"] + first, counts, joined.frame_dtype)
         offsets, discount = _list_shapes(window)
         shape = np.empty(len(frame), np.min_scalar_type(math.prod(offsets.shape[:2]) - 1))
-        for some, items, within in in_groups(first, counts):
+        for some, listed, within in items.in_groups(first, counts):
             back = np.minimum(within + 1, window.stack_size)
             left = np.repeat(steps[some] - 1, counts[some]) - within
             goes_on = (left >= window.n_step) & ~np.repeat(ends_in_terminal[some], counts[some])
             ahead = np.minimum(left + goes_on, window.n_step + 1)
-            shape[items] = (back - 1) * (window.n_step + 1) + (ahead - 1)
+            shape[listed] = (back - 1) * (window.n_step + 1) + (ahead - 1)
         of_frames, of_items = _find_scalars(joined, window, frame)
         return TransitionColumns(
             frame,
@@ -157,7 +150,7 @@ class TransitionSource(Source[TransitionBatch]):
             of_items,
             offsets.reshape(-1, offsets.shape[-1]),
             np.tile(discount, window.stack_size),
-            list_episodes(joined, counts),
+            items.list_episodes(joined, counts),
         )
 
 
@@ -204,7 +197,7 @@ def _find_scalars(
     """
     of_frames, of_items = {}, {}
     # Items are in the order of the parts.
-    items = np.searchsorted(frame, joined.starts)
+    firsts = np.searchsorted(frame, joined.starts)
     for name, stored in fields.carried(window.reward).items():
         is_summed = name in SUMMED and window.n_step > 1
         columns = joined.columns(stored)
@@ -213,7 +206,7 @@ def _find_scalars(
             continue
         values = np.empty(len(frame), columns[0].dtype)
         for part, column, start, ends in zip(
-            joined.parts, columns, joined.starts, itertools.pairwise(items), strict=False
+            joined.parts, columns, joined.starts, itertools.pairwise(firsts), strict=False
         ):
             if is_summed:
                 column = _sum_ahead(column, part.spans, window)
