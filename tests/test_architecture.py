@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "_tfds": "",
     "logs": "arguments _tfds games configs threads progress",
     "locking": "logs",
-    "windows": "fields _extras",
+    "windows": "fields",
     "scores": "games",
     "blocks": "_extras",
     "steps": "blocks _tfds _extras threads",

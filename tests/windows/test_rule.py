@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfds_atari_replay.windows import rule
-from tfds_atari_replay.windows.rule import NUMPY_OPS, Ops, Window
+from tfds_atari_replay.windows.rule import Window
 
 # Four steps, the last the terminal state; and a piece of three steps without an end.
 WHOLE = {"reward": [1, 2, 4, 0], "is_terminal": [0, 0, 0, 1]}
@@ -24,33 +25,34 @@ CASES: dict[str, Any] = {
 }
 
 
-def starts(ops: Ops, steps: Any, starts_at_reset: bool, n_step: int) -> rule.Starts:
-    """The rule with stacks of two frames and gamma 0.5, as random access applies it."""
+def starts(
+    steps: Any, starts_at_reset: bool, n_step: int, to_array: Any = np.array, where: Any = np.where
+) -> rule.Starts:
+    """The rule with stacks of two frames and gamma 0.5, applied to all steps of an episode."""
     length = len(steps["reward"])
-    window = Window(stack_size=2, n_step=n_step, gamma=0.5)
-    columns = window.pad(
-        scalars={
-            "action": np.arange(length),
-            "reward": np.array(steps["reward"], np.float32),
-        },
-        is_terminal=np.array(steps["is_terminal"], np.bool_),
-        is_first=np.arange(length) == (0 if starts_at_reset else -1),
-        before=1,
-        after=n_step,
-        ops=ops,
+
+    def padded(values: Any, dtype: Any) -> Any:
+        return to_array(np.pad(np.array(values, dtype), (1, n_step)))
+
+    columns = rule.Columns(
+        {"action": padded(range(length), np.int64), "reward": padded(steps["reward"], np.float32)},
+        padded(steps["is_terminal"], np.bool_),
+        padded([True] * length, np.bool_),
     )
-    found = window.starts(columns, length, ops)
+    window = Window(stack_size=2, n_step=n_step, gamma=0.5)
+    found = window.starts(columns, to_array(starts_at_reset), length, where)
     scalars = {name: np.asarray(column) for name, column in found.scalars.items()}
     return rule.Starts(scalars, np.asarray(found.discount), np.asarray(found.is_valid))
 
 
-@pytest.mark.parametrize("ops", ["NumPy", "TensorFlow"])
+@pytest.mark.parametrize(
+    "library", [(np.array, np.where), (tf.constant, tf.where)], ids=["NumPy", "TensorFlow"]
+)
 @pytest.mark.parametrize("case", CASES)
-def test_the_rule(case: str, ops: str) -> None:
-    """Rewards and discounts of the windows that are complete, and of no others."""
+def test_the_rule(case: str, library: Any) -> None:
+    """Rewards and discounts of the complete transitions, and no others, with either library."""
     steps, starts_at_reset, n_step, expected = CASES[case]
-    ops_by_name = {"NumPy": lambda: NUMPY_OPS, "TensorFlow": rule.tensorflow_ops}
-    found = starts(ops_by_name[ops](), steps, starts_at_reset, n_step)
+    found = starts(steps, starts_at_reset, n_step, *library)
     assert [found.scalars["reward"].dtype, found.discount.dtype] == [np.float32, np.float32]
     assert found.scalars["action"].tolist() == list(range(len(expected)))
     got = [
@@ -85,5 +87,5 @@ def test_transitions_of_an_episode_are_a_stretch(
     ):
         is_terminal = [0] * (length - 1) + [int(ends_in_terminal)]
         steps = {"reward": [1] * length, "is_terminal": is_terminal}
-        is_valid = starts(NUMPY_OPS, steps, starts_at_reset, n_step).is_valid
+        is_valid = starts(steps, starts_at_reset, n_step).is_valid
         assert np.flatnonzero(is_valid).tolist() == list(range(first, stop))

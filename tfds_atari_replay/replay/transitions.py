@@ -18,7 +18,7 @@ from tfds_atari_replay.replay.items import Episodes
 from tfds_atari_replay.replay.joined import Joined
 from tfds_atari_replay.replay.source import Arrays, Source
 from tfds_atari_replay.replay.table import HEIGHT, WIDTH
-from tfds_atari_replay.windows.rule import NUMPY_OPS, SUMMED, Window
+from tfds_atari_replay.windows.rule import SUMMED, Window
 from tfds_atari_replay.windows.stacking import Stacking, reach
 
 # Frames whose values are summed at a time, so that temporary memory stays small.
@@ -227,6 +227,6 @@ def _sum_ahead(column: Any, spans: Any, window: Window) -> Any:
         some = slice(start, start + count + window.n_step)
         values = np.zeros(count + window.n_step, np.float32)
         values[: len(column[some])] = column[some]
-        summed, _ = window.sum_ahead({"value": values}, is_terminal[some], count, NUMPY_OPS)
+        summed, _ = window.sum_ahead({"value": values}, is_terminal[some], count)
         sums[start : start + count] = summed["value"]
     return sums

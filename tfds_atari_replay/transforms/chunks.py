@@ -19,7 +19,7 @@ from tfds_atari_replay import blocks, fields
 from tfds_atari_replay._extras import tensorflow as tf
 from tfds_atari_replay.steps import Steps
 from tfds_atari_replay.transforms.checks import STEP_FIELDS
-from tfds_atari_replay.windows.rule import Columns, Starts, Window, tensorflow_ops
+from tfds_atari_replay.windows.rule import Columns, Starts, Window
 
 Tensors = dict[str, Any]
 
@@ -71,28 +71,24 @@ class Chunk(NamedTuple):
     starts: Starts
 
 
-class Tail(NamedTuple):
-    """The last steps of what came before a chunk.
-
-    Attributes:
-      frames: uint8 (before, height, width).
-      columns: each (before,).
-      has_begun: bool (), whether there was a chunk.
-    """
-
-    frames: tf.Tensor
-    columns: Columns
-    has_begun: tf.Tensor
-
-
 def without_autograph(function: Any) -> Any:
     """Keeps AutoGraph from rewriting a function that does not need it, which takes a second."""
     return tf.autograph.experimental.do_not_convert(function)
 
 
-def _carried(steps: Tensors, window: Window) -> Tensors:
-    """Returns the scalar fields that transitions carry."""
-    return {name: steps[field] for name, field in fields.carried(window.reward).items()}
+def _to_columns(steps: Tensors, window: Window) -> Columns:
+    return Columns(
+        {name: steps[field] for name, field in fields.carried(window.reward).items()},
+        steps["is_terminal"],
+        tf.ones_like(steps["is_terminal"]),
+    )
+
+
+def _pad(values: Any, before: int | tf.Tensor, after: int | tf.Tensor) -> Any:
+    """Puts zeros before and after tensors, along their first axis."""
+    return tf.nest.map_structure(
+        lambda v: tf.pad(v, [[before, after], *[[0, 0]] * (len(v.shape) - 1)]), values
+    )
 
 
 def decode(stored: Tensors) -> tf.data.Dataset:
@@ -103,26 +99,16 @@ def decode(stored: Tensors) -> tf.data.Dataset:
 def cut_stored_episode(stored: Tensors, window: Window) -> StoredChunk:
     """Cuts an episode whose steps are not decoded; a dimension of chunks comes first."""
     info = STEP_FIELDS.get_tensor_info()
-    columns = {
+    steps = {
         name: blocks.unpack_column(stored[name], info[name])
         for name in fields.needed(window.reward)
     }
     frames = stored["observation"]
-    num_chunks, num_steps = tf.size(frames), tf.size(columns["is_first"])
+    num_chunks, num_steps = tf.size(frames), tf.size(steps["is_first"])
     geometry = blocks.read_geometry(frames[0])
-    num_padded = num_chunks * geometry.block_length
-    starts = window.starts(
-        window.pad(
-            scalars=_carried(columns, window),
-            is_terminal=columns["is_terminal"],
-            is_first=columns["is_first"],
-            before=window.length - 1,
-            after=num_padded - num_steps + window.n_step - 1,
-            ops=tensorflow_ops(),
-        ),
-        num_padded + window.n_step - 1,
-        tensorflow_ops(),
-    )
+    num_slots = num_chunks * geometry.block_length + window.n_step - 1
+    columns = _pad(_to_columns(steps, window), window.length - 1, num_slots - num_steps)
+    starts = window.starts(columns, steps["is_first"][0], num_slots, tf.where)
     number = tf.range(num_chunks)[:, tf.newaxis]
     slot = tf.range(geometry.block_length + window.n_step - 1)
     step = number * geometry.block_length + slot
@@ -165,45 +151,37 @@ def unpack_chunks(chunks: StoredChunk, window: Window) -> PackedChunks:
 def cut_steps(steps: tf.data.Dataset, window: Window) -> tf.data.Dataset:
     """Cuts a nested dataset of steps into chunks."""
     before = window.length - 1
-    height, width, _ = steps.element_spec["observation"].shape
     slots = STEPS_PER_CHUNK + window.n_step - 1
+    spec = steps.element_spec
+    height, width, _ = spec["observation"].shape
+
+    def split(steps: Tensors) -> tuple[tf.Tensor, Columns]:
+        return tf.squeeze(steps["observation"], -1), _to_columns(steps, window)
 
     @without_autograph
-    def cut(tail: Tail, steps: Tensors) -> tuple[Tail, Chunk]:
+    def cut(state: Any, steps: Tensors) -> tuple[Any, Chunk]:
+        steps_before, starts_at_reset = state
+        starts_at_reset |= steps["is_first"][0]
+        joined = tf.nest.map_structure(
+            lambda *parts: tf.concat(parts, 0), steps_before, split(steps)
+        )
+        frames, columns = joined
         length = tf.size(steps["is_first"])
-        ones = tf.ones_like(steps["is_terminal"])
-        # Before the first step nothing is real. What it was is known if that step is a reset.
-        is_reset = ~tail.has_begun & steps["is_first"][0]
-        tail_columns = tail.columns._replace(is_known=tail.columns.is_known | is_reset)
-        own_columns = Columns(_carried(steps, window), steps["is_terminal"], ones, ones)
-        columns = tf.nest.map_structure(
-            lambda *parts: tf.concat(parts, 0), tail_columns, own_columns
-        )
-        frames = tf.concat([tail.frames, tf.squeeze(steps["observation"], -1)], 0)
-        missing = STEPS_PER_CHUNK - length
-        padded = tf.nest.map_structure(
-            lambda column: tf.pad(column, [[0, missing + window.n_step - 1]]), columns
-        )
+        frames = _pad(frames, 0, STEPS_PER_CHUNK - length)
+        columns = _pad(columns, 0, slots - length)
         chunk = Chunk(
-            tf.ensure_shape(
-                tf.pad(frames, [[0, missing], [0, 0], [0, 0]]),
-                (before + STEPS_PER_CHUNK, height, width),
-            ),
+            tf.ensure_shape(frames, (before + STEPS_PER_CHUNK, height, width)),
             length,
-            window.starts(padded, slots, tensorflow_ops()),
+            window.starts(columns, starts_at_reset, slots, tf.where),
         )
-        last = tf.nest.map_structure(lambda column: column[-before:], columns)
-        kept = Tail(frames[-before:], last, tf.constant(True))
-        return kept, chunk
+        last = tf.nest.map_structure(lambda values: values[-before:], joined)
+        return (last, starts_at_reset), chunk
 
-    spec = steps.element_spec
-    nothing = tf.zeros(before, tf.bool)
-    start = Tail(
-        tf.zeros((before, height, width), spec["observation"].dtype),
-        Columns(
-            {name: tf.zeros(before, part.dtype) for name, part in _carried(spec, window).items()},
-            *[nothing] * 3,
-        ),
-        tf.constant(False),
+    frames, columns = split(
+        {
+            name: tf.zeros((before, *spec[name].shape), spec[name].dtype)
+            for name in ("observation", *fields.needed(window.reward))
+        }
     )
-    return steps.batch(STEPS_PER_CHUNK).scan(start, cut)
+    padding = frames, columns._replace(is_real=tf.zeros(before, tf.bool))
+    return steps.batch(STEPS_PER_CHUNK).scan((padding, tf.constant(False)), cut)

@@ -82,14 +82,12 @@ def _stack_steps(steps: tf.data.Dataset, stacking: Stacking) -> tf.data.Dataset:
         follows_last = tf.concat([was_last, batch["is_last"][:-1]], 0)
         frames = tf.concat([frames_before, tf.squeeze(batch["observation"], -1)], 0)
         starts = tf.concat([starts_before, batch["is_first"] | follows_last], 0)
-        newest = tf.range(tf.size(batch["is_last"])) + before
-        index, reaches = [newest], tf.ones_like(newest, tf.bool)
-        for offset in reversed(stacking.offsets[:-1].tolist()):
-            # One frame further back, unless an episode starts between.
-            reaches &= ~tf.gather(starts, newest + offset + 1)
-            index.insert(0, tf.where(reaches, newest + offset, -1))
-        zero = tf.zeros_like(frames[:1])
-        stacked = tf.gather(tf.concat([zero, frames], 0), tf.stack(index, 1) + 1)
+        episode = tf.cumsum(tf.cast(starts, tf.int32))
+        index = tf.range(before, tf.size(starts))[:, tf.newaxis] + stacking.offsets
+        is_own = tf.equal(tf.gather(episode, index), episode[before:, tf.newaxis])
+        # A frame of zeros stands for those of the episode before.
+        frames_or_zeros = tf.concat([tf.zeros_like(frames[:1]), frames], 0)
+        stacked = tf.gather(frames_or_zeros, tf.where(is_own, index + 1, 0))
         kept = slice(tf.size(starts) - before, None)
         state = frames[kept], starts[kept], batch["is_last"][-1:]
         return state, {**batch, "observation": stacking.to_axis(stacked, tf.transpose)}

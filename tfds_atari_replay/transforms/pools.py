@@ -16,7 +16,7 @@ from tfds_atari_replay.transforms.chunks import (
     unpack_chunks,
     without_autograph,
 )
-from tfds_atari_replay.transforms.stacks import Frames, StackedRows, gather_stacks, stack_rows
+from tfds_atari_replay.transforms.stacks import StackedRows, gather_stacks, stack_rows
 from tfds_atari_replay.windows.rule import Starts, Window
 from tfds_atari_replay.windows.stacking import Stacking
 
@@ -52,7 +52,7 @@ class Pool(NamedTuple):
       discount: float32 (N,).
     """
 
-    frames: Frames | StackedRows
+    frames: tf.Tensor | StackedRows
     observation: tf.Tensor
     next_observation: tf.Tensor
     scalars: Tensors
@@ -80,7 +80,7 @@ def pools_of_stored_steps(
         groups = groups._replace(index=groups.index + start[:, None, None, None])
         rows, index, length, starts = tf.nest.map_structure(_merge_first_two, groups)
         index = _merge_first_two(index)
-        frames = Frames(tf.gather(rows, index)) if axis == 0 else StackedRows(rows, index)
+        frames = tf.gather(rows, index) if axis == 0 else StackedRows(rows, index)
         return _list_transitions(frames, length, starts, window)
 
     chunks = episodes.map(cut, num_parallel_calls=PARALLEL)
@@ -103,7 +103,7 @@ def pools_of_decoded_steps(
         return cut_steps(episode["steps"], window)
 
     def make_pool(chunks: Chunk) -> Pool:
-        frames = Frames(_merge_first_two(chunks.frames))
+        frames = _merge_first_two(chunks.frames)
         return _list_transitions(frames, chunks.length, chunks.starts, window)
 
     if not shuffle:
@@ -181,7 +181,7 @@ def cut_into_batches(
 
 
 def _list_transitions(
-    frames: Frames | StackedRows, length: tf.Tensor, starts: Starts, window: Window
+    frames: tf.Tensor | StackedRows, length: tf.Tensor, starts: Starts, window: Window
 ) -> Pool:
     """Lists the transitions of chunks, (chunks, ...), and where their stacks begin."""
     found = tf.where(starts.is_valid)

@@ -18,16 +18,6 @@ from tfds_atari_replay.transforms.chunks import PackedChunks
 from tfds_atari_replay.windows.stacking import Stacking
 
 
-class Frames(NamedTuple):
-    """Frames one after the other.
-
-    Attributes:
-      frames: uint8 (frames, height, width).
-    """
-
-    frames: tf.Tensor
-
-
 class StackedRows(NamedTuple):
     """Stacks, frames last, as rows of pixels.
 
@@ -95,7 +85,9 @@ def _interleave(
     return _gather_interleaved(rows, parts), tf.reshape(number, tf.shape(index))
 
 
-def gather_stacks(frames: Frames | StackedRows, first: tf.Tensor, stacking: Stacking) -> tf.Tensor:
+def gather_stacks(
+    frames: tf.Tensor | StackedRows, first: tf.Tensor, stacking: Stacking
+) -> tf.Tensor:
     """Gathers the stacks whose first frames are `first`, (N,)."""
     if isinstance(frames, StackedRows):
         rows = tf.gather(frames.rows, tf.gather(frames.index, first))
@@ -103,8 +95,8 @@ def gather_stacks(frames: Frames | StackedRows, first: tf.Tensor, stacking: Stac
         return tf.reshape(rows, (-1, height, size // stacking.size, stacking.size))
     index = first[:, tf.newaxis] + tf.range(stacking.size)
     if stacking.axis == 0:
-        return tf.gather(frames.frames, index)
-    return _gather_interleaved(frames.frames, index)
+        return tf.gather(frames, index)
+    return _gather_interleaved(frames, index)
 
 
 def _gather_interleaved(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:

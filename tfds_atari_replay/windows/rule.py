@@ -1,4 +1,4 @@
-"""The one rule: which windows of an episode are whole, with which reward and discount.
+"""The one rule: which transitions of an episode are complete, with which reward and discount.
 
 A transition needs a window of stack_size + n_step frames. With stack_size=3 and n_step=2, the
 transition of step c is made of
@@ -8,9 +8,9 @@ transition of step c is made of
   action, reward        x y      of c, and of the n_step steps from c on
   next_observation     [c d e]   n_step steps later
 
-It exists if the log says what a and b were (zeros before a reset) and how the n_step steps went
-(until e, or a terminal before). The rule below is written once, for NumPy and for TensorFlow, whose
-functions of the same meaning are passed in as `Ops`.
+It exists if the log holds a and b (or the episode begins with a reset, which puts zeros in their
+place), and either e or a terminal state before it. The rule works on NumPy arrays and on tensors:
+with tensors, pass `tf.where` as `where`.
 """
 
 from __future__ import annotations
@@ -22,55 +22,36 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfds_atari_replay import fields
-from tfds_atari_replay._extras import tensorflow as tf
 
 _ZERO = np.float32(0)
 SUMMED: frozenset[str] = frozenset(
     field.name for field in fields.CARRIED if field.in_transition == "sum"
 )
-"""The names of the fields that a transition has summed."""
+"""The names of the fields that a transition sums over its steps."""
 
 Array = Any
 """A NumPy array or a tensor."""
 
 
-class Ops(NamedTuple):
-    """The functions that the rule needs, besides operators and slices."""
-
-    where: Callable[..., Array]
-    pad: Callable[..., Array]
-    ones_like: Callable[..., Array]
-
-
-NUMPY_OPS = Ops(np.where, np.pad, np.ones_like)
-
-
-def tensorflow_ops() -> Ops:
-    """Returns TensorFlow's."""
-    return Ops(tf.where, tf.pad, tf.ones_like)
-
-
 class Columns(NamedTuple):
-    """What the rule looks at, for steps in a row, each (steps,).
+    """Consecutive steps of an episode, as the rule needs them, each (steps,).
 
     Attributes:
       scalars: the fields that transitions carry, by name.
       is_terminal: bool.
       is_real: bool, False for padding.
-      is_known: bool, False where the checkpoint cut off the history.
     """
 
     scalars: dict[str, Array]
     is_terminal: Array
     is_real: Array
-    is_known: Array
 
 
 class Starts(NamedTuple):
-    """For each step, the transition that starts there, each (steps,).
+    """The transition that starts at each step, each (steps,).
 
     Attributes:
-      scalars: the fields that transitions carry, by name: the step's own, or the sum of
+      scalars: the fields that transitions carry, by name: the step's own value, or the sum of
         gamma**k * value over n_step steps, or up to the episode's end; see `fields`.
       discount: float32, gamma**n_step, or 0 if the episode ended within these steps.
       is_valid: bool, whether there is a transition.
@@ -97,108 +78,86 @@ class Window:
 
     @property
     def discount(self) -> float:
-        """Of a next state that is not behind the episode's end."""
+        """The discount of a transition that does not reach the episode's end."""
         return self.gamma**self.n_step
 
-    def pad(
+    def starts(
         self,
-        *,
-        scalars: dict[str, Array],
-        is_terminal: Array,
-        is_first: Array,
-        before: int,
-        after: int | Array,
-        ops: Ops,
-    ) -> Columns:
-        """Adds padding around the steps of a whole episode; its history is known after a reset.
-
-        Args:
-          scalars: the fields that transitions carry, by name, (T,).
-          is_terminal: (T,).
-          is_first: (T,).
-          before: how many steps to put before.
-          after: how many steps to put after.
-          ops: of the arrays.
-
-        Returns:
-          Columns (before + T + after,).
-        """
-        around = [[before, after]]
-        ones = ops.ones_like(is_terminal)
-        is_known = ops.pad(ones, [[0, after]])
-        return Columns(
-            {name: ops.pad(column, around) for name, column in scalars.items()},
-            ops.pad(is_terminal, around),
-            ops.pad(ones, around),
-            ops.pad(is_known, [[before, 0]], constant_values=is_first[0]),
-        )
-
-    def starts(self, columns: Columns, count: int | Array, ops: Ops) -> Starts:
+        columns: Columns,
+        starts_at_reset: bool | Array,
+        count: int | Array,
+        where: Callable[..., Array] = np.where,
+    ) -> Starts:
         """Applies the rule.
 
         Args:
           columns: (stack_size - 1 + count + n_step,): the steps in question, those their stacks
             reach back to, and those they look ahead to.
+          starts_at_reset: bool (), whether the episode begins with a reset.
           count: how many steps are in question.
-          ops: of the arrays.
+          where: the array library's function.
 
         Returns:
           Starts (count,).
         """
         first = self.stack_size - 1
         scalars = {name: column[first:] for name, column in columns.scalars.items()}
-        others = {name: column[:count] for name, column in scalars.items() if name not in SUMMED}
         is_terminal = columns.is_terminal[first:]
         sums, is_over = self.sum_ahead(
             {name: column for name, column in scalars.items() if name in SUMMED},
             is_terminal,
             count,
-            ops,
+            where,
         )
         is_real = columns.is_real[first:]
+        has_history = columns.is_real[:count] | starts_at_reset
         has_future = is_over | is_real[self.n_step : self.n_step + count]
         is_step = is_real[:count] & ~is_terminal[:count]
         return Starts(
-            {**others, **sums},
-            ops.where(is_over, _ZERO, np.float32(self.discount)),
-            is_step & columns.is_known[:count] & has_future,
+            {name: column[:count] for name, column in scalars.items()} | sums,
+            where(is_over, _ZERO, np.float32(self.discount)),
+            is_step & has_history & has_future,
         )
 
     def sum_ahead(
-        self, scalars: dict[str, Array], is_terminal: Array, count: int | Array, ops: Ops
+        self,
+        scalars: dict[str, Array],
+        is_terminal: Array,
+        count: int | Array,
+        where: Callable[..., Array] = np.where,
     ) -> tuple[dict[str, Array], Array]:
-        """Sums up the values of n_step steps, or of those up to the episode's end.
+        """Sums values over n_step steps, or up to the episode's end.
 
         Args:
           scalars: what to sum, by name, (count + n_step,).
           is_terminal: (count + n_step,).
           count: how many sums.
-          ops: of the arrays.
+          where: the array library's function.
 
         Returns:
           The discounted sums by name, (count,), and whether the episode ended, (count,).
         """
         sums = {name: column[:count] for name, column in scalars.items()}
         is_over = is_terminal[1 : 1 + count]
-        for number in range(1, self.n_step):
+        for step in range(1, self.n_step):
             for name, column in scalars.items():
-                discounted = np.float32(self.gamma**number) * column[number : number + count]
-                sums[name] = sums[name] + ops.where(is_over, _ZERO, discounted)
-            is_over = is_over | is_terminal[number + 1 : number + 1 + count]
+                discounted = np.float32(self.gamma**step) * column[step : step + count]
+                sums[name] = sums[name] + where(is_over, _ZERO, discounted)
+            is_over = is_over | is_terminal[step + 1 : step + 1 + count]
         return sums, is_over
 
     def stretches(
         self, steps: Array, starts_at_reset: Array, ends_in_terminal: Array
     ) -> tuple[Array, Array]:
-        """Applies the rule to whole episodes, whose transitions are an unbroken stretch each.
+        """Applies the rule to whole episodes: each one's transitions start at consecutive steps.
 
         Args:
-          steps: int (E,), with the terminal state.
+          steps: int (E,), including the terminal state.
           starts_at_reset: bool (E,).
           ends_in_terminal: bool (E,).
 
         Returns:
-          The first step that starts a transition, and the one after the last, int64 (E,) each.
+          The first step that starts a transition, and one past the last, int64 (E,) each.
         """
         first = np.where(starts_at_reset, 0, self.stack_size - 1)
         stop = steps - np.where(ends_in_terminal, 1, self.n_step)
