@@ -10,6 +10,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from helpers.cases import cases
+from helpers.options import OPTIONS, assert_steps_in_order, in_tiers, options
+from helpers.steps import as_dataset, make_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -256,3 +258,12 @@ def test_frames_and_scalars_of_other_lengths_are_an_error() -> None:
         )
         with pytest.raises((tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError)):
             list(dataset)
+
+
+@pytest.mark.parametrize("name", in_tiers("deterministic", "many threads", "every optimization"))
+def test_steps_keep_their_frames_and_their_order(name: str) -> None:
+    """No option of tf.data gives a step the scalars of another, or reorders them."""
+    # Ten blocks each, so that there is something to overtake.
+    dataset = as_dataset(make_all([(640, True, True)] * 12))
+    for episode in dataset.with_options(options(**OPTIONS[name])):
+        assert_steps_in_order(list(episode["steps"].as_numpy_iterator()), 640)

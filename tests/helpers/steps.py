@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from hypothesis import strategies as st
 
 from tfds_atari_replay import schema
 
@@ -133,3 +134,9 @@ def make_all(shapes: list[tuple[int, bool, bool]]) -> list[Steps]:
     return [
         make_steps(*shape, first_id=end - shape[0]) for shape, end in zip(shapes, ends, strict=True)
     ]
+
+
+def episode_shapes() -> st.SearchStrategy[list[tuple[int, bool, bool]]]:
+    """Generates arguments of `make_all`: short episodes, and some that end near a block's end."""
+    lengths = st.one_of(st.integers(1, 12), st.integers(60, 70), st.integers(126, 131))
+    return st.lists(st.tuples(lengths, st.booleans(), st.booleans()), min_size=1, max_size=6)
