@@ -22,7 +22,7 @@ from tfds_atari_replay import frame_stack, transitions
 
 
 def bad_datasets() -> list[tuple[Any, tf.data.Dataset, str]]:
-    """What transforms refuse, and the beginning of what they say."""
+    """Transforms, datasets that they refuse, and what the errors say."""
     episodes = as_dataset([make_steps(5)])
     stored = as_dataset([make_steps(5)], UNDECODED)
     steps = episodes.flat_map(lambda episode: episode["steps"])
@@ -36,10 +36,7 @@ def bad_datasets() -> list[tuple[Any, tf.data.Dataset, str]]:
     missing = r"Steps need the fields .*'observation'.* is missing"
     both = (frame_stack(), transitions())
     return [
-        *(
-            (both[1], data, "Expected a dataset of episodes")
-            for data in (tf.data.Dataset.range(3),)
-        ),
+        (both[1], tf.data.Dataset.range(3), "Expected a dataset of episodes"),
         (both[0], tf.data.Dataset.range(3), "Expected steps or episodes"),
         (both[1], steps, "These are steps; apply it to the episodes"),
         (both[0], steps.batch(2), r"Expected single steps.*\.unbatch\(\)"),
@@ -58,10 +55,9 @@ def bad_datasets() -> list[tuple[Any, tf.data.Dataset, str]]:
     ]
 
 
-@pytest.mark.parametrize("number", range(len(bad_datasets())))
-def test_refuses_other_datasets(number: int) -> None:
+@pytest.mark.parametrize(("transform", "dataset", "message"), bad_datasets())
+def test_refuses_other_datasets(transform: Any, dataset: tf.data.Dataset, message: str) -> None:
     """The error says what was expected, and shows the element_spec."""
-    transform, dataset, message = bad_datasets()[number]
     with pytest.raises(ValueError, match=message) as error:
         dataset.apply(transform)
     assert f"Got {dataset.element_spec}" in str(error.value)

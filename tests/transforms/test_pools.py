@@ -1,7 +1,8 @@
-"""Shuffling: reproducible, and from many places at once."""
+"""Batches across pools; shuffling is reproducible and draws from many places."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,54 @@ from helpers.steps import (
 )
 
 from tfds_atari_replay import transitions
+from tfds_atari_replay.transforms import pools
+from tfds_atari_replay.windows.stacking import Stacking
+
+
+def pool_of(first: int, count: int) -> pools.Pool:
+    """Transitions numbered from `first`; observations are stacks of two of the pool's frames."""
+    numbers = tf.range(first, first + count)
+    place = tf.range(count)
+    return pools.Pool(
+        frames=tf.reshape(tf.cast(tf.range(first, first + count + 2), tf.uint8), (-1, 1, 1)),
+        observation=place,
+        next_observation=place + 1,
+        scalars={"action": numbers, "reward": tf.cast(numbers, tf.float32) * 10},
+        discount=tf.cast(numbers, tf.float32) / 10,
+    )
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "drop_remainder", "expected"),
+    [
+        (1, False, [[0], [1], [2], [3], [4], [5], [6], [7]]),
+        (3, False, [[0, 1, 2], [3, 4, 5], [6, 7]]),
+        (3, True, [[0, 1, 2], [3, 4, 5]]),
+        (4, True, [[0, 1, 2, 3], [4, 5, 6, 7]]),
+        (9, False, [[0, 1, 2, 3, 4, 5, 6, 7]]),
+        (9, True, []),
+    ],
+)
+def test_the_rest_of_a_pool_begins_the_next_batch(
+    batch_size: int, drop_remainder: bool, expected: list[list[int]]
+) -> None:
+    """Of pools of five, one and two transitions, each comes once and in order."""
+    parts = [
+        tf.data.Dataset.from_tensors((pool_of(first, count), is_end))
+        for first, count, is_end in ((0, 5, False), (5, 1, False), (6, 2, False), (8, 0, True))
+    ]
+    dataset = functools.reduce(lambda a, b: a.concatenate(b), parts)
+    batches = list(
+        pools.cut_into_batches(dataset, Stacking(2), batch_size, drop_remainder).as_numpy_iterator()
+    )
+    assert [batch["action"].tolist() for batch in batches] == expected
+    for batch in batches:
+        number = batch["action"]
+        np.testing.assert_array_equal(batch["reward"], number * 10)
+        np.testing.assert_allclose(batch["discount"], number / 10)
+        for name, offset in (("observation", 0), ("next_observation", 1)):
+            stacks = batch[name][..., 0, 0]
+            np.testing.assert_array_equal(stacks, number[:, None] + [offset, offset + 1])
 
 
 def in_the_order_of(dataset: tf.data.Dataset) -> list[int]:
