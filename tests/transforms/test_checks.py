@@ -38,7 +38,7 @@ def bad_datasets() -> list[tuple[Any, tf.data.Dataset, str]]:
     return [
         (both[1], tf.data.Dataset.range(3), "Expected a dataset of episodes"),
         (both[0], tf.data.Dataset.range(3), "Expected steps or episodes"),
-        (both[1], steps, "These are steps; apply it to the episodes"),
+        (both[1], steps, "These are steps; apply the transform to their episodes"),
         (both[0], steps.batch(2), r"Expected single steps.*\.unbatch\(\)"),
         *((one, few, missing) for one in both),
         *((one, few_stored, missing) for one in both),

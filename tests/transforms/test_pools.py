@@ -36,21 +36,21 @@ def pool_of(first: int, count: int) -> pools.Pool:
 @pytest.mark.parametrize(
     ("batch_size", "drop_remainder", "expected"),
     [
-        (1, False, [[0], [1], [2], [3], [4], [5], [6], [7]]),
-        (3, False, [[0, 1, 2], [3, 4, 5], [6, 7]]),
-        (3, True, [[0, 1, 2], [3, 4, 5]]),
-        (4, True, [[0, 1, 2, 3], [4, 5, 6, 7]]),
-        (9, False, [[0, 1, 2, 3, 4, 5, 6, 7]]),
-        (9, True, []),
+        (1, False, [[number] for number in range(13)]),
+        (3, False, [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11], [12]]),
+        (3, True, [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]),
+        (5, True, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]),
+        (9, False, [[0, 1, 2, 3, 4, 5, 6, 7, 8], [9, 10, 11, 12]]),
+        (99, True, []),
     ],
 )
 def test_the_rest_of_a_pool_begins_the_next_batch(
     batch_size: int, drop_remainder: bool, expected: list[list[int]]
 ) -> None:
-    """Of pools of five, one and two transitions, each comes once and in order."""
+    """Each transition comes once, in order, from pools of five, seven and one."""
     parts = [
         tf.data.Dataset.from_tensors((pool_of(first, count), is_end))
-        for first, count, is_end in ((0, 5, False), (5, 1, False), (6, 2, False), (8, 0, True))
+        for first, count, is_end in ((0, 5, False), (5, 7, False), (12, 1, False), (13, 0, True))
     ]
     dataset = functools.reduce(lambda a, b: a.concatenate(b), parts)
     batches = list(
@@ -67,14 +67,14 @@ def test_the_rest_of_a_pool_begins_the_next_batch(
 
 
 def in_the_order_of(dataset: tf.data.Dataset) -> list[int]:
-    """The actions, which tell where a transition is from."""
+    """The actions, which these tests make unique."""
     return [int(a) for batch in dataset.as_numpy_iterator() for a in batch["action"]]
 
 
 @pytest.mark.parametrize("decoders", [None, UNDECODED])
 @pytest.mark.slow
 def test_shuffling_is_reproducible_and_reshuffles(decoders: Any) -> None:
-    """The same seed gives the same order, each iteration another, another seed others."""
+    """A seed determines the orders of all iterations, which differ from each other."""
     episodes = make_all([(100, True, True)] * 30)
     for steps in episodes:
         steps["action"] = (
@@ -105,7 +105,7 @@ def test_shuffling_is_reproducible_and_reshuffles(decoders: Any) -> None:
 @pytest.mark.parametrize("decoders", [None, UNDECODED])
 @pytest.mark.slow
 def test_a_batch_is_from_many_places(decoders: Any) -> None:
-    """More than 100 different blocks of 64 steps in each batch of 256, from all of the data."""
+    """A batch of 256 is from more than 100 blocks of 64 steps, all over the data."""
     count, length = 300, 256
     episodes = []
     for number in range(count):
@@ -121,7 +121,7 @@ def test_a_batch_is_from_many_places(decoders: Any) -> None:
     ]
     for places in whole[: -len(whole) // 4]:
         assert len(np.unique(places // 64)) > 100
-        # In no quarter of the data there are few.
+        # Each quarter of the data contributes.
         assert np.histogram(places, 4, (0, count * length))[0].min() > 20
     mean = np.mean([len(np.unique(places // 64)) for places in whole])
     assert mean > 0.6 * uniform

@@ -1,4 +1,4 @@
-"""Checks of the datasets that transforms are applied to."""
+"""Checks of datasets that transforms are applied to."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ STEP_FIELDS = schema.features()["steps"].feature
 
 
 def element_spec(dataset: Any) -> Any:
-    """Returns what a dataset's elements are.
+    """Returns the element_spec of a dataset.
 
     Raises:
-      TypeError: it is not a tf.data.Dataset.
+      TypeError: `dataset` is not a tf.data.Dataset.
     """
     if not isinstance(dataset, tf.data.Dataset):
         raise TypeError(
@@ -26,7 +26,7 @@ def element_spec(dataset: Any) -> Any:
 
 
 def has_episodes(spec: Any) -> bool:
-    """Whether a dataset's elements have steps, and so are episodes."""
+    """Whether a dataset's elements are episodes: dicts with steps."""
     return isinstance(spec, Mapping) and "steps" in spec
 
 
@@ -38,15 +38,15 @@ def check_episodes(spec: Any, needed: tuple[str, ...]) -> bool:
       needed: fields that steps must have.
 
     Returns:
-      Whether their steps are stored, not decoded.
+      True if steps are as stored, False if they are decoded.
 
     Raises:
-      ValueError: it holds something else.
+      ValueError: the dataset holds something else.
     """
     if not has_episodes(spec):
         hint = ""
         if isinstance(spec, Mapping) and "observation" in spec:
-            hint = " These are steps; apply it to the episodes they come from."
+            hint = " These are steps; apply the transform to their episodes."
         raise ValueError(
             "Expected a dataset of episodes, as tfds.load gives them: a dict with 'steps'."
             f"{hint}\nGot {spec}"
@@ -62,8 +62,8 @@ def check_episodes(spec: Any, needed: tuple[str, ...]) -> bool:
     if not is_single:
         raise ValueError(
             "Expected a dataset of single episodes: 'steps' a nested dataset, or what "
-            "tfds.decode.SkipDecoding() gives. Are these batches of episodes? Then apply it before "
-            f".batch().\nGot {spec}"
+            "tfds.decode.SkipDecoding() gives. If these are batches of episodes, apply the "
+            f"transform before .batch().\nGot {spec}"
         )
     return is_stored
 
@@ -72,12 +72,12 @@ def check_steps(steps: Any, needed: tuple[str, ...], spec: Any) -> None:
     """Checks that elements are single steps.
 
     Args:
-      steps: their element_spec.
+      steps: the element_spec of steps.
       needed: fields that they must have.
-      spec: of the whole dataset, for the message.
+      spec: the element_spec of the whole dataset, for the message.
 
     Raises:
-      ValueError: they are not.
+      ValueError: fields are missing or have other shapes.
     """
     _check_fields(steps, needed, spec)
     for name in needed:
@@ -85,8 +85,8 @@ def check_steps(steps: Any, needed: tuple[str, ...], spec: Any) -> None:
         if not isinstance(field, tf.TensorSpec) or not field.shape.is_compatible_with(shape):
             raise ValueError(
                 f"Expected single steps, {name!r} of the shape "
-                f"{'(height, width, 1)' if shape else '()'}; batches of steps need .unbatch() "
-                f"before.\nGot {spec}"
+                f"{'(height, width, 1)' if shape else '()'}; apply .unbatch() to batches of steps "
+                f"first.\nGot {spec}"
             )
 
 
@@ -106,10 +106,10 @@ def _are_stored_steps(steps: Any, needed: tuple[str, ...], spec: Any) -> bool:
 
 def _check_fields(steps: Any, needed: tuple[str, ...], spec: Any) -> None:
     if not isinstance(steps, Mapping):
-        raise ValueError(f"Expected steps or episodes, which are dicts.\nGot {spec}")
+        raise ValueError(f"Expected steps or episodes, as dicts.\nGot {spec}")
     missing = sorted(set(needed) - set(steps))
     if missing:
-        why = "Were the others left out by PartialDecoding?"
+        why = "Did PartialDecoding leave them out?"
         if "unclipped_reward" in missing:
             why += (
                 " Or is the dataset of version 1.0.0, which has no true scores? Then prepare it "

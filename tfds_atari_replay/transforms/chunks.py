@@ -4,10 +4,10 @@ A window belongs to the chunk in which it ends. With chunks of four steps and wi
 frames (stack_size=2, n_step=1), the chunk of the steps e f g h is
 
   frames   c d | e f g h        before = window.length - 1 frames come first
-  slots          0 1 2 3        slot i is for the window that ends at step i: slot 0 is [c d e]
+  slots          0 1 2 3        the window of slot i ends at step i: that of slot 0 is [c d e]
   starts         d e f g        so its transition starts n_step steps earlier
 
-The last chunk of an episode has n_step - 1 slots more, for windows that reach beyond a terminal
+The last chunk of an episode uses n_step - 1 more slots, for windows that reach past a terminal
 state.
 """
 
@@ -24,15 +24,15 @@ from tfds_atari_replay.windows.rule import Columns, Starts, Window
 Tensors = dict[str, Any]
 
 STEPS_PER_CHUNK = 64
-"""Of decoded steps; stored ones are cut as their blocks are."""
+"""For decoded steps; each chunk of stored steps is one block."""
 
 
 class StoredChunk(NamedTuple):
     """A chunk whose frames are packed.
 
     Attributes:
-      stored: bytes (context + 1,), its block, after the blocks that long windows reach back to.
-      number: int32 (), its index in the episode.
+      stored: bytes (context + 1,), its block, preceded by those that long windows reach back to.
+      number: int32 (), the chunk's index in the episode.
       starts: each (slots,).
     """
 
@@ -42,10 +42,10 @@ class StoredChunk(NamedTuple):
 
 
 class PackedChunks(NamedTuple):
-    """Several chunks, whose frames are rows of pixels.
+    """Several chunks whose frames are rows of pixels.
 
     Attributes:
-      rows: uint8 (rows, bytes per row), of all chunks.
+      rows: uint8 (rows, bytes per row), the rows of all chunks.
       index: int32 (chunks, before + steps, height); `tf.gather(rows, index)` makes frames.
       length: int32 (chunks,), steps in each.
       starts: each (chunks, slots).
@@ -72,7 +72,7 @@ class Chunk(NamedTuple):
 
 
 def without_autograph(function: Any) -> Any:
-    """Keeps AutoGraph from rewriting a function that does not need it, which takes a second."""
+    """Keeps AutoGraph from rewriting a function that does not need it, which saves a second."""
     return tf.autograph.experimental.do_not_convert(function)
 
 
@@ -97,7 +97,7 @@ def decode(stored: Tensors) -> tf.data.Dataset:
 
 
 def cut_stored_episode(stored: Tensors, window: Window) -> StoredChunk:
-    """Cuts an episode whose steps are not decoded; a dimension of chunks comes first."""
+    """Cuts an episode of stored steps into chunks, along a new first axis."""
     info = STEP_FIELDS.get_tensor_info()
     steps = {
         name: blocks.unpack_column(stored[name], info[name])
@@ -115,7 +115,7 @@ def cut_stored_episode(stored: Tensors, window: Window) -> StoredChunk:
     in_chunks = tf.nest.map_structure(lambda column: tf.gather(column, step), starts)
     # A window that ends in the next chunk belongs to that one.
     is_own = (slot < geometry.block_length) | (number == num_chunks - 1)
-    # Blocks before it that a chunk needs: as many as hold what its own lead lacks.
+    # A chunk needs as many blocks before its own as hold the frames that its lead lacks.
     lacking = tf.maximum(window.length - 1 - geometry.lead, 0)
     num_before = (lacking + geometry.block_length - 1) // geometry.block_length
     needed = tf.maximum(number + tf.range(-num_before, 1), 0)
@@ -127,19 +127,19 @@ def cut_stored_episode(stored: Tensors, window: Window) -> StoredChunk:
 
 
 def unpack_chunks(chunks: StoredChunk, window: Window) -> PackedChunks:
-    """Unpacks a batch of chunks at once: one call per chunk is half overhead."""
+    """Unpacks a batch of chunks at once, since half of a call for a single chunk is overhead."""
     info = STEP_FIELDS.get_tensor_info()["observation"]
     count, num_blocks = tf.unstack(tf.shape(chunks.stored))
     rows, index, length, geometry = blocks.unpack_blocks(tf.reshape(chunks.stored, [-1]), info)
     height = index.shape[-1]
-    # The rows of all blocks lie one after the other.
+    # The rows of all blocks are concatenated.
     index += (tf.range(tf.shape(index)[0]) * tf.shape(rows)[1])[:, None, None]
     rows = tf.reshape(rows, (-1, rows.shape[-1]))
     index = tf.reshape(index, (count, num_blocks, -1, height))
     # Before an episode's first block there are zeros, like the first frame of its lead.
     block = chunks.number[:, tf.newaxis] - num_blocks + 1 + tf.range(num_blocks)
     index = tf.where((block >= 0)[..., None, None], index, index[:, :1, :1])
-    # The blocks in a row: the first one's lead, then the frames of each.
+    # Consecutive blocks: the lead of the first, then the frames of each.
     lead = geometry.lead
     joined = tf.concat([index[:, 0, :lead], tf.reshape(index[:, :, lead:], (count, -1, height))], 1)
     before = window.length - 1

@@ -1,4 +1,4 @@
-"""`frame_stack`: observations of single frames to stacks of frames."""
+"""`frame_stack` turns observations of single frames into stacks of frames."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def frame_stack(
 ) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
     """Replaces each observation by the last `stack_size` frames, oldest first.
 
-    Frames before a reset are zeros, Dopamine's rule. So are those before a piece that begins in the
-    middle of an episode, where they are merely unknown (`transitions` leaves such steps out). With
-    stack_size=2, for frames a b c of an episode and the zeros 0 of its terminal state:
+    Frames before a reset are zeros, as in Dopamine. So are the unknown frames before an episode
+    whose beginning the checkpoint cut off (`transitions` leaves out the steps whose stacks would
+    need them). With stack_size=2, for an episode with frames a b c and a terminal state of zeros 0:
 
         a b c 0  ->  0a ab bc c0
 
-    Use it as `dataset.apply(frame_stack())`, on episodes, decoded or not, or on the steps of many
-    episodes one after the other, which need `is_first` and `is_last`.
+    Use it as `dataset.apply(frame_stack())`, either on episodes, decoded or not, or on the
+    concatenated steps of episodes. Steps need `is_first` and `is_last`.
 
     Example:
       ```python
@@ -71,7 +71,7 @@ def frame_stack(
 
 
 def _stack_steps(steps: tf.data.Dataset, stacking: Stacking) -> tf.data.Dataset:
-    """Stacks the frames of steps, of one episode or of several one after the other."""
+    """Stacks the frames of the steps of one episode, or of several, concatenated."""
     spec = steps.element_spec
     height, width, _ = spec["observation"].shape
     before = stacking.size - 1
@@ -85,7 +85,7 @@ def _stack_steps(steps: tf.data.Dataset, stacking: Stacking) -> tf.data.Dataset:
         episode = tf.cumsum(tf.cast(starts, tf.int32))
         index = tf.range(before, tf.size(starts))[:, tf.newaxis] + stacking.offsets
         is_own = tf.equal(tf.gather(episode, index), episode[before:, tf.newaxis])
-        # A frame of zeros stands for those of the episode before.
+        # Frames of the episode before are replaced by zeros.
         frames_or_zeros = tf.concat([tf.zeros_like(frames[:1]), frames], 0)
         stacked = tf.gather(frames_or_zeros, tf.where(is_own, index + 1, 0))
         kept = slice(tf.size(starts) - before, None)
@@ -94,12 +94,12 @@ def _stack_steps(steps: tf.data.Dataset, stacking: Stacking) -> tf.data.Dataset:
 
     start = (
         tf.zeros((before, height, width), spec["observation"].dtype),
-        tf.ones(before, tf.bool),
-        tf.ones(1, tf.bool),
+        tf.zeros(before, tf.bool),
+        tf.zeros(1, tf.bool),
     )
     stacked = steps.batch(STEPS_PER_CHUNK).scan(start, stack).unbatch()
     length = steps.cardinality()
-    return tf.cond(  # Filtered steps, for example, do not know theirs.
+    return tf.cond(  # Filtered steps, for example, do not know their number.
         length >= 0,
         lambda: stacked.apply(tf.data.experimental.assert_cardinality(length)),
         lambda: stacked,

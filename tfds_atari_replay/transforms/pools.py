@@ -22,22 +22,22 @@ from tfds_atari_replay.windows.stacking import Stacking
 
 Tensors = dict[str, Any]
 
-# Chunks in a pool. With 192 chunks, a batch of 256 draws from 141 of them on average. They take
-# 90 MB (frames last: 60 in Breakout, 220 in Freeway), twice, since the next pool is made while
-# batches are gathered from one.
+# Chunks in a pool. With 192 chunks, a batch of 256 draws from 141 of them on average. A pool takes
+# 90 MB (frames last: 60 in Breakout, 220 in Freeway), and there are two: the next one is made while
+# batches are gathered.
 _POOL_SHUFFLED = 192
 _POOL_IN_ORDER = 16
 
-# Blocks unpacked by one call: unpacking a single one, TensorFlow spends half of the time on calls.
+# Blocks unpacked per call: for a single block, half of the time is the overhead of calls.
 _BLOCKS_AT_ONCE = 16
 
-# What is shuffled before it is unpacked: half a million steps, 20 to 150 MB. Episodes whose steps
-# come decoded cannot be cut up, and the longest have 27,000 steps.
+# Shuffle buffers. Stored blocks are shuffled before they are unpacked: half a million steps, 20 to
+# 150 MB. Decoded episodes are shuffled whole; the longest have 27,000 steps.
 _SHUFFLED_BLOCKS = 8192
 _SHUFFLED_EPISODES = 1024
 _OPEN_EPISODES = 96  # each with a few unpacked blocks
 
-# Fixed: TensorFlow's AUTOTUNE starts with one and needs a second to find out.
+# Not AUTOTUNE, which starts with one thread and needs a second to adapt.
 PARALLEL = NUM_THREADS
 
 
@@ -45,9 +45,9 @@ class Pool(NamedTuple):
     """Frames, and N transitions among them.
 
     Attributes:
-      frames: what stacks are gathered from.
+      frames: uint8 (frames, height, width), or rows of stacks.
       observation: int32 (N,), the first frame of each stack.
-      next_observation: int32 (N,), likewise; means nothing where discount is 0.
+      next_observation: int32 (N,), likewise; meaningless where discount is 0.
       scalars: the fields that transitions carry, by name, (N,).
       discount: float32 (N,).
     """
@@ -62,7 +62,7 @@ class Pool(NamedTuple):
 def pools_of_stored_steps(
     episodes: tf.data.Dataset, window: Window, shuffle: bool, seed: int | None, axis: int
 ) -> tf.data.Dataset:
-    """Makes pools from episodes whose steps are not decoded: blocks are shuffled while packed."""
+    """Makes pools from episodes of stored steps, whose blocks are shuffled before unpacking."""
 
     @without_autograph
     def cut(episode: Tensors) -> StoredChunk:
@@ -74,7 +74,7 @@ def pools_of_stored_steps(
         return unpacked if axis == 0 else stack_rows(unpacked, window.stack_size)
 
     def make_pool(groups: PackedChunks) -> Pool:
-        # Where a group's rows begin among those of all groups.
+        # The rows of all groups are concatenated.
         num_groups, num_rows = tf.unstack(tf.shape(groups.rows)[:2])
         start = tf.range(num_groups) * num_rows
         groups = groups._replace(index=groups.index + start[:, None, None, None])
@@ -89,14 +89,14 @@ def pools_of_stored_steps(
         chunks = chunks.shuffle(_SHUFFLED_BLOCKS, seed)
     groups = chunks.batch(_BLOCKS_AT_ONCE).map(unpack, num_parallel_calls=PARALLEL)
     size = _POOL_SHUFFLED if shuffle else _POOL_IN_ORDER
-    # Groups differ in their number of rows, and the last has fewer blocks: hence padded.
+    # Padded, since groups differ in their number of rows and the last one has fewer blocks.
     return _make_pools(groups.padded_batch(size // _BLOCKS_AT_ONCE), make_pool, shuffle, seed)
 
 
 def pools_of_decoded_steps(
     episodes: tf.data.Dataset, window: Window, shuffle: bool, seed: int | None
 ) -> tf.data.Dataset:
-    """Makes pools from episodes with nested datasets of steps."""
+    """Makes pools from episodes of decoded steps, which are shuffled whole."""
 
     @without_autograph
     def cut(episode: Tensors) -> tf.data.Dataset:
@@ -106,25 +106,26 @@ def pools_of_decoded_steps(
         frames = _merge_first_two(chunks.frames)
         return _list_transitions(frames, chunks.length, chunks.starts, window)
 
-    if not shuffle:
-        chunks = episodes.flat_map(cut).batch(_POOL_IN_ORDER)
-        return _make_pools(chunks, make_pool, shuffle, seed)
-    chunks = episodes.shuffle(_SHUFFLED_EPISODES, seed).interleave(
-        cut, cycle_length=_OPEN_EPISODES, block_length=_POOL_SHUFFLED // _OPEN_EPISODES
-    )
-    return _make_pools(chunks.batch(_POOL_SHUFFLED), make_pool, shuffle, seed)
+    if shuffle:
+        chunks = episodes.shuffle(_SHUFFLED_EPISODES, seed).interleave(
+            cut, cycle_length=_OPEN_EPISODES, block_length=_POOL_SHUFFLED // _OPEN_EPISODES
+        )
+    else:
+        chunks = episodes.flat_map(cut)
+    size = _POOL_SHUFFLED if shuffle else _POOL_IN_ORDER
+    return _make_pools(chunks.batch(size), make_pool, shuffle, seed)
 
 
 def cut_into_batches(
     pools: tf.data.Dataset, stacking: Stacking, batch_size: int, drop_remainder: bool
 ) -> tf.data.Dataset:
-    """Cuts pools into batches of transitions. What is left of a pool begins the next batch.
+    """Cuts pools into batches of transitions; the rest of a pool begins the next batch.
 
     Args:
-      pools: each with whether it is the end.
-      stacking: of observations.
-      batch_size: transitions per batch; the very last may have fewer.
-      drop_remainder: whether it is left out then, so that the shapes of batches are static.
+      pools: pairs of a pool and whether it is the empty one that marks the end.
+      stacking: how observations are stacked.
+      batch_size: transitions per batch; the very last batch may be smaller.
+      drop_remainder: whether to drop that one, so that the shapes of batches are static.
 
     Returns:
       A dataset of dicts: observation, action, reward, discount, next_observation.
@@ -142,10 +143,10 @@ def cut_into_batches(
         }
 
     def take(rest: Tensors, pool: Pool, start: tf.Tensor, stop: tf.Tensor) -> Tensors:
-        """Takes from what was left, then from the pool."""
+        """Takes transitions from the rest of the last pool, followed by this pool."""
         num_left = tf.size(rest["discount"])
         gathered = gather(pool, tf.maximum(start - num_left, 0), tf.maximum(stop - num_left, 0))
-        # Joining copies, so only where there is something to join.
+        # Concatenating copies, so it is skipped where the rest is used up.
         taken: Tensors = tf.cond(
             start < num_left,
             lambda: {
@@ -183,7 +184,7 @@ def cut_into_batches(
 def _list_transitions(
     frames: tf.Tensor | StackedRows, length: tf.Tensor, starts: Starts, window: Window
 ) -> Pool:
-    """Lists the transitions of chunks, (chunks, ...), and where their stacks begin."""
+    """Lists the transitions of chunks, (chunks, ...), and where their stacks begin in `frames`."""
     found = tf.where(starts.is_valid)
     chunk, slot = tf.unstack(tf.cast(found, tf.int32), axis=1)
     # A chunk has window.length - 1 more frames than steps, and n_step - 1 more slots.
@@ -192,7 +193,7 @@ def _list_transitions(
     return Pool(
         frames=frames,
         observation=start + slot,
-        # Whatever would follow a terminal state is the terminal state.
+        # Past the episode's end, the next state is the terminal state.
         next_observation=start + tf.minimum(slot, last_slot) + window.n_step,
         scalars={name: tf.gather_nd(column, found) for name, column in starts.scalars.items()},
         discount=tf.gather_nd(starts.discount, found),
@@ -205,7 +206,7 @@ def _make_pools(
     shuffle: bool,
     seed: int | None,
 ) -> tf.data.Dataset:
-    """Makes pools of batched chunks, shuffled if asked, and marks an empty one as the end."""
+    """Makes pools of batched chunks, shuffles each if asked, and adds an empty one as the end."""
 
     @without_autograph
     def make(chunks: Any, *seed: tf.Tensor) -> tuple[Pool, bool]:
@@ -220,8 +221,8 @@ def _make_pools(
     if shuffle:
         seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
         chunks = tf.data.Dataset.zip((chunks, seeds))
-    # One at a time, while batches are gathered from the one before. Without a number TensorFlow
-    # makes several at a time, and memory grows by a GB.
+    # One at a time, while batches are gathered from the previous one. By default TensorFlow makes
+    # several at once, which takes another GB of memory.
     pools = chunks.map(make, num_parallel_calls=1)
     return pools.concatenate(tf.data.Dataset.from_tensors((_empty_pool(pools), True)))
 

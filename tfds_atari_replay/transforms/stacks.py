@@ -1,12 +1,12 @@
-"""Stacks of frames, and how a pool holds the pixels that they are gathered from.
+"""Gathers stacks from the frames of a pool.
 
 With frames last, a stack's pixels are interleaved, which takes several times as long as copying
-them. But most rows of pixels do not change from frame to frame, so nor do most rows of stacks.
-Stored frames come as rows, so each distinct row of stacks is interleaved once, before batches are
+them. But most rows of pixels, and so most rows of stacks, do not change from frame to frame. Stored
+frames are rows already, so each distinct row of stacks is interleaved only once, before batches are
 gathered:
 
   one row of the frames a b c d e f       u u u v v v
-  the same row of stacks of two           uu  .  uv vv  .      a dot repeats the one before
+  the same row in stacks of two           uu  .  uv vv  .      a dot repeats the one before
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def stack_rows(chunks: PackedChunks, stack_size: int) -> PackedChunks:
       stack_size: frames per stack.
 
     Returns:
-      The same chunks, but `tf.gather(rows, index)` makes stacks, frames last, each in the place of
-      its first frame; it means nothing for the last stack_size - 1 frames of a chunk.
+      The same chunks, but `tf.gather(rows, index)` makes stacks, frames last, each at the index of
+      its first frame. The last stack_size - 1 frames of a chunk are meaningless.
     """
     index = tf.transpose(chunks.index, (0, 2, 1))
     if stack_size == 4:
-        # Pairs of frames first, then pairs of these: most pairs are part of two stacks.
+        # First pairs of frames, then pairs of pairs: most pairs belong to two stacks.
         pairs, index = _interleave(chunks.rows, index, [0, 1])
         rows, index = _interleave(tf.bitcast(pairs, tf.uint16), index, [0, 2])
     else:
@@ -58,17 +58,17 @@ def stack_rows(chunks: PackedChunks, stack_size: int) -> PackedChunks:
 def _interleave(
     rows: tf.Tensor, index: tf.Tensor, offsets: list[int]
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Interleaves the rows of pixels at some times, each distinct combination once.
+    """Interleaves each distinct combination of rows of pixels once.
 
     Args:
       rows: (rows, width).
-      index: int32 (chunks, height, frames).
-      offsets: from one time to those that are put together there, from 0 to the largest; it means
-        nothing at as many times at the end.
+      index: int32 (chunks, height, frames), the row of each frame.
+      offsets: the frames that are combined, relative to the first of them; ascending from 0.
 
     Returns:
-      What is interleaved, uint8 (combinations, width, bytes), and int32 (chunks, height, frames),
-      which combination it is at each time.
+      The interleaved rows, uint8 (combinations, width, bytes), and their index, int32 (chunks,
+      height, frames): the combination that begins at each frame. It is meaningless for the last
+      `offsets[-1]` frames.
     """
     frames = tf.shape(index)[2]
     last = frames - offsets[-1]
@@ -88,7 +88,7 @@ def _interleave(
 def gather_stacks(
     frames: tf.Tensor | StackedRows, first: tf.Tensor, stacking: Stacking
 ) -> tf.Tensor:
-    """Gathers the stacks whose first frames are `first`, (N,)."""
+    """Gathers the stacks that begin at the frames `first`, (N,)."""
     if isinstance(frames, StackedRows):
         rows = tf.gather(frames.rows, tf.gather(frames.index, first))
         height, size = rows.shape[1:]
@@ -100,7 +100,7 @@ def gather_stacks(
 
 
 def _gather_interleaved(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """Gathers (N, stack_size) times (...), and makes it uint8 (N, ..., bytes of a stack)."""
+    """Gathers values (...) by index (N, stack_size): uint8 (N, ..., bytes per stack)."""
     if index.shape[1] == 2:
         return _interleave_pairs(*(tf.gather(values, index[:, one]) for one in range(2)))
     if index.shape[1] == 4:
@@ -111,10 +111,10 @@ def _gather_interleaved(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
 
 
 def _interleave_pairs(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
-    """Makes uint8 (..., bytes of both) of two of the same shape, uint8 or uint16.
+    """Interleaves two tensors of one shape, uint8 or uint16: uint8 (..., bytes of both).
 
-    They are put together as one little-endian word, which takes two thirds of the time of
-    tf.transpose. The sum may overflow into the sign; its bits are right all the same.
+    It joins each pair to a little-endian word, in two thirds of the time tf.transpose takes. The
+    sum may overflow into the sign, which leaves the right bits.
     """
     word = tf.uint16 if low.dtype == tf.uint8 else tf.int32
     both = tf.cast(low, word) + tf.cast(high, word) * tf.constant(256**low.dtype.size, word)

@@ -1,4 +1,4 @@
-"""`transitions`: episodes to state, action, reward, next state."""
+"""`transitions` turns episodes into batches of state, action, reward, next state."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ def transitions(
 ) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
     """Turns episodes into transitions, each complete one exactly once.
 
-    Only those are left out whose history or future the checkpoint cut off. For an episode of three
-    steps with frames a b c, actions x y z, rewards 1 2 4 and a terminal state with the frame 0,
+    A transition is incomplete if the checkpoint cut off its history or its future. For three steps
+    with frames a b c, actions x y z and rewards 1 2 4, followed by a terminal state with frame 0,
     with stack_size=2, n_step=2, gamma=0.5:
 
         observation  action  reward  discount  next_observation
         0a           x       2       0.25      bc
-        ab           y       4       0         c0, means nothing
-        bc           z       4       0         c0, means nothing
+        ab           y       4       0         c0, meaningless
+        bc           z       4       0         c0, meaningless
 
     Use it as `dataset.apply(transitions(batch_size=256, shuffle=True))`. Undecoded steps,
-    `decoders={"steps": tfds.decode.SkipDecoding()}`, are fastest and mix best.
+    `decoders={"steps": tfds.decode.SkipDecoding()}`, are the fastest and are shuffled best.
 
     With `shuffle`, batches are drawn without replacement from a pool of 12,288 steps: 192 blocks of
-    64 consecutive steps, from random places among the next 500,000 steps. (The files hold episodes
-    in hashed order.) From decoded steps the pool has the next 128 steps of 96 random episodes.
+    64 consecutive steps, picked at random from the next 500,000 steps. (Episodes are stored in
+    hashed order.) If steps are decoded, the pool has the next 128 steps of 96 random episodes.
 
     Example:
       ```python
@@ -67,27 +67,27 @@ def transitions(
       stack_size: frames per observation, at least 1.
       n_step: steps from observation to next_observation, at least 1.
       gamma: discount per step, 0 to 1.
-      batch_size: transitions per batch; the last one of an epoch may have fewer. None for single
+      batch_size: transitions per batch; the last batch of an epoch may be smaller. None for single
         transitions without a batch dimension.
-      drop_remainder: whether to leave that last one out, so that batches have static shapes.
-      shuffle: whether to mix; the order differs in each iteration.
+      drop_remainder: whether to drop a smaller last batch, so that batches have static shapes.
+      shuffle: whether to shuffle; the order differs in each iteration.
       seed: makes the order of shuffling reproducible. An iterator restored by tf.train.Checkpoint
-        gives the rest of its epoch in the same order, but not the epochs after it: make each epoch
-        with a seed of its own if that matters.
+        continues its epoch in the same order, but not the epochs after it: if that matters, make
+        each epoch with its own seed.
       axis: 0 for observations (stack_size, 84, 84), -1 for (84, 84, stack_size).
-      reward: "clipped", as logged, or "unclipped", in the game's own points, which is NaN where any
-        of the n_step rewards is unknown. Datasets of version 1.0.0 have only the first.
+      reward: "clipped", as logged, or "unclipped", in the game's own points: NaN if any of the
+        n_step rewards is unknown. Datasets of version 1.0.0 have only clipped rewards.
 
     Returns:
       A function from a dataset of episodes to one of transitions, for `tf.data.Dataset.apply`. It
-      raises ValueError if the dataset does not hold episodes, TypeError if it is no dataset. A
+      raises ValueError if the dataset does not hold episodes, TypeError if it is not a dataset. A
       transition is a dict:
 
           observation: uint8 (stack_size, 84, 84), as `frame_stack` makes it.
           action: int64.
           reward: float32, sum of gamma**k * reward over n_step steps, or up to the episode's end.
           discount: float32, gamma**n_step, or 0 if the episode ended within these steps.
-          next_observation: like observation, n_step steps later; means nothing where discount is 0.
+          next_observation: like observation, n_step steps later; meaningless where discount is 0.
 
     Raises:
       TypeError: an argument is not a number of the right kind.

@@ -1,1 +1,1 @@
-"""Which windows of frames an episode has."""
+"""Which windows of frames an episode has, and how frames are stacked."""

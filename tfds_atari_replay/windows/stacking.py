@@ -1,7 +1,7 @@
-"""How frames are stacked: how many, along which axis, and what stands for those before a reset.
+"""How frames are stacked: how many, along which axis, and with zeros before a reset.
 
-A stack is the last `size` frames, oldest first, with zeros for those before a reset. For frames
-a b c of an episode and size=3:
+A stack is the last `size` frames, oldest first, with zeros in place of frames before a reset. For
+an episode with frames a b c and size=3:
 
   step   stack     back: steps from the frame of zeros before the episode
   a      0 0 a     1
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = Any
-"""An array of NumPy, PyTorch or JAX, or a tensor."""
+"""A NumPy, PyTorch or JAX array, or a TensorFlow tensor."""
 
 
 class Stacking(NamedTuple):
@@ -26,7 +26,7 @@ class Stacking(NamedTuple):
 
     Attributes:
       size: frames in a stack.
-      axis: of the frames in a stack, 0 or -1.
+      axis: the axis of the frames in a stack, 0 or -1.
     """
 
     size: int
@@ -38,7 +38,7 @@ class Stacking(NamedTuple):
 
     @property
     def offsets(self) -> npt.NDArray[np.int32]:
-        """The frames of a stack, relative to the newest: ..., -2, -1, 0."""
+        """The frames of a stack relative to the newest: ..., -2, -1, 0."""
         return np.arange(1 - self.size, 1, dtype=np.int32)
 
     def to_axis(self, stacks: Array, transpose: Callable[..., Array] = np.transpose) -> Array:
@@ -59,29 +59,29 @@ class Stacking(NamedTuple):
 
 
 def reach(offsets: Array, back: Array, maximum: Callable[..., Array] = np.maximum) -> Array:
-    """Returns which frames stacks have, relative to their steps; none before the frame of zeros.
+    """Returns the frames of stacks relative to their steps, but never before the frame of zeros.
 
     Args:
-      offsets: integers, of `Stacking.offsets`, where the arrays are.
-      back: integers, steps from the frame of zeros before the episode, or more than needed. The two
-        are broadcast.
+      offsets: integers, from `Stacking.offsets`.
+      back: integers, how many steps the frame of zeros before the episode lies back; anything from
+        the stack's size on gives the same result. Broadcast with `offsets`.
       maximum: the array library's function.
     """
     return maximum(offsets, -back)
 
 
 class LiveStacks:
-    """The stacks of games while they are played."""
+    """The current stacks of several games being played."""
 
     def __init__(self, count: int, stacking: Stacking, frame_shape: tuple[int, ...]):
         self._stacking = stacking
         self._frames = np.zeros((count, stacking.size, *frame_shape), np.uint8)
 
     def start(self, chosen: Any, frames: npt.NDArray[np.uint8]) -> None:
-        """Begins episodes.
+        """Starts new episodes in some of the games.
 
         Args:
-          chosen: which of the games, as an index of NumPy.
+          chosen: the games, as a NumPy index.
           frames: the first frame of each, uint8 (..., height, width).
         """
         self._frames[chosen] = 0
@@ -94,6 +94,6 @@ class LiveStacks:
 
     @property
     def stacks(self) -> npt.NDArray[np.uint8]:
-        """The stacks, uint8 (count, ...), a view that changes with the next frame."""
+        """The stacks, uint8 (count, ...): a view that changes with the next frame."""
         stacks: npt.NDArray[np.uint8] = self._stacking.to_axis(self._frames)
         return stacks
