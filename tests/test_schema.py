@@ -1,4 +1,6 @@
-"""What an episode of a dataset holds, and how its steps are aligned."""
+"""Logged steps are aligned as RLDS does, and true rewards are found for groups of episodes."""
+
+from __future__ import annotations
 
 import pathlib
 import subprocess
@@ -7,56 +9,108 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.datasets import build, columns, rows
-from helpers.logs import make_episodes, write_gz, write_log
+from helpers.logs import write_gz
 from helpers.processes import PEAK_MEMORY
 
-SCALARS = ("action", "reward", "discount", "is_first", "is_last", "is_terminal")
+from tfds_atari_replay import GAMES, schema
+from tfds_atari_replay.logs.records import Episode
+from tfds_atari_replay.scores.scorer import Scorer
+
+ALIGNED = ("action", "reward", "unclipped_reward", "discount", "is_first", "is_last", "is_terminal")
 
 
-def test_alignment(tmp_path: pathlib.Path) -> None:
-    """Episodes of four, whole and cut at either end, written out flag by flag."""
-    # Capacity 21: adds 0-2 padding, 3-5 an episode, 6-8 padding, 9-13 one, 14-16, 17-19 the rest.
-    truths = make_episodes([3, 5, 3, 30])
-    write_log(tmp_path / "Breakout" / "1" / "replay_logs", 21, truths)
-    builder = build("breakout_epoch_0_v0", tmp_path, tmp_path / "data")
-    first, second, third = rows(builder)
-    assert columns(first["steps"], *SCALARS) == [
-        [0, 1, 2, 0],
-        [-1, 0, 1, 0],
-        [1, 1, 0, 0],
-        [True, False, False, False],
-        [False, False, False, True],
-        [False, False, False, True],
-    ]
-    assert [step["observation"][0, 0, 0] for step in first["steps"]] == [0, 1, 2, 0]
-    assert not first["steps"][-1]["observation"].any()
-    assert first["steps"][-2]["observation"].any()
-    assert (first["episode_return"], first["is_complete"], first["checkpoint_id"]) == (0, True, 0)
-    assert len(second["steps"]) == 6
-    assert second["episode_return"] == sum([-1, 0, 1, -1, 0])
-    # The third is whole: the checkpoint ends with its terminal.
-    assert third["is_complete"]
-
-    builder = build("breakout_epoch_1_v0", tmp_path, tmp_path / "data")
-    (piece,) = rows(builder)
-    assert columns(piece["steps"], "is_first", "is_last", "is_terminal", "discount") == [
-        [True] + [False] * 17,
-        [False] * 17 + [True],
-        [False] * 18,
-        [1] * 18,
-    ]
-    assert not piece["is_complete"]
+def make_episode(index: int = 0, length: int = 3, **changes: Any) -> Episode:
+    """An episode with frames, actions and rewards 1, 2, ... (rewards in [-1, 1])."""
+    numbers = np.arange(1, length + 1 + changes.get("has_terminal_frame", False))
+    frames = np.broadcast_to(numbers[:, None, None], (len(numbers), 84, 84)).astype(np.uint8)
+    return Episode(
+        **{
+            "index": index,
+            "starts_at_reset": True,
+            "ends_in_terminal": True,
+            "action": np.arange(1, length + 1, dtype=np.int32),
+            "reward": np.array([1, -1, 0] * length, np.float32)[:length],
+            "frames": iter([frames]),
+            **changes,
+        }
+    )
 
 
-def test_a_piece_that_begins_mid_episode_has_no_first_step(tmp_path: pathlib.Path) -> None:
-    """Nor does it count as complete, though it ends in a terminal."""
-    write_log(tmp_path / "Breakout" / "1" / "replay_logs", 20, make_episodes([30, 5]))
-    piece = rows(build("breakout_epoch_1_v0", tmp_path, tmp_path / "data"))[0]
-    flags = columns(piece["steps"], "is_first", "is_terminal")
-    assert not any(flags[0])
-    assert flags[1][-1]
-    assert not piece["is_complete"]
+def read(started: schema.Started) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """An episode, and the columns of its steps; of a frame its first pixel."""
+    features = schema.features()
+    episode = features.deserialize_example_np(features.serialize_example(started.finish()))
+    steps = list(episode.pop("steps"))
+    columns = {name: [step[name].item() for step in steps] for name in ALIGNED}
+    frames = [np.unique(step["observation"]).tolist() for step in steps]
+    return episode, {**columns, "observation": [value for (value,) in frames]}
+
+
+@pytest.fixture
+def scorer() -> Scorer:
+    """In Pong, clipped rewards are the true ones."""
+    return Scorer(GAMES["Pong"])
+
+
+def test_a_step_is_added_for_the_terminal_state(scorer: Scorer) -> None:
+    (started,) = schema.start_all([make_episode(7)], 49, scorer)
+    episode, columns = read(started)
+    assert episode == {
+        "episode_id": 7,
+        "checkpoint_id": 49,
+        "episode_return": 0,
+        "is_complete": True,
+        "unclipped_return": 0,
+    }
+    assert columns == {
+        "observation": [1, 2, 3, 0],
+        "action": [1, 2, 3, 0],
+        "reward": [1, -1, 0, 0],
+        "unclipped_reward": [1, -1, 0, 0],
+        "discount": [1, 1, 0, 0],
+        "is_first": [True, False, False, False],
+        "is_last": [False, False, False, True],
+        "is_terminal": [False, False, False, True],
+    }
+
+
+def test_a_logged_terminal_frame_is_kept(scorer: Scorer) -> None:
+    (started,) = schema.start_all([make_episode(has_terminal_frame=True)], 0, scorer)
+    _, columns = read(started)
+    assert columns["observation"] == [1, 2, 3, 4]
+    assert columns["action"] == [1, 2, 3, 0]
+
+
+def test_a_piece_has_neither_first_step_nor_terminal_state(scorer: Scorer) -> None:
+    piece = make_episode(starts_at_reset=False, ends_in_terminal=False)
+    (started,) = schema.start_all([piece], 0, scorer)
+    episode, columns = read(started)
+    assert not episode["is_complete"]
+    assert columns["observation"] == [1, 2, 3]
+    assert columns["discount"] == [1, 1, 1]
+    assert columns["is_first"] == [False] * 3
+    assert columns["is_last"] == [False, False, True]
+    assert columns["is_terminal"] == [False] * 3
+
+
+def test_all_episodes_come_in_order_with_their_returns(
+    scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """True rewards are found for groups of at least four steps; the last group is smaller."""
+    monkeypatch.setattr(schema, "_STEPS_AT_ONCE", 4)
+    lengths = (2, 2, 5, 1)
+    episodes = [make_episode(*item) for item in enumerate(lengths)]
+    found = [read(started)[0] for started in schema.start_all(episodes, 0, scorer)]
+    assert [episode["episode_id"] for episode in found] == [0, 1, 2, 3]
+    assert [episode["unclipped_return"] for episode in found] == [0, 0, 0, 1]
+
+
+def test_the_first_version_has_no_true_rewards() -> None:
+    old, new = schema.features("1.0.0"), schema.features()
+    assert set(new) - set(old) == {"unclipped_return"}
+    assert set(new["steps"].feature) - set(old["steps"].feature) == {"unclipped_reward"}
+    assert schema.has_scores(new)
+    assert not schema.has_scores(old)
 
 
 def test_names_and_dtypes_are_rlu_ataris(expert: Any) -> None:

@@ -96,6 +96,20 @@ def test_gives_what_tfds_own_dataset_feature_gives() -> None:
     assert ours["steps"].shape == theirs["steps"].shape
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.int16, np.bool_])
+def test_frames_may_have_any_shape_and_dtype(dtype: Any) -> None:
+    """They come back with it, in TensorFlow and NumPy."""
+    frames = (np.arange(70 * 15).reshape(70, 5, 3) % 3).astype(dtype)
+    kind = steps_lib.Steps({"frame": tfds.features.Tensor(shape=(5, 3), dtype=dtype)})
+    feature = tfds.features.FeaturesDict({"steps": kind})
+    data = feature.serialize_example({"steps": {"frame": frames}})
+    in_tensorflow = tfds.as_numpy(feature.deserialize_example(data)["steps"])
+    for steps in (in_tensorflow, feature.deserialize_example_np(data)["steps"]):
+        got = np.array([step["frame"] for step in steps])
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(got, frames)
+
+
 def test_takes_steps_as_tfds_does() -> None:
     """A list of steps, an iterator of steps, and columns of lists."""
     columns = make_columns(5)
@@ -214,7 +228,7 @@ def test_a_decoder_for_one_field_is_refused_with_the_ways_out() -> None:
     """Frames lie many together, so there is nothing to leave undecoded in a step."""
     data = features().serialize_example({"steps": make_columns(3), "episode_id": 0})
     decoders = {"steps": {"observation": tfds.decode.SkipDecoding()}}
-    with pytest.raises(ValueError, match=r"have no decoder of their own.*PartialDecoding"):
+    with pytest.raises(ValueError, match=r"cannot have their own decoders.*PartialDecoding"):
         features().deserialize_example(data, decoders=decoders)
 
 

@@ -2,26 +2,26 @@
 
 Consecutive Atari frames are nearly equal: in Breakout 6% of the rows of pixels differ from the
 frame before, in Freeway 59%. So frames are stored in blocks, in which a row of pixels is kept only
-where it changes. Each block first repeats the frames before it, so that a window that ends in the
-block needs no other:
+where it changes. Each block first repeats the frames before it, so that a short window that ends in
+the block needs no other block:
 
   block 0: [0 0] a b c d      block 1: [c d] e f g h      for lead 2, block_length 4
 
 A block is, in this order (all numbers little-endian):
 
   version       uint16   1
-  block_length  uint16   frames that each block of the episode but the last has
-  lead          uint16   frames repeated before them; zeros before the episode's first
-  length        uint16   frames that this block has, without the lead
+  block_length  uint16   frames in each block of the episode except the last, without the lead
+  lead          uint16   frames repeated before them; zeros before the episode's first frame
+  length        uint16   frames in this block, without the lead
   zlib stream of
     marks       uint8 (height, lead + block_length), 1 where a row differs from the frame before
     rows        uint8 (number of marks, bytes per row), in the order of the marks
 
-Version 0 has no header; its zlib stream begins with two uint32, lead + block_length and lead +
-length, and its lead is 8. As zlib, it begins with 0x78.
+Version 0 has no header and begins with 0x78, as zlib does; its zlib stream begins with two uint32,
+lead + block_length and lead + length, and its lead is 8.
 
-Stored as whole frames, they would take 1.4 to 2 times the space and twice the time to unpack, since
-zlib is what takes the time (benchmarks/codecs.py). A scalar field is one zlib stream of its values.
+Whole frames would take 1.4 to 2 times the space and twice the time to unpack, most of which zlib
+takes. A scalar field is one zlib stream of its values.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from zlib_ng import zlib_ng
 from tfds_atari_replay._extras import tensorflow as tf
 
 BLOCK_LENGTH = 64
-"""Frames per block when writing: longer blocks are smaller, shorter ones quicker to reach into."""
+"""Frames per block when writing: long blocks compress better, short ones are read faster."""
 
 LEAD = 8
-"""Frames repeated before each block when writing. A window of up to `LEAD + 1` frames then needs a
-single block. They add at most an eighth to the size."""
+"""Frames repeated before each block when writing: a window of up to `LEAD + 1` frames needs only
+one block. They add at most an eighth to the size."""
 
 _VERSION = 1
 _HEADER = np.dtype("<u2")
@@ -51,7 +51,7 @@ _LEVEL = 5  # of zlib
 
 _NEWER = (
     "A newer tfds_atari_replay wrote it: pip install --upgrade tfds-atari-replay, or build the "
-    "dataset again with this one."
+    "dataset again with this version."
 )
 
 _ZLIB = 0x78  # how version 0 begins
@@ -62,7 +62,7 @@ Array = npt.NDArray[Any]
 
 
 class Field(Protocol):
-    """What is stored: the shape of one step's value, height first, and its dtype."""
+    """A field of steps: the shape of a step's value, height first, and its dtype."""
 
     @property
     def shape(self) -> tuple[Any, ...]: ...
@@ -82,13 +82,13 @@ def pack_blocks(frames: Array) -> list[bytes]:
     """Packs consecutive blocks.
 
     Args:
-      frames: the `LEAD` frames before, and behind them those of the blocks, (LEAD + length, height,
-        ...); each block but the last has `BLOCK_LENGTH` of them.
+      frames: (LEAD + length, height, ...), `LEAD` frames followed by those of the blocks:
+        `BLOCK_LENGTH` in each block, the rest in the last one.
     """
     rows = _to_bytes(frames).reshape(*frames.shape[:2], -1)
     is_new = np.zeros(rows.shape[:2], np.bool_)
-    # Bytes are compared by words, and of these those that differ are looked for, since they are
-    # few: np.any of each row takes four times as long.
+    # Compares words rather than bytes, and looks for the few that differ: np.any over each row
+    # takes four times as long.
     words = rows.view(f"u{math.gcd(rows.shape[2], 8)}")
     changed = np.flatnonzero(words[1:] != words[:-1]) // words.shape[2]
     is_new[1:].reshape(-1)[changed] = True
@@ -125,21 +125,14 @@ class Block:
     """An unpacked block. Frame i, lead included, is `rows[index[i]]`.
 
     Attributes:
-      rows: uint8 (rows, bytes per row), the rows of pixels that it keeps.
+      rows: uint8 (rows, bytes per row), the stored rows of pixels.
       index: int32 (lead + length, height).
-      lead: how many frames before the block's own it begins with.
-      block_length: frames in each block of the episode but the last.
+      lead: how many frames precede the block's own.
     """
 
     rows: npt.NDArray[np.uint8]
     index: npt.NDArray[np.int32]
     lead: int
-    block_length: int
-
-    @property
-    def length(self) -> int:
-        """How many frames of its own it has."""
-        return len(self.index) - self.lead
 
 
 def unpack_column_np(stored: bytes, field: Field) -> Array:
@@ -158,21 +151,21 @@ def unpack_block_np(stored: bytes, field: Field) -> Block:
         room, count = raw[: 2 * _OLD_HEADER.itemsize].view(_OLD_HEADER).tolist()
         raw, lead = raw[2 * _OLD_HEADER.itemsize :], _OLD_LEAD
     else:
-        header = np.frombuffer(stored[:_HEADER_BYTES], _HEADER).tolist()
-        version, block_length, lead, length = header
+        header = np.frombuffer(stored[:_HEADER_BYTES], _HEADER)
+        version, block_length, lead, length = header.tolist()
         if version != _VERSION:
-            raise ValueError(f"Expected a block of the versions 0 and 1, got {version}. {_NEWER}")
+            raise ValueError(f"Expected a block of version 0 or 1, got {version}. {_NEWER}")
         raw = np.frombuffer(isal_zlib.decompress(stored[_HEADER_BYTES:]), np.uint8)
         room, count = lead + block_length, lead + length
     height = field.shape[0]
-    # Rows lie in the order of the marks, so a row without a mark is the one last counted.
+    # Rows are stored in the order of the marks, so an unmarked row repeats the last one counted.
     index = np.cumsum(raw[: height * room], dtype=np.int32).reshape(height, room) - 1
     rows = raw[height * room :].reshape(-1, _row_bytes(field))
-    return Block(rows, index.T[:count], lead, room - lead)
+    return Block(rows, index.T[:count], lead)
 
 
 def frames_of_np(block: Block, field: Field) -> Array:
-    """Makes a block's own frames: (length, *shape)."""
+    """Makes the frames of a block, without the lead: (length, *shape)."""
     rows = block.rows[block.index[block.lead :]]
     frames: Array = rows.view(_dtype(field)).reshape(-1, *field.shape)
     return frames
@@ -201,10 +194,10 @@ class Blocks(NamedTuple):
     """Unpacked blocks of one geometry. Frame i of block b is `tf.gather(rows[b], index[b, i])`.
 
     Attributes:
-      rows: uint8 (blocks, rows, bytes per row); zeros where a block has fewer rows than another.
-      index: int32 (blocks, lead + block_length, height); means nothing after a block's last frame.
-      length: int32 (blocks,), frames of their own.
-      geometry: of each of them.
+      rows: uint8 (blocks, rows, bytes per row), padded with zeros to the same number of rows.
+      index: int32 (blocks, lead + block_length, height); meaningless after a block's last frame.
+      length: int32 (blocks,), frames in each block, without the lead.
+      geometry: the geometry of each block.
     """
 
     rows: tf.Tensor
@@ -239,7 +232,7 @@ def unpack_blocks(stored: tf.Tensor, field: Field) -> Blocks:
     is_old = _is_old(header[0])
     packed = tf.strings.substr(stored, tf.where(is_old, 0, _HEADER_BYTES), -1)
     packed = tf.io.decode_compressed(packed, "ZLIB")
-    # Chosen by `where`, not `cond`: a branch costs more than these few numbers.
+    # `where`, not `cond`: a branch costs more than these few numbers.
     sizes = tf.io.decode_raw(tf.strings.substr(packed, 0, 8), tf.int32)
     lead = tf.where(is_old, _OLD_LEAD, header[0, 2])
     room = tf.where(is_old, sizes[0, 0], header[0, 1] + header[0, 2])
@@ -257,14 +250,14 @@ def unpack_blocks(stored: tf.Tensor, field: Field) -> Blocks:
 
 
 def unpack_frames(stored: tf.Tensor, field: Field) -> tuple[tf.Tensor, Geometry]:
-    """Unpacks a block, bytes (): its own frames, (length, *shape), and its geometry."""
+    """Unpacks a block, bytes (): its geometry, and its frames (length, *shape) without lead."""
     rows, index, length, geometry = unpack_blocks(stored[tf.newaxis], field)
     own = index[0, geometry.lead : geometry.lead + length[0]]
     return rows_to_frames(tf.gather(rows[0], own), field), geometry
 
 
 def rows_to_frames(rows: tf.Tensor, field: Field) -> tf.Tensor:
-    """Casts rows, uint8 (..., height, bytes per row), to frames, (..., *shape)."""
+    """Casts rows, uint8 (..., height, bytes per row), to frames (..., *shape)."""
     dtype = tf.dtypes.as_dtype(field.np_dtype)
     shape = tf.concat([tf.shape(rows)[:-2], field.shape], 0)
     if dtype == tf.bool:
@@ -278,12 +271,12 @@ def rows_to_frames(rows: tf.Tensor, field: Field) -> tf.Tensor:
 
 
 def _read_header(stored: tf.Tensor) -> tf.Tensor:
-    """Reads the first four numbers of blocks, int32 (blocks, 4), and refuses unknown versions."""
+    """Reads the headers of blocks, int32 (blocks, 4), and refuses unknown versions."""
     raw = tf.io.decode_raw(tf.strings.substr(stored, 0, _HEADER_BYTES), tf.uint16)
     header = tf.ensure_shape(tf.cast(raw, tf.int32), (None, 4))
     version = tf.where(_is_old(header[0]), _VERSION, header[:, 0])
     check = tf.debugging.assert_equal(
-        version, _VERSION, f"Expected blocks of the versions 0 and 1. {_NEWER}"
+        version, _VERSION, f"Expected blocks of version 0 or 1. {_NEWER}"
     )
     with tf.control_dependencies([check]):
         return tf.identity(header)

@@ -1,6 +1,6 @@
-"""The fields of a step besides its frame, and of an episode besides its steps.
+"""The scalar fields of steps and episodes.
 
-A field is declared here only: the dataset, transitions and packed files have what this says.
+A field is declared only here: the dataset, transitions and packed files follow.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 VERSION = "1.1.0"
-"""The dataset's version that has all of them."""
+"""The dataset's version, which has all of these fields."""
 
 
 class Field(NamedTuple):
     """A scalar field of a step or an episode.
 
     Attributes:
-      name: as in RLDS.
-      dtype: in a dataset.
-      description: for people.
-      value_range: likewise, if there is more to say than the dtype.
+      name: the field's name in RLDS.
+      dtype: its dtype in a dataset.
+      description: what it means, for documentation.
+      value_range: its range, for documentation, unless the dtype says enough.
       in_transition: `first` if a transition has the value of its first step, `sum` if it has the
-        discounted sum over its n_step steps; None if it is not part of transitions.
-      packed_dtype: in the packed files of random access; None if it is not kept there.
-      since: the dataset's version that has it first.
+        discounted sum over its n_step steps; None if transitions do not have it.
+      packed_dtype: its dtype in the packed files of random access; None if they do not have it.
+      since: the first version of the dataset that has it.
     """
 
     name: str
@@ -82,25 +82,25 @@ EPISODE: tuple[Field, ...] = (
 """The scalar fields of an episode, in the dataset's order."""
 
 CARRIED: tuple[Field, ...] = tuple(field for field in STEP if field.in_transition)
-"""Those of a step that a transition carries."""
+"""The fields of a step that a transition carries."""
 
 INTEGERS: frozenset[str] = frozenset(
     field.name for field in STEP if np.issubdtype(field.dtype, np.integer)
 )
-"""The names of those of a step that are integers."""
+"""The names of the integer fields of a step."""
 
 FLAGS = ("is_first", "is_terminal")
-"""Those of a step that say which transitions there are."""
+"""The fields of a step that determine which transitions exist."""
 
 REWARDS: dict[str, str] = {"clipped": "reward", "unclipped": "unclipped_reward"}
-"""The fields of a step that a transition's reward can be made of."""
+"""What a transition's reward can be made of, and the field of a step that holds it."""
 
 
 def carried(reward: str) -> dict[str, str]:
-    """Returns the field of a step by that of a transition, for one of `REWARDS`."""
+    """Maps fields of transitions to the fields of steps they are made of, for one of `REWARDS`."""
     return {field.name: field.name for field in CARRIED} | {"reward": REWARDS[reward]}
 
 
 def needed(reward: str) -> tuple[str, ...]:
-    """Returns the scalar fields of steps that transitions are made of."""
+    """Returns the names of the scalar fields of steps that transitions are made of."""
     return (*carried(reward).values(), *FLAGS)

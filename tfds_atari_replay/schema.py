@@ -1,4 +1,4 @@
-"""What an episode of the dataset holds: its features, and RLDS's alignment of steps."""
+"""The features of an episode, and how logged steps are aligned as RLDS does."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tfds_atari_replay.steps import Steps
 
 
 def features(version: Any = fields.VERSION) -> tfds.features.FeaturesDict:
-    """Returns what an episode holds; `features()["steps"]` is how its steps are stored.
+    """Returns the features of an episode; `features()["steps"]` stores its steps.
 
-    Names and dtypes are those of TFDS's `rlu_atari`, so that code written for it reads this.
+    Names and dtypes are the same as in TFDS's `rlu_atari`, so code written for it works here.
 
     Args:
-      version: of the dataset.
+      version: the dataset's version.
     """
 
     def scalars(declared: tuple[fields.Field, ...]) -> dict[str, tfds.features.Scalar]:
@@ -57,12 +57,12 @@ def features(version: Any = fields.VERSION) -> tfds.features.FeaturesDict:
 
 _STEPS: Steps = features()["steps"]
 
-# Steps of the episodes whose true rewards are found together: of some 16 episodes.
+# True rewards are found for several episodes together that have so many steps: some 16 episodes.
 _STEPS_AT_ONCE = 8192
 
 
 def has_scores(features: Any) -> bool:
-    """Whether a dataset of these features has true rewards; one of version 1.0.0 has none."""
+    """Whether a dataset with these features has true rewards; version 1.0.0 has none."""
     return "unclipped_reward" in features["steps"].feature
 
 
@@ -70,9 +70,9 @@ class Started(NamedTuple):
     """An episode whose steps are being encoded.
 
     Attributes:
-      num_steps: logged ones.
-      scored: its frames, all of them taken.
-      example: all but what is found out last, its true return.
+      num_steps: how many steps were logged.
+      scored: its frames, all of which have been read.
+      example: the example without its true return, which is found last.
     """
 
     num_steps: int
@@ -85,9 +85,9 @@ class Started(NamedTuple):
 
 
 def start_all(episodes: Iterable[Episode], checkpoint: int, scorer: Scorer) -> Iterator[Started]:
-    """Starts to encode episodes; see `start`. True rewards are found for some at a time.
+    """Starts to encode episodes; see `start`. True rewards are found for several at a time.
 
-    Finish one after the other. The last one goes on being encoded while the next ones are started.
+    Finish them in order. The last one is still being encoded while the next ones are started.
     """
     group: list[Started] = []
     for episode in episodes:
@@ -104,21 +104,20 @@ def start_all(episodes: Iterable[Episode], checkpoint: int, scorer: Scorer) -> I
 def start(episode: Episode, checkpoint: int, scorer: Scorer) -> Started:
     """Aligns an episode of T logged steps as RLDS does, and starts to encode the steps.
 
-    If it ends in a terminal, a step is added for the terminal state. For T = 3, with action 2,
-    reward 1 and then the terminal:
+    If it ends in a terminal, a step is added for the terminal state. For T = 3:
 
       action       a b c 0
       reward       r s t 0
       discount     1 1 0 0
-      is_terminal  0 0 0 1, and so is is_last
+      is_terminal  0 0 0 1, like is_last
 
-    True rewards are read off the frames while these are packed, so that they are read once, and
-    never in memory all together.
+    True rewards are read off the frames while these are packed, so frames are read only once and
+    are never all in memory.
 
     Args:
-      episode: as logged.
-      checkpoint: its number.
-      scorer: of the dataset.
+      episode: the logged episode.
+      checkpoint: the number of its checkpoint.
+      scorer: the scorer of the dataset.
     """
     ended = episode.ends_in_terminal
     length = len(episode.action) + ended

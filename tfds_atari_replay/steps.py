@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -15,8 +14,7 @@ from tfds_atari_replay import _tfds, blocks
 from tfds_atari_replay._extras import tensorflow as tf
 from tfds_atari_replay.threads import start_each
 
-# Frames of several blocks that are packed together: threads that often take turns in Python leave
-# processors idle.
+# A thread packs several blocks at a time: if threads switch too often, Python leaves cores idle.
 _FRAMES_AT_ONCE = 4 * blocks.BLOCK_LENGTH
 
 Array = npt.NDArray[Any]
@@ -24,13 +22,13 @@ TensorInfo: TypeAlias = tfds.features.TensorInfo
 
 
 class EncodedSteps(dict[str, Any]):
-    """What is stored of an episode's steps, by field; blocks of frames may still be packed.
+    """The stored fields of an episode's steps, by name, of which some may be unfinished.
 
-    A column may be a function that returns what is stored.
+    Blocks of frames are lists of futures; a column may be a function that returns it.
     """
 
     def wait(self) -> dict[str, Any]:
-        """Returns it with all blocks packed, and all columns."""
+        """Returns the finished fields."""
         return {name: _wait_for(stored) for name, stored in self.items()}
 
 
@@ -49,11 +47,11 @@ class Steps(tfds.features.Dataset):
 
     When generating, give an iterable of steps or a dict of columns, as for
     `tfds.features.Dataset`. A column of frames may also be an iterator of arrays (n, 84, 84, 1)
-    with any n, so that a long episode never has to be in memory whole. A column of scalars may be a
-    function that returns it, which is called last. What `start_encoding` returned is waited for.
+    with any n, so that a long episode need not fit in memory. A column of scalars may be a function
+    that returns it, which is called last. The result of `start_encoding` is accepted too.
 
-    `decoders={"steps": tfds.decode.SkipDecoding()}` gives what is stored: bytes (num_blocks,) for
-    frames, bytes () for a scalar column.
+    `decoders={"steps": tfds.decode.SkipDecoding()}` gives the stored fields: bytes (num_blocks,)
+    for frames, bytes () for a scalar column.
     """
 
     def get_serialized_info(self) -> dict[str, TensorInfo]:
@@ -74,9 +72,9 @@ class Steps(tfds.features.Dataset):
         return encoded.wait()
 
     def start_encoding(self, example_ds: Any) -> EncodedSteps:
-        """Takes all steps, but does not wait until they are packed.
+        """Like `encode_example`, but does not wait until all steps are packed.
 
-        So the next episode can be read meanwhile. Raises what `encode_example` raises.
+        The next episode can be read meanwhile.
         """
         fields = self._fields()
         columns: Mapping[str, Any] = (
@@ -111,7 +109,7 @@ class Steps(tfds.features.Dataset):
     def decode_example(self, serialized_example: Any, decoders: Any = None) -> tf.data.Dataset:
         """Returns the steps as a dataset of known length, which unpacks a block at a time.
 
-        No `tf.data.Options` change the order of the steps, or which frame a scalar belongs to.
+        No `tf.data.Options` can reorder the steps or mix up their fields.
         """
         _refuse_decoders(decoders)
         fields = self._fields()
@@ -125,7 +123,7 @@ class Steps(tfds.features.Dataset):
             return tf.data.Dataset.from_tensor_slices(scalars)
 
         def unpack(number: tf.Tensor, stored: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            # A block knows its position, so it finds its scalars whatever was unpacked before it.
+            # A block knows its index, so it finds its scalars in whatever order blocks come.
             steps, index = {}, tf.constant(0)
             for name, block in stored.items():
                 steps[name], geometry = blocks.unpack_frames(block, fields[name])
@@ -136,10 +134,10 @@ class Steps(tfds.features.Dataset):
         length = (
             tf.size(next(iter(scalars.values()))) if scalars else _count_steps(some, fields[name])
         )
-        # Blocks of all fields are unpacked whole and cut into steps last, by one C++ op: zipping
-        # single steps in a Python function costs a tenth of the speed. At most as many blocks are
-        # unpacked at a time as there are cores, so memory does not grow with the episode. Without
-        # `deterministic=True`, the option `deterministic = False` lets blocks overtake each other.
+        # Whole blocks are unpacked and then cut into steps by one C++ op: zipping single steps in a
+        # Python function costs a tenth of the speed. At most as many blocks are unpacked at a time
+        # as there are cores, so memory does not grow with the episode. Without
+        # `deterministic=True`, the option `deterministic = False` could reorder blocks.
         return (
             tf.data.Dataset.from_tensor_slices((tf.range(tf.size(some)), stored))
             .map(unpack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -158,7 +156,9 @@ class Steps(tfds.features.Dataset):
         lengths = {len(column) for column in columns.values()}
         if len(lengths) != 1:
             raise ValueError(f"The stored fields of steps differ in length: {sorted(lengths)}.")
-        return _tfds.PythonDataSource(length=lengths.pop(), getitem=_StepAt(columns))
+        return _tfds.PythonDataSource(
+            length=lengths.pop(), getitem=functools.partial(_step_at, columns)
+        )
 
     def _fields(self) -> dict[str, TensorInfo]:
         return dict(self.feature.get_tensor_info())
@@ -168,13 +168,13 @@ _tfds.let_partial_decoding_select_from(Steps)
 
 
 class _FrameColumn:
-    """Frames of an episode by index. Keeps the block unpacked that was used last."""
+    """The frames of an episode by index. Caches the last unpacked block."""
 
     def __init__(self, stored: Iterable[bytes], info: TensorInfo):
         self._stored = list(stored)
         self._info = info
         self._unpacked: tuple[int, Array] | None = None
-        # All blocks but the last have this length.
+        # The length of all blocks but the last.
         self._block_length = len(self._block(0)) if self._stored else 0
 
     def __len__(self) -> int:
@@ -196,17 +196,11 @@ class _FrameColumn:
         return self._unpacked[1]
 
 
-@dataclasses.dataclass(frozen=True)
-class _StepAt:
-    """Returns one step of columns. A class, so that it can be pickled for worker processes."""
-
-    columns: dict[str, Any]
-
-    def __call__(self, index: int) -> dict[str, Any]:
-        length = len(next(iter(self.columns.values())))
-        if not -length <= index < length:
-            raise IndexError(f"step {index} of an episode of {length}")
-        return {name: column[index % length] for name, column in self.columns.items()}
+def _step_at(columns: Mapping[str, Any], index: int) -> dict[str, Any]:
+    length = len(next(iter(columns.values())))
+    if not -length <= index < length:
+        raise IndexError(f"step {index} of an episode of {length}")
+    return {name: column[index % length] for name, column in columns.items()}
 
 
 def _check_lengths(lengths: Mapping[str, int]) -> None:
@@ -215,7 +209,7 @@ def _check_lengths(lengths: Mapping[str, int]) -> None:
 
 
 def _count_steps(stored: tf.Tensor, info: TensorInfo) -> tf.Tensor:
-    """Counts the steps of blocks (num_blocks,), of which only the last may be shorter."""
+    """Counts the steps in blocks (num_blocks,); only the last block may be shorter."""
 
     def count() -> tf.Tensor:
         last, geometry = blocks.unpack_frames(stored[-1], info)
@@ -257,7 +251,7 @@ def _start_frames(name: str, column: Iterable[Any], info: TensorInfo) -> tuple[i
 
 
 def _regroup(name: str, chunks: Iterable[Array], info: TensorInfo) -> Iterator[list[Array]]:
-    """Cuts frames that come one by one, or in arrays of any length, into groups, each in parts."""
+    """Regroups arrays of frames, of any length; each group is a list of arrays."""
     pending: list[Array] = []
     length = 0
     for frames in chunks:
@@ -289,8 +283,8 @@ def _checked(name: str, array: Array, info: TensorInfo, ndim: int) -> Array:
 def _refuse_decoders(decoders: Any) -> None:
     if decoders:
         raise ValueError(
-            f"The fields {sorted(decoders)} of steps have no decoder of their own: they are stored "
-            "many steps together. To read fewer fields, give decoders=tfds.decode.PartialDecoding("
-            "{'steps': {'action', 'reward'}}); to get what is stored, "
-            "decoders={'steps': tfds.decode.SkipDecoding()}."
+            f"The fields {sorted(decoders)} of steps cannot have their own decoders, since many "
+            "steps are stored together. To read fewer fields, give decoders="
+            "tfds.decode.PartialDecoding({'steps': {'action', 'reward'}}); to get the stored "
+            "bytes, decoders={'steps': tfds.decode.SkipDecoding()}."
         )
