@@ -1,4 +1,4 @@
-"""The block format: what was stored by any version, in any geometry, is read."""
+"""The block format: blocks of any version and geometry can be read."""
 
 import pathlib
 import shutil
@@ -24,7 +24,7 @@ from helpers.steps import (
 from tfds_atari_replay import blocks, transitions
 
 STORED = ROOT / "tests" / "data" / "without_geometry"
-"""A dataset as the first version wrote it, whose blocks do not tell their geometry."""
+"""A dataset that the first version wrote, whose blocks do not store their geometry."""
 
 FRAMES = tfds.features.TensorInfo(shape=(84, 84, 1), dtype=np.uint8)
 ACTIONS = tfds.features.TensorInfo(shape=(), dtype=np.int64)
@@ -50,7 +50,7 @@ def test_a_dataset_of_the_first_version_is_read_step_by_step(tmp_path: pathlib.P
 
 
 def test_numpy_unpacks_blocks_of_the_first_version(tmp_path: pathlib.Path) -> None:
-    """All that a block holds: its lead, its own frames, and its geometry."""
+    """The lead and the frames of each block."""
     shutil.copytree(STORED, tmp_path / "data")
     builder = tfds.builder("atari_replay/breakout_epoch_0_v0", data_dir=tmp_path / "data")
     whole = make_episodes([3, 130, 64, 40], last_is_cut=True)
@@ -72,7 +72,7 @@ def test_numpy_unpacks_blocks_of_the_first_version(tmp_path: pathlib.Path) -> No
 
 @pytest.mark.parametrize("n_step", cases(1, slow=[7]))
 def test_transitions_of_the_first_versions_dataset(tmp_path: pathlib.Path, n_step: int) -> None:
-    """Packed blocks give what single steps give."""
+    """Stored and decoded steps give the same transitions."""
     shutil.copytree(STORED, tmp_path / "data")
     builder = tfds.builder("atari_replay/breakout_epoch_0_v0", data_dir=tmp_path / "data")
     packed, decoded = (
@@ -87,7 +87,7 @@ def test_transitions_of_the_first_versions_dataset(tmp_path: pathlib.Path, n_ste
 def test_the_geometry_is_read_from_the_block(
     monkeypatch: pytest.MonkeyPatch, block_length: int, lead: int
 ) -> None:
-    """Of episodes stored in other geometries than today's, windows of any length."""
+    """Windows of any length can be read from blocks of other geometries than today's."""
     episodes = make_all([(70, True, True), (3, False, True), (131, True, False)])
     with monkeypatch.context() as patch:
         patch.setattr(blocks, "BLOCK_LENGTH", block_length)
@@ -106,7 +106,7 @@ def test_the_geometry_is_read_from_the_block(
 
 
 def test_a_newer_version_is_refused() -> None:
-    """However many blocks are unpacked at once; and the message says what to install."""
+    """However many blocks are unpacked at once; the error says what to install."""
     frames = np.zeros((blocks.LEAD + 3, 84, 84, 1), np.uint8)
     known = blocks.pack_blocks(frames)[0]
     newer = b"\x02\x00" + known[2:]
@@ -126,7 +126,7 @@ def test_a_newer_version_is_refused() -> None:
 
 
 def test_numpy_and_tensorflow_unpack_the_same() -> None:
-    """Frames that change in a few rows, in all, and not at all."""
+    """The frames change in a few rows, in all rows, or not at all."""
     rng: Any = np.random.default_rng(0)
     frames = rng.integers(0, 256, (20, 84, 84, 1), np.uint8)
     frames[5:9] = frames[4]

@@ -11,7 +11,3 @@ from tfds_atari_replay import fields
 def test_transitions_carry_action_and_the_chosen_reward(reward: str, field: str) -> None:
     assert fields.carried(reward) == {"action": "action", "reward": field}
     assert fields.needed(reward) == ("action", field, "is_first", "is_terminal")
-
-
-def test_an_integer_field_is_the_action() -> None:
-    assert {"action"} == fields.INTEGERS

@@ -1,4 +1,4 @@
-"""Steps are read as tfds.features.Dataset reads them, however they are stored."""
+"""Steps read like `tfds.features.Dataset`, however they are stored."""
 
 import dataclasses
 import itertools
@@ -27,7 +27,7 @@ FIELDS = {
 
 
 def features(kind: Any = steps_lib.Steps) -> Any:
-    """An episode's features."""
+    """The features of an episode."""
     return tfds.features.FeaturesDict({"steps": kind(FIELDS), "episode_id": np.int64})
 
 
@@ -63,7 +63,7 @@ def assert_steps(got: Any, columns: dict[str, Any]) -> None:
 @settings(deadline=None)
 @given(length=st.integers(0, 150), block=st.integers(1, 80), chunk=st.integers(1, 90))
 def test_what_is_read_does_not_depend_on_blocks(length: int, block: int, chunk: int) -> None:
-    """Any block length when writing, any chunks given, in TensorFlow and NumPy."""
+    """For any block length and any chunks of frames, in TensorFlow and NumPy."""
     columns = make_columns(length)
     frames = columns["observation"]
     chunks = (frames[i : i + chunk] for i in range(0, length, chunk))
@@ -79,7 +79,7 @@ def test_what_is_read_does_not_depend_on_blocks(length: int, block: int, chunk: 
 
 
 def test_gives_what_tfds_own_dataset_feature_gives() -> None:
-    """The same element_spec, the same nested elements, and the same tensor info."""
+    """The element_spec, the nested elements and the tensor info are the same."""
     columns = make_columns(70)
     ours, theirs = features(), features(tfds.features.Dataset)
     specs = []
@@ -111,7 +111,7 @@ def test_frames_may_have_any_shape_and_dtype(dtype: Any) -> None:
 
 
 def test_takes_steps_as_tfds_does() -> None:
-    """A list of steps, an iterator of steps, and columns of lists."""
+    """Steps may be a list, an iterator or columns of lists."""
     columns = make_columns(5)
     as_list = [{name: column[i] for name, column in columns.items()} for i in range(5)]
     assert_steps(roundtrip_tf(as_list), columns)
@@ -120,7 +120,7 @@ def test_takes_steps_as_tfds_does() -> None:
 
 
 def test_steps_in_numpy_are_a_sequence() -> None:
-    """Random access, from the end too, with errors as lists have; copies; picklable."""
+    """They are indexed and raise errors like a list, give copies, and can be pickled."""
     columns = make_columns(130)
     data = features().serialize_example({"steps": columns, "episode_id": 0})
     sequence = features().deserialize_example_np(data)["steps"]
@@ -138,7 +138,7 @@ def test_steps_in_numpy_are_a_sequence() -> None:
 
 
 def test_survives_features_json(tmp_path: Any) -> None:
-    """builder_from_directory restores the feature from its name."""
+    """The feature is restored by its name, as builder_from_directory does."""
     features().save_config(str(tmp_path))
     restored = tfds.features.FeatureConnector.from_config(str(tmp_path))
     assert isinstance(restored["steps"], steps_lib.Steps)
@@ -146,7 +146,7 @@ def test_survives_features_json(tmp_path: Any) -> None:
 
 
 def test_skipping_the_decoding_gives_what_is_stored() -> None:
-    """Blocks for the frames, one column for each scalar, which the public decoders unpack."""
+    """Frames come as blocks and each scalar as one column, which `blocks` unpacks."""
     columns = make_columns(130)
     data = features().serialize_example({"steps": columns, "episode_id": 0})
     stored = features().deserialize_example(data, decoders={"steps": tfds.decode.SkipDecoding()})
@@ -161,7 +161,7 @@ def test_skipping_the_decoding_gives_what_is_stored() -> None:
 
 
 def test_fields_can_be_selected() -> None:
-    """PartialDecoding reads some fields of steps, given as set, list, dict or features."""
+    """PartialDecoding reads some fields of steps, given as a set, list or dict."""
     columns = make_columns(70)
     data = features().serialize_example({"steps": columns, "episode_id": 3})
     for fields in (
@@ -213,19 +213,19 @@ class Refused:
     ids=lambda case: case.message[:20],
 )
 def test_bad_steps_are_refused(case: Refused) -> None:
-    """With the field, what it must be and what it is."""
+    """The error names the field, what was expected and what it got."""
     with pytest.raises(ValueError, match=case.message):
         features()["steps"].encode_example({**make_columns(5), **case.change})
 
 
 def test_a_step_with_other_fields_is_refused() -> None:
-    """In a list of steps too."""
+    """The error lists the fields of the step."""
     with pytest.raises(ValueError, match=r"A step has the fields .*, got \['action'\]"):
         features()["steps"].encode_example([{"action": 1}])
 
 
 def test_a_decoder_for_one_field_is_refused_with_the_ways_out() -> None:
-    """Frames lie many together, so there is nothing to leave undecoded in a step."""
+    """Frames are stored in blocks, so single fields cannot be left undecoded."""
     data = features().serialize_example({"steps": make_columns(3), "episode_id": 0})
     decoders = {"steps": {"observation": tfds.decode.SkipDecoding()}}
     with pytest.raises(ValueError, match=r"cannot have their own decoders.*PartialDecoding"):
@@ -247,7 +247,7 @@ def test_a_decoder_for_one_field_is_refused_with_the_ways_out() -> None:
     ),
 )
 def test_the_number_of_steps_is_known(length: int, fields: Any) -> None:
-    """As it is of TFDS's own nested datasets, whichever fields are read."""
+    """`len` works as on TFDS's nested datasets, whichever fields are read."""
     data = features().serialize_example({"steps": make_columns(length), "episode_id": 0})
     feature = features()
     if fields:
@@ -259,7 +259,7 @@ def test_the_number_of_steps_is_known(length: int, fields: Any) -> None:
 
 
 def test_frames_and_scalars_of_other_lengths_are_an_error() -> None:
-    """Should something have written such; never a step with another's frame."""
+    """A step never gets the frame of another, even if the stored lengths differ."""
     columns = make_columns(130)
     longer = features()["steps"].encode_example(columns)
     shorter = features()["steps"].encode_example(

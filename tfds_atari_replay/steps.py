@@ -122,12 +122,12 @@ class Steps(tfds.features.Dataset):
         if not stored:
             return tf.data.Dataset.from_tensor_slices(scalars)
 
-        def unpack(number: tf.Tensor, stored: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            # A block knows its index, so it finds its scalars in whatever order blocks come.
+        def unpack(position: tf.Tensor, stored: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            # A block knows its position, so it finds its scalars in whatever order blocks come.
             steps, index = {}, tf.constant(0)
             for name, block in stored.items():
                 steps[name], geometry = blocks.unpack_frames(block, fields[name])
-                index = number * geometry.block_length + tf.range(tf.shape(steps[name])[0])
+                index = position * geometry.block_length + tf.range(tf.shape(steps[name])[0])
             return {**steps, **{name: tf.gather(column, index) for name, column in scalars.items()}}
 
         name, some = next(iter(stored.items()))

@@ -53,7 +53,8 @@ def cut_stored(steps: Any, window: Window) -> Chunks:
 
 def cut_decoded(steps: Any, window: Window) -> Chunks:
     (episode,) = as_dataset([steps])
-    return [to_chunk(*chunk, window) for chunk in chunks.cut_steps(episode["steps"], window)]
+    cut = chunks.cut_steps(episode["steps"], window)
+    return [to_chunk(chunk.frames, chunk.length, chunk.starts, window) for chunk in cut]
 
 
 @pytest.mark.parametrize("cut", [cut_stored, cut_decoded])

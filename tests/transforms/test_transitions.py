@@ -46,7 +46,7 @@ from tfds_atari_replay.fields import REWARDS
 def test_transitions_are_those_of_a_slow_loop(
     shapes: Any, size: int, n_step: int, gamma: float, batch_size: int, decoders: Any, reward: str
 ) -> None:
-    """In order and shuffled, decoded or not, for windows within and beyond a block's lead."""
+    """In order and shuffled, decoded or not, for windows shorter and longer than a block's lead."""
     episodes = make_all(shapes)
     expected = [
         t
@@ -90,7 +90,7 @@ def test_the_worked_rows_of_the_docstring() -> None:
 
 
 def with_changing_rows(episodes: list[Any], share: float) -> list[Any]:
-    """The same episodes, but this share of the rows changes from frame to frame, at random."""
+    """Changes this share of the rows from frame to frame, at random."""
     rng: Any = np.random.default_rng(0)
     for steps in episodes:
         frames = steps["observation"]
@@ -113,7 +113,7 @@ def with_changing_rows(episodes: list[Any], share: float) -> list[Any]:
     ),
 )
 def test_channels_last(stack_size: int, n_step: int, share: float, decoders: Any) -> None:
-    """axis=-1 gives the frames of the slow loop, last; the shape is known beforehand."""
+    """axis=-1 gives the frames of the slow loop, last, with static shapes."""
     lengths = (1, 63, 64, 65, 1, 129, 2, 90, 200)
     shapes = [(n, number % 3 > 0, number % 2 > 0) for number, n in enumerate(lengths)]
     episodes = with_changing_rows(make_all(shapes), share)
@@ -134,7 +134,7 @@ def test_channels_last(stack_size: int, n_step: int, share: float, decoders: Any
 
 
 def test_without_batch_size_transitions_are_single() -> None:
-    """The same transitions, one by one."""
+    """They are the same, one by one."""
     episodes = make_all([(70, True, True), (3, False, False), (90, False, True)])
     dataset = as_dataset(episodes, UNDECODED).apply(transitions())
     assert dataset.element_spec["observation"].shape.as_list() == [4, 84, 84]
@@ -144,7 +144,7 @@ def test_without_batch_size_transitions_are_single() -> None:
 
 @pytest.mark.parametrize("decoders", [None, UNDECODED])
 def test_without_the_remainder_batches_have_static_shapes(decoders: Any) -> None:
-    """And are the same as with it, but for the last."""
+    """All other batches are the same as with it."""
     episodes = make_all([(70, True, True), (131, True, False)])
     whole = list(as_dataset(episodes, decoders).apply(transitions(batch_size=32)))
     dataset = as_dataset(episodes, decoders).apply(transitions(batch_size=32, drop_remainder=True))
@@ -187,7 +187,7 @@ def test_without_the_remainder_batches_have_static_shapes(decoders: Any) -> None
 def test_gives_the_transitions_of_dopamine(
     tmp_path: pathlib.Path, game: str, run: int, split: str, number: int, decoders: Any
 ) -> None:
-    """Of each log in dummy_data, for n_step 1, 3 and 5."""
+    """For each log in dummy_data, for n_step 1, 3 and 5."""
     builder = build(f"{game.lower()}_{split}_v{run - 1}", DUMMY_DATA, tmp_path)
     dataset = builder.as_dataset(split="train", decoders=decoders)
     checkpoint = open_log(DUMMY_DATA, game, run, number)
@@ -206,10 +206,10 @@ def test_gives_the_transitions_of_dopamine(
 def test_what_dopamine_drops_at_the_cursor(
     tmp_path: pathlib.Path, length: int, padding_rows: int, expected: int, is_cut: bool
 ) -> None:
-    """Transitions that are whole, though Dopamine does not sample them.
+    """It does not sample some complete transitions.
 
-    The ring holds the second episode, and how much is left of its padding. Without any, nobody can
-    know that it begins at a reset; then, of the first four rows, only the fourth has a history.
+    The ring holds the second episode and the rest of its padding. Without padding, it is unknown
+    that the episode begins with a reset, and of the first four rows only the fourth has a history.
     """
     folder = log_folder(tmp_path / "logs")
     held = write_log(folder, 40, make_episodes([20, length], last_is_cut=is_cut))
@@ -224,9 +224,9 @@ def test_what_dopamine_drops_at_the_cursor(
 
 @pytest.mark.slow
 def test_a_client_of_nested_steps_gets_the_same() -> None:
-    """Windows over nested steps, as Dopamine's client of RLU's datasets makes them.
+    """A client in the style of Dopamine's for RL Unplugged, with windows over nested steps.
 
-    It pads nothing, so the first three steps of an episode have no stack.
+    It does not pad, so the first three steps of an episode have no stack.
     """
     episodes = make_all([(70, True, True), (30, False, False), (5, True, True)])
 
@@ -261,17 +261,16 @@ def test_works_in_functions() -> None:
     episodes = make_all([(70, True, True), (50, True, False)])
     batches = as_dataset(episodes, UNDECODED).apply(transitions(batch_size=50))
 
-    @tf.function
     def sum_of_actions() -> tf.Tensor:
         return batches.reduce(tf.constant(0, tf.int64), lambda n, b: n + tf.reduce_sum(b["action"]))
 
     expected = [t[1] for steps in episodes for t in expected_transitions(steps, 4, 1, 0.99)]
-    assert sum_of_actions().numpy() == sum(expected)
+    assert tf.function(sum_of_actions)().numpy() == sum(expected)
 
 
 @pytest.mark.slow
 def test_feeds_a_keras_model(expert: Any) -> None:
-    """A Q network learns from it in Keras' fit."""
+    """A network learns from batches in Keras' `fit`."""
     dataset = expert.as_dataset(split="train", decoders=UNDECODED).apply(
         transitions(batch_size=64, shuffle=True, seed=0, axis=-1)
     )
@@ -322,7 +321,7 @@ EPISODES = make_all([(640, True, True)] * 4)
     cases((UNDECODED, True), slow=[(None, False), (UNDECODED, False)], exhaustive=[(None, True)]),
 )
 def test_transitions_keep_their_frames(name: str, decoders: Any, shuffle: bool) -> None:
-    """Batches may come in another order, but not a step with another's action."""
+    """No option of tf.data gives a transition the action, reward or next frame of another."""
     dataset = as_dataset(EPISODES, decoders).apply(
         transitions(batch_size=100, shuffle=shuffle, seed=0)
     )

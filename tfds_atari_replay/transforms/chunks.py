@@ -32,12 +32,12 @@ class StoredChunk(NamedTuple):
 
     Attributes:
       stored: bytes (context + 1,), its block, preceded by those that long windows reach back to.
-      number: int32 (), the chunk's index in the episode.
+      position: int32 (), the chunk's index in the episode.
       starts: each (slots,).
     """
 
     stored: tf.Tensor
-    number: tf.Tensor
+    position: tf.Tensor
     starts: Starts
 
 
@@ -109,19 +109,19 @@ def cut_stored_episode(stored: Tensors, window: Window) -> StoredChunk:
     num_slots = num_chunks * geometry.block_length + window.n_step - 1
     columns = _pad(_to_columns(steps, window), window.length - 1, num_slots - num_steps)
     starts = window.starts(columns, steps["is_first"][0], num_slots, tf.where)
-    number = tf.range(num_chunks)[:, tf.newaxis]
+    position = tf.range(num_chunks)[:, tf.newaxis]
     slot = tf.range(geometry.block_length + window.n_step - 1)
-    step = number * geometry.block_length + slot
+    step = position * geometry.block_length + slot
     in_chunks = tf.nest.map_structure(lambda column: tf.gather(column, step), starts)
     # A window that ends in the next chunk belongs to that one.
-    is_own = (slot < geometry.block_length) | (number == num_chunks - 1)
+    is_own = (slot < geometry.block_length) | (position == num_chunks - 1)
     # A chunk needs as many blocks before its own as hold the frames that its lead lacks.
     lacking = tf.maximum(window.length - 1 - geometry.lead, 0)
     num_before = (lacking + geometry.block_length - 1) // geometry.block_length
-    needed = tf.maximum(number + tf.range(-num_before, 1), 0)
+    needed = tf.maximum(position + tf.range(-num_before, 1), 0)
     return StoredChunk(
         tf.gather(frames, needed),
-        number[:, 0],
+        position[:, 0],
         in_chunks._replace(is_valid=in_chunks.is_valid & is_own),
     )
 
@@ -137,7 +137,7 @@ def unpack_chunks(chunks: StoredChunk, window: Window) -> PackedChunks:
     rows = tf.reshape(rows, (-1, rows.shape[-1]))
     index = tf.reshape(index, (count, num_blocks, -1, height))
     # Before an episode's first block there are zeros, like the first frame of its lead.
-    block = chunks.number[:, tf.newaxis] - num_blocks + 1 + tf.range(num_blocks)
+    block = chunks.position[:, tf.newaxis] - num_blocks + 1 + tf.range(num_blocks)
     index = tf.where((block >= 0)[..., None, None], index, index[:, :1, :1])
     # Consecutive blocks: the lead of the first, then the frames of each.
     lead = geometry.lead

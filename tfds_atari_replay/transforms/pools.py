@@ -11,6 +11,7 @@ from tfds_atari_replay.transforms.chunks import (
     Chunk,
     PackedChunks,
     StoredChunk,
+    Tensors,
     cut_steps,
     cut_stored_episode,
     unpack_chunks,
@@ -19,8 +20,6 @@ from tfds_atari_replay.transforms.chunks import (
 from tfds_atari_replay.transforms.stacks import StackedRows, gather_stacks, stack_rows
 from tfds_atari_replay.windows.rule import Starts, Window
 from tfds_atari_replay.windows.stacking import Stacking
-
-Tensors = dict[str, Any]
 
 # Chunks in a pool. With 192 chunks, a batch of 256 draws from 141 of them on average. A pool takes
 # 90 MB (frames last: 60 in Breakout, 220 in Freeway), and there are two: the next one is made while
@@ -37,8 +36,8 @@ _SHUFFLED_BLOCKS = 8192
 _SHUFFLED_EPISODES = 1024
 _OPEN_EPISODES = 96  # each with a few unpacked blocks
 
-# Not AUTOTUNE, which starts with one thread and needs a second to adapt.
-PARALLEL = NUM_THREADS
+# Instead of AUTOTUNE, which starts with one call and needs a second to adapt.
+_PARALLEL_CALLS = NUM_THREADS
 
 
 class Pool(NamedTuple):
@@ -83,11 +82,11 @@ def pools_of_stored_steps(
         frames = tf.gather(rows, index) if axis == 0 else StackedRows(rows, index)
         return _list_transitions(frames, length, starts, window)
 
-    chunks = episodes.map(cut, num_parallel_calls=PARALLEL)
+    chunks = episodes.map(cut, num_parallel_calls=_PARALLEL_CALLS)
     chunks = chunks.flat_map(tf.data.Dataset.from_tensor_slices)
     if shuffle:
         chunks = chunks.shuffle(_SHUFFLED_BLOCKS, seed)
-    groups = chunks.batch(_BLOCKS_AT_ONCE).map(unpack, num_parallel_calls=PARALLEL)
+    groups = chunks.batch(_BLOCKS_AT_ONCE).map(unpack, num_parallel_calls=_PARALLEL_CALLS)
     size = _POOL_SHUFFLED if shuffle else _POOL_IN_ORDER
     # Padded, since groups differ in their number of rows and the last one has fewer blocks.
     return _make_pools(groups.padded_batch(size // _BLOCKS_AT_ONCE), make_pool, shuffle, seed)
@@ -175,7 +174,7 @@ def cut_into_batches(
             return taken
 
         starts = tf.data.Dataset.range(0, tf.cast(stop, tf.int64), batch_size, output_type=tf.int32)
-        return starts.map(without_autograph(batch), num_parallel_calls=PARALLEL)
+        return starts.map(without_autograph(batch), num_parallel_calls=_PARALLEL_CALLS)
 
     nothing = gather(_empty_pool(pools), tf.constant(0), tf.constant(0))
     return pools.scan(nothing, keep_rest).flat_map(cut)
