@@ -40,15 +40,8 @@ def cut_stored(steps: Any, window: Window) -> Chunks:
     (episode,) = as_dataset([steps], UNDECODED)
     cut = chunks.unpack_chunks(chunks.cut_stored_episode(episode["steps"], window), window)
     frames = tf.gather(cut.rows, cut.index)
-    return [
-        to_chunk(
-            frames[i],
-            cut.length[i],
-            tf.nest.map_structure(lambda column: column[i], cut.starts),  # noqa: B023
-            window,
-        )
-        for i in range(len(frames))
-    ]
+    each = tf.data.Dataset.from_tensor_slices((frames, cut.length, cut.starts))
+    return [to_chunk(frames, length, starts, window) for frames, length, starts in each]
 
 
 def cut_decoded(steps: Any, window: Window) -> Chunks:
