@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tfds_atari_replay import blocks
 from tfds_atari_replay.prepared.reading import EPISODE, FIELDS, StoredEpisode
+from tfds_atari_replay.replay.locality import sort_by_lifetime
 from tfds_atari_replay.replay.packed import SCALARS, SPAN
 from tfds_atari_replay.replay.table import (
     BYTES_PER_UNIT,
@@ -65,6 +66,7 @@ def pack(episodes: Callable[[], Iterable[StoredEpisode]], folder: pathlib.Path) 
     for seed in itertools.count():
         with contextlib.suppress(HashCollisionError):
             _pack(RowHash(seed), episodes(), folder)
+            sort_by_lifetime(folder)
             return
 
 
