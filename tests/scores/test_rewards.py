@@ -113,7 +113,9 @@ def test_sums_that_no_picture_can_show() -> None:
 
 
 def test_a_reward_that_is_too_large() -> None:
-    assert find([0, 0, 300, 300], [1, 0, 0, 0]).num_contradictions == 2
+    found = find([0, 0, 300, 300], [1, 0, 0, 0])
+    assert found.num_contradictions == 2
+    check(found, [NAN, 0, 0, 0], NAN)
 
 
 def test_a_score_that_no_rewards_make() -> None:

@@ -1,4 +1,4 @@
-"""The true score, which the picture shows and the logged rewards lack; NumPy only."""
+"""True scores: frames show them, the logged rewards do not. Needs NumPy only."""
 
 from tfds_atari_replay.scores.reading import read_scores
 

@@ -1,7 +1,7 @@
 """How each game shows its score and where it keeps it, as one table.
 
-Where the score lies in the RAM is taken from ALE's sources (src/games/supported/*.cpp), from which
-ALE computes the rewards. Only `tools/learn_digits.py` needs it, to make pictures of known scores.
+Addresses in the RAM are from ALE's sources (src/games/supported/*.cpp), which compute the rewards
+from them. Only `tools/learn_digits.py` needs them, to make pictures of known scores.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import NamedTuple
 
 
 class Facts(NamedTuple):
-    """What is known of a game's score.
+    """How a game shows its score.
 
     Attributes:
-      ram: where its digits lie, ones first: a hexadecimal address, and the digit's coding: `l` and
-        `h` are the lower and the upper half of a byte, `x8` a digit times 8, nothing a digit by
-        itself; `-` before it if the score is a number that is subtracted.
-      unit: what one counts in the lowest digit.
-      has_leading_zeros: whether digits above the highest are shown as zeros; blank otherwise.
+      ram: its digits in the RAM, ones first. Each is a hexadecimal address and a coding: `l` or `h`
+        for the lower or upper half of the byte, `x8` for the digit times 8, nothing for the digit
+        itself; after `-` if it belongs to a number that is subtracted.
+      unit: the points that a 1 in the lowest digit stands for.
+      has_leading_zeros: whether unused high digits are shown as zeros rather than blank.
       divisor: all rewards and scores are multiples of it.
       largest: no step's reward is larger, as far as anyone knows.
       start: the score after a reset.
-      lag: steps after a reward in which a frame may show an older score, or a mixture.
-      modulus: scores that differ by multiples of it look the same; None if there is none.
+      lag: for how many steps after a reward a frame may show an older score, or a mixture.
+      modulus: scores that differ by a multiple of it look the same; None if all look different.
       clipped_is_true: whether every reward is -1, 0 or 1, so that there is nothing to read.
       why_not: why the score cannot be read; empty if it can.
     """
@@ -93,11 +93,11 @@ wizard_of_wor     100 100 zeros 0     100000  86l 86h 88l
 zaxxon            100 100 zeros 0     1000000 E9l E9h E8l E8h
 """
 
-# A twentieth of the modulus for all others, so that sums of up to 19 rewards are known.
-# In Hero and Qbert a bonus is paid in dozens of steps in a row; steps of up to 1,020 were seen.
+# A twentieth of the modulus in all other games, so that sums of up to 19 rewards are known.
+# Hero and Qbert pay a bonus in dozens of consecutive steps; rewards of up to 1,020 were seen.
 _LARGEST = {"bowling": 30, "breakout": 40, "enduro": 10, "hero": 2000, "qbert": 2000}
 
-# Measured (docs/scores.md); 1 for all others.
+# Measured (docs/scores.md); 1 in all other games.
 _LAGS = {"qbert": 2}
 
 _CLIPPED_IS_TRUE = (
@@ -138,4 +138,4 @@ def _read_table() -> dict[str, Facts]:
 
 
 FACTS: dict[str, Facts] = _read_table()
-"""The facts of each of the 60 games, by its name in snake_case (`Game.rom`)."""
+"""The facts of each of the 60 games, by `Game.rom`."""

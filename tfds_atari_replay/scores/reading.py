@@ -1,9 +1,9 @@
 """Reads the score off frames of 84x84 pixels, exactly or not at all.
 
 Each digit has a cell: pixels that depend on this digit alone. A cell's bytes are looked up among
-those seen of known digits. Where the colours are new, the digit is found by its shape: a pixel
-is `ground + coverage * contrast`, rounded. The coverage of each pixel by each digit is known, and
-ground and contrast must be those of the neighbouring digits.
+those that known digits have shown. If the colours are new, the digit is recognized by its shape: a
+pixel is `ground + coverage * contrast`, rounded. How far each digit covers each pixel is known;
+ground and contrast must be the same for all digits.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Array = npt.NDArray[Any]
 
 
 class Cell(NamedTuple):
-    """A digit's place on the screen.
+    """The pixels of one digit.
 
     Attributes:
-      weight: what one counts there.
-      pixels: int64 (P,), which of the frame's 7,056 pixels depend on this digit alone.
-      symbols: int by the bytes of the pixels: 0 to 9, or BLANK.
-      coverage: float64 (10, P), how far each digit covers each pixel; of no rows if shapes are not
-        to be used.
+      weight: the points that a 1 in this digit stands for.
+      pixels: int64 (P,), the indices of the pixels, among the frame's 7,056.
+      symbols: 0 to 9, or BLANK, by the bytes of the pixels.
+      coverage: float64 (10, P), how far each digit covers each pixel; without rows if shapes must
+        not be used.
     """
 
     weight: int
@@ -47,9 +47,9 @@ class Cell(NamedTuple):
 def read_scores(frames: npt.NDArray[np.uint8], game: str) -> npt.NDArray[np.float64]:
     """Reads the score that frames show.
 
-    The first frame after a change may show the old score, or a mixture of the two, since a frame is
-    the maximum of two screens; a mixture can look like a third score. Do not rely on it, nor on the
-    second one in Qbert. On later frames no false reading was seen (docs/scores.md).
+    A frame is the maximum of two screens, so the first one after a change may show the old score or
+    a mixture of the two, which can look like a third score. Do not rely on it, nor on the second
+    one in Qbert. On later frames no reading was found to be wrong (docs/scores.md).
 
     Example:
       ```python
@@ -61,15 +61,15 @@ def read_scores(frames: npt.NDArray[np.uint8], game: str) -> npt.NDArray[np.floa
     Args:
       frames: uint8 (N, 84, 84), as Dopamine's preprocessing makes them from the ROMs on which the
         logs were recorded (docs/environments.md).
-      game: in any spelling.
+      game: any spelling of its name.
 
     Returns:
       float64 (N,), NaN where the score is hidden or cannot be read for certain. In Enduro it is
-      minus the number of cars to pass; in Boxing, the difference of both scores.
+      minus the number of cars to pass; in Boxing, the difference of the two scores.
 
     Raises:
-      TypeError: `game` is not a string, or `frames` no array.
-      ValueError: there is no such game, its score cannot be read, or the frames are of a different
+      TypeError: `game` is not a string, or `frames` is not a NumPy array.
+      ValueError: there is no such game, its score cannot be read, or the frames have a different
         shape or dtype.
     """
     found = find_game(game)
@@ -91,27 +91,26 @@ def read_scores(frames: npt.NDArray[np.uint8], game: str) -> npt.NDArray[np.floa
 
 
 class ScoreReader:
-    """Reads the scores of one game. It looks at each distinct picture once."""
+    """Reads the scores of one game; looks at each distinct picture once."""
 
     @classmethod
     def of(cls, game: Game) -> ScoreReader:
-        """A reader of a game whose score can be read."""
+        """Makes the reader of a game whose score can be read."""
         return cls(FACTS[game.rom], load_cells(game.rom))
 
     def __init__(self, facts: Facts, cells: Sequence[Cell]):
         self._facts = facts
         self._cells = cells
         rows, columns = np.divmod(np.concatenate([cell.pixels for cell in self._cells]), 84)
-        top, left = rows.min(), columns.min() // 4 * 4
-        # Columns by fours, since words are compared.
-        right = -(-(columns.max() + 1) // 4) * 4
+        # Columns are cut in fours, since `read_rows` compares words of four bytes.
+        top, left, right = rows.min(), columns.min() // 4 * 4, columns.max() // 4 * 4 + 4
         self._area = np.s_[:, top : rows.max() + 1, left:right]
         self._pixels = (rows - top) * (right - left) + columns - left
         self._seen: dict[bytes, float] = {}
 
     def cut(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Copies what shows the score of frames (N, 84, 84), (N, bytes)."""
-        area = frames[self._area].copy()  # or it would keep all of the frames in memory
+        """Copies the part of frames (N, 84, 84) that shows the score: uint8 (N, bytes)."""
+        area = frames[self._area].copy()  # a view would keep whole frames in memory
         return area.reshape(len(area), area.shape[1] * area.shape[2])
 
     def read(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -119,10 +118,10 @@ class ScoreReader:
         return self.read_rows(self.cut(frames))
 
     def read_rows(self, rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-        """Reads what `cut` returns, of many frames at once, to float64 (N,), NaN where unknown."""
+        """Reads what `cut` returns, joined if need be, to float64 (N,), NaN where unknown."""
         if not len(rows):
             return np.zeros(0)
-        # Most frames show what the one before shows.
+        # Most frames show the same score as the one before.
         words = np.ascontiguousarray(rows).view(np.uint32)
         stops = np.unique(np.flatnonzero(words[1:] != words[:-1]) // words.shape[1]) + 1
         starts = np.concatenate([[0], stops])
@@ -155,16 +154,16 @@ class ScoreReader:
         if len(unread) and all(len(cell.coverage) for cell in self._cells):
             symbols = self._by_shape([part[unread] for part in parts])
             scores[unread] = self._to_scores(symbols)
-        # Where all cells are flat, nothing is shown: a black screen, or a score that is hidden.
+        # All cells are flat on a black screen, or while the score is hidden.
         shows_nothing = np.all([np.ptp(part, axis=1) == 0 for part in parts], axis=0)
         return np.where(shows_nothing, np.nan, scores)
 
     def _to_scores(self, symbols: Array) -> Array:
-        """Turns symbols (N, cells), -1 where unknown, to scores (N,), NaN where unknown."""
+        """Turns symbols (N, cells), -1 where unknown, into scores (N,), NaN where unknown."""
         weights = np.array([cell.weight for cell in self._cells])
         is_blank = symbols == BLANK
         is_known = (symbols >= 0).all(axis=1) & ~is_blank.all(axis=1)
-        # Blanks have only blanks above them in their number, and its ones are not blank.
+        # A number has no digit above a blank, and its lowest digit is not blank.
         continues = weights[1:] == 10 * weights[:-1]
         is_known &= ~(is_blank[:, :-1] & ~is_blank[:, 1:])[:, continues].any(axis=1)
         is_lowest = np.append(True, ~continues) & (abs(weights) == self._facts.unit)
@@ -176,10 +175,10 @@ class ScoreReader:
     def _by_shape(self, parts: list[Array]) -> Array:
         """Finds digits by their shapes, whatever their colours: symbols (N, cells)."""
         matches = [_match(cell, part) for cell, part in zip(self._cells, parts, strict=True)]
-        symbols = np.stack([match.symbol for match in matches], axis=1)
-        ground = np.stack([match.ground for match in matches], axis=1)
-        contrast = np.stack([match.contrast for match in matches], axis=1)
-        # The colours of the first digit that is shown must be those of all.
+        symbols, ground, contrast = (
+            np.stack(arrays, axis=1) for arrays in zip(*matches, strict=True)
+        )
+        # All digits must have the colours of the first one that is shown.
         first = np.argmax(symbols >= 0, axis=1)[:, np.newaxis]
         own_ground = np.take_along_axis(ground, first, axis=1)
         own_contrast = np.take_along_axis(contrast, first, axis=1)
@@ -193,21 +192,15 @@ class ScoreReader:
         return np.where(is_digit, symbols, np.where(is_blank, BLANK, -1))
 
 
-class _Match(NamedTuple):
-    symbol: Array
-    ground: Array
-    contrast: Array
-
-
-def _match(cell: Cell, pixels: Array) -> _Match:
+def _match(cell: Cell, pixels: Array) -> tuple[Array, Array, Array]:
     """Fits each digit's shape to cells, by least squares.
 
     Args:
-      cell: whose shapes.
+      cell: the cell.
       pixels: uint8 (N, P).
 
     Returns:
-      The digit that fits, -1 if none does or two do, and its colours, each (N,).
+      The digit that fits, -1 if none does or two do; its ground; its contrast; each (N,).
     """
     level = pixels.mean(axis=1, keepdims=True)
     shape_level = cell.coverage.mean(axis=1)
@@ -223,13 +216,13 @@ def _match(cell: Cell, pixels: Array) -> _Match:
     fits = (largest <= 1.2 + 0.03 * abs(contrast)) & (abs(contrast) >= 8)
     fits &= errors[row, second] >= 1.7 * errors[row, best] + 0.3
     ground = level[:, 0] - contrast * shape_level[best]
-    return _Match(np.where(fits, best, -1), ground, contrast)
+    return np.where(fits, best, -1), ground, contrast
 
 
 @functools.cache
 def load_cells(rom: str) -> tuple[Cell, ...]:
     """Loads a game's cells, ones first."""
-    # TFDS's own tests of builders let np.load take no path.
+    # Opened first: np.load may not take a path in TFDS's tests of builders.
     with _DATA.open("rb") as file, np.load(file) as data:
         return to_cells({name: data[f"{rom}/{name}"] for name in _ARRAYS})
 
@@ -238,12 +231,13 @@ _ARRAYS = ("weights", "sizes", "pixels", "counts", "keys", "symbols", "coverage"
 
 
 def to_cells(arrays: Mapping[str, Array]) -> tuple[Cell, ...]:
-    """Cuts arrays into cells.
+    """Splits arrays into C cells.
 
     Args:
-      arrays: weights int64 (C,); sizes int64 (C,), pixels of each cell; pixels uint16 (sizes,);
-        counts int64 (C,), known bytes of each cell; keys uint8, these bytes one after the other;
-        symbols int8 (counts,), what they show; coverage uint8 (10 or 0, sizes), 255 for whole.
+      arrays: `weights`, int64 (C,); `sizes`, int64 (C,), how many pixels each cell has; `pixels`,
+        uint16 (sum of sizes,); `counts`, int64 (C,), how many keys each cell has; `keys`, uint8,
+        the known bytes of all cells, one after the other; `symbols`, int8 (sum of counts,), what
+        each key shows; `coverage`, uint8 (10 or 0, sum of sizes), 255 for a pixel wholly covered.
     """
     weights, sizes, pixels, counts, keys, symbols, coverage = (arrays[name] for name in _ARRAYS)
     cells = []
@@ -252,16 +246,7 @@ def to_cells(arrays: Mapping[str, Array]) -> tuple[Cell, ...]:
         own_pixels, pixels = np.split(pixels, [size])
         own_symbols, symbols = np.split(symbols, [count])
         own_coverage, coverage = np.split(coverage, [size], axis=1)
-        cells.append(
-            Cell(
-                int(weight),
-                own_pixels.astype(np.int64),
-                dict(
-                    zip(
-                        map(bytes, own_keys.reshape(count, size)), own_symbols.tolist(), strict=True
-                    )
-                ),
-                own_coverage / 255,
-            )
-        )
+        shown = map(bytes, own_keys.reshape(count, size))
+        known = dict(zip(shown, own_symbols.tolist(), strict=True))
+        cells.append(Cell(int(weight), own_pixels.astype(np.int64), known, own_coverage / 255))
     return tuple(cells)

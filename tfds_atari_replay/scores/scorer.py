@@ -1,4 +1,4 @@
-"""The true rewards of a dataset's episodes, read off their frames as these pass by."""
+"""The true rewards of a dataset's episodes, read off their frames while these are packed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tfds_atari_replay.scores.facts import FACTS
 from tfds_atari_replay.scores.reading import ScoreReader
 from tfds_atari_replay.scores.rewards import Episodes, Rewards, true_rewards_of
 
-# A late level that nobody has seen may be misread now and then; frames of another ROM, or of a
-# different preprocessing, mostly are.
+# Levels that nobody has seen may be misread now and then; frames of a different ROM, or of
+# different preprocessing, are misread most of the time.
 _MOST_CONTRADICTIONS = 0.01  # of an episode's rewards
 _MOST_DOUBTFUL = 0.05  # of the episodes
 _FEW_EPISODES = 3
@@ -27,15 +27,15 @@ Array = npt.NDArray[Any]
 
 
 class Scorer:
-    """Finds the true rewards of a dataset's episodes, one episode after the other.
+    """Finds the true rewards of a dataset's episodes.
 
-    An episode whose frames contradict more than 1% of its clipped rewards gets none. Once 5% of the
-    episodes are such, and at least three, no later one gets any: the frames are of another ROM, or
-    were made in another way.
+    An episode whose frames contradict more than 1% of its clipped rewards gets no true rewards.
+    Once this happens in 5% of the episodes, and in at least three, no later episode gets any: the
+    frames are of a different ROM, or of different preprocessing.
 
     Attributes:
-      counts: of the non-zero rewards so far, those `known` by themselves, those known as part of a
-        sum (`summed`) and those `unknown`; and the `contradictions`.
+      counts: how many of the non-zero rewards so far are `known` by themselves, known only as part
+        of a sum (`summed`), or `unknown`; and how many `contradictions` were found.
     """
 
     def __init__(self, game: Game):
@@ -51,26 +51,26 @@ class Scorer:
     def watch(
         self, frames: Iterable[Array], clipped: npt.NDArray[np.float32], *, starts_at_reset: bool
     ) -> Scored:
-        """Returns the frames of an episode, to be taken instead of the given ones.
+        """Returns an iterable of the same frames, which reads them while they are taken.
 
         Args:
-          frames: uint8 (n, 84, 84) with any n, those of the T steps in order; frames after them
-            are passed on too.
+          frames: of an episode of T steps, in order, in arrays uint8 (n, 84, 84) with any n. Frames
+            after the T first are passed on, but not read.
           clipped: (T,), the clipped rewards.
           starts_at_reset: whether the first frame follows a reset.
         """
         return Scored(self, frames, clipped, starts_at_reset)
 
     def cut(self, frames: Array) -> Array:
-        """Copies what of frames (n, 84, 84) is to be read, (n, bytes)."""
+        """Copies the part of frames (n, 84, 84) that is read later: uint8 (n, bytes)."""
         if self._reader is None:
             return np.empty((len(frames), 0), np.uint8)
         return self._reader.cut(frames)
 
     def find(self, episodes: Sequence[Scored]) -> None:
-        """Finds the rewards of episodes all of whose frames are taken.
+        """Finds the rewards of episodes, after all of their frames were taken.
 
-        It is done for many at once, since NumPy takes hardly longer for many than for one.
+        Give it many: NumPy takes hardly longer for many than for one.
         """
         lengths = [len(episode.clipped) for episode in episodes]
         rows = [rows for episode in episodes for rows in episode.take_rows()]
@@ -91,8 +91,8 @@ class Scorer:
             episode.found = rewards
 
     def judge(self, rewards: Rewards, clipped: Array) -> Rewards:
-        """Returns an episode's rewards if they are to be trusted, else none; and counts them."""
-        if not self._is_trusted and not self._facts.clipped_is_true:
+        """Returns an episode's rewards, all unknown if they cannot be trusted; and counts them."""
+        if not self._is_trusted:
             rewards = _without_readings(clipped, 0)
         num_changes = np.count_nonzero(clipped)
         self._num_episodes += 1
@@ -105,8 +105,8 @@ class Scorer:
             self._is_trusted = False
             _logger.warning(
                 "%s: in %d of %d episodes the scores in the frames contradict the clipped rewards. "
-                "The frames may be of another ROM, or made in another way than Dopamine's. No more "
-                "unclipped rewards are given. docs/scores.md says more.",
+                "The frames may be of a different ROM, or of preprocessing other than Dopamine's. "
+                "Later episodes get no unclipped rewards. See docs/scores.md.",
                 self._name,
                 self._num_doubtful,
                 self._num_episodes,
@@ -117,12 +117,12 @@ class Scorer:
 
 
 class Scored:
-    """An episode's frames, as `Scorer.watch` returns them; iterate over them once.
+    """An episode's frames, as `Scorer.watch` returns them; iterate over it once.
 
     Attributes:
-      clipped: (T,), its clipped rewards.
-      starts_at_reset: whether its first frame follows a reset.
-      found: its rewards before they are judged; None before `Scorer.find`.
+      clipped: (T,), the clipped rewards.
+      starts_at_reset: whether the first frame follows a reset.
+      found: the rewards before `Scorer.judge`; None before `Scorer.find`.
     """
 
     def __init__(
@@ -141,13 +141,13 @@ class Scored:
             yield frames
 
     def take_rows(self) -> list[Array]:
-        """Gives away what was cut out of the T frames."""
+        """Returns what was cut from the T frames, and forgets it."""
         rows, self._rows = self._rows, []
         return rows
 
     @functools.cached_property
     def rewards(self) -> Rewards:
-        """The true rewards, once all frames are taken; ask for one episode's after another's."""
+        """The true rewards, once all frames were taken; ask for them in the episodes' order."""
         if self.found is None:
             self._scorer.find([self])
         assert self.found is not None
