@@ -1,4 +1,4 @@
-"""Emulators, one a file, all playing by the protocol of the logs."""
+"""Emulators, one per file; all play by the protocol of the logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfds_atari_replay.arguments import check_choice
 from tfds_atari_replay.envs.emulators.emulator import Emulator, Games
 
 EMULATORS = ("ale_py", "atari_py")
-"""Their names; each is a module here, whose `EMULATOR` is a subclass of `Emulator`."""
+"""Names of emulators. Each is a module here, whose `EMULATOR` is a subclass of `Emulator`."""
 
 __all__ = ["EMULATORS", "Emulator", "Games", "find_emulator"]
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import ale_py
 import numpy as np
-import numpy.typing as npt
 
-from tfds_atari_replay.envs.emulators.emulator import Emulator, Games
+from tfds_atari_replay.envs.emulators.emulator import Emulator, Games, Steps
 from tfds_atari_replay.envs.protocol import FRAMES_PER_STEP, Integers
 from tfds_atari_replay.games import ALL_ACTIONS, Game
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
@@ -20,7 +19,7 @@ class AlePy(Emulator):
 
     @classmethod
     def check(cls) -> None:
-        """Does nothing: it is installed, since this module could be imported."""
+        """Does nothing: this module could not have been imported without ale-py."""
 
     @classmethod
     def play_several(
@@ -33,20 +32,12 @@ class AlePy(Emulator):
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         return ale_py.ALEInterface()
 
-    def _to_random_seed(self, seed: int) -> int:
-        return seed
-
-    def _screen_shape(self) -> tuple[int, int]:
-        height, width = self._ale.getScreenDims()
-        return height, width
-
     def screen(self) -> Frames:
-        """Returns the screen in colour, uint8 (height, width, 3)."""
         return np.asarray(self._ale.getScreenRGB())
 
 
 class VectorGames:
-    """ale-py's vector environment, set to play exactly as `AlePy` does."""
+    """ale-py's vector environment, with settings that make it play exactly as `AlePy` does."""
 
     def __init__(self, game: Game, num_envs: int, rom: pathlib.Path, sticky_probability: float):
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
@@ -64,7 +55,7 @@ class VectorGames:
             episodic_life=False,
             life_loss_info=False,
             reward_clipping=False,
-            # Versions of ale-py count frames here, or steps. `evaluate` counts for itself.
+            # Frames or steps, depending on ale-py's version. `evaluate` counts for itself.
             max_episode_steps=2**31 - 1,
             repeat_action_probability=sticky_probability,
             full_action_space=game.actions == ALL_ACTIONS,
@@ -79,9 +70,7 @@ class VectorGames:
         first: Frames = np.asarray(frames)[chosen, -1]
         return first
 
-    def step(
-        self, actions: Integers
-    ) -> tuple[Frames, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    def step(self, actions: Integers) -> Steps:
         self._ale.send(actions, np.ones(len(actions), np.float32))
         frames, rewards, is_terminal, _, _ = self._ale.recv()
         return np.asarray(frames)[:, -1], np.asarray(rewards, np.float64), np.array(is_terminal)

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tfds_atari_replay.envs.emulators.emulator import Emulator, Games
+from tfds_atari_replay.envs.emulators.emulator import Emulator, Games, Steps
 from tfds_atari_replay.envs.protocol import Integers
 from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs.records import Frames
@@ -19,17 +18,12 @@ from tfds_atari_replay.threads import NUM_THREADS
 
 
 class AtariPy(Emulator):
-    """One game in atari-py, which cannot open a window."""
+    """One game in atari-py; it cannot open a window."""
 
     render_modes = ("rgb_array",)
 
     @classmethod
     def check(cls) -> None:
-        """Checks that it is installed.
-
-        Raises:
-          ImportError: it is not.
-        """
         try:
             importlib.import_module("atari_py")
         except ImportError as error:
@@ -54,42 +48,30 @@ class AtariPy(Emulator):
     def _to_random_seed(self, seed: int) -> int:
         return seed or 2**31 - 1  # to atari_py, 0 means the time of day
 
-    def _screen_shape(self) -> tuple[int, int]:
-        width, height = self._ale.getScreenDims()
-        return height, width
-
     def screen(self) -> Frames:
-        """Returns the screen in colour, uint8 (height, width, 3)."""
         return np.asarray(self._ale.getScreenRGB2())
 
 
 class ThreadedGames:
-    """Emulators in threads: atari_py releases the GIL while it plays."""
+    """Emulators in threads; atari_py releases the GIL while it plays."""
 
     def __init__(self, make: Callable[[int], Emulator], num_envs: int):
         self._make = make  # from a seed, which an emulator takes when it loads the ROM
-        self._emulators: list[Emulator | None] = [None] * num_envs
+        self._indices = range(num_envs)
+        self._emulators: dict[int, Emulator] = {}
         self._threads = concurrent.futures.ThreadPoolExecutor(NUM_THREADS)
 
     def reset(self, chosen: Integers, seeds: Integers) -> Frames:
         # One after the other: atari_py crashes if two ROMs are loaded at the same time.
-        return np.stack([self._reset(*pair) for pair in zip(chosen, seeds, strict=True)])
+        for index, seed in zip(chosen.tolist(), seeds.tolist(), strict=True):
+            self._emulators[index] = self._make(seed)
+        return np.stack([self._emulators[index].reset() for index in chosen.tolist()])
 
-    def step(
-        self, actions: Integers
-    ) -> tuple[Frames, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        steps = self._threads.map(self._step, range(len(actions)), actions.tolist())
+    def step(self, actions: Integers) -> Steps:
+        emulators = [self._emulators[index] for index in self._indices]
+        steps = self._threads.map(Emulator.step, emulators, actions.tolist())
         frames, rewards, is_over = zip(*steps, strict=True)
         return np.stack(frames), np.array(rewards), np.array(is_over)
-
-    def _reset(self, index: np.int64, seed: np.int64) -> Frames:
-        made = self._emulators[index] = self._make(int(seed))
-        return made.reset()
-
-    def _step(self, index: int, action: int) -> tuple[Frames, float, bool]:
-        emulator = self._emulators[index]
-        assert emulator
-        return emulator.step(action)
 
 
 EMULATOR = AtariPy

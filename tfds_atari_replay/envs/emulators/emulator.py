@@ -1,10 +1,10 @@
-"""What all emulators share: Dopamine's preprocessing, without gym."""
+"""Dopamine's preprocessing without gym, which all emulators share."""
 
 from __future__ import annotations
 
 import abc
 import pathlib
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -14,19 +14,22 @@ from tfds_atari_replay.envs.protocol import FRAMES_PER_STEP, STICKY_PROBABILITY,
 from tfds_atari_replay.games import Game
 from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
 
+Steps: TypeAlias = tuple[Frames, npt.NDArray[np.float64], npt.NDArray[np.bool_]]
+"""One step of several games: frames, unclipped rewards, and which games are over now."""
+
 
 class Emulator(abc.ABC):
     """Plays a game and returns what Dopamine's preprocessing shows an agent.
 
     A step is four frames with one action; its reward is their unclipped sum. The observation is the
     maximum of the grey screens of frames 3 and 4, resized to 84x84 with OpenCV's INTER_AREA. After
-    a reset the second screen is black. There are no no-op starts, no fire at reset, and losing a
-    life ends nothing. In each frame the previous action is repeated with probability 0.25. This is
-    the protocol of Machado et al. (2018), with which the logs were recorded.
+    a reset the second screen is black. There are no no-op starts and no fire at reset, and losing a
+    life does not end the episode. Each frame repeats the previous action with probability 0.25.
+    This is the protocol of Machado et al. (2018), with which the logs were recorded.
     """
 
     render_modes: ClassVar[tuple[str, ...]] = ("rgb_array", "human")
-    """How it can show the game."""
+    """The supported render modes."""
 
     def __init__(
         self,
@@ -40,11 +43,11 @@ class Emulator(abc.ABC):
         """Loads the game.
 
         Args:
-          game: the game to play, with its own actions or with all of them.
-          seed: for the emulator's random numbers: sticky actions, and in atari_py also the first
-            state of some games.
+          game: the game to play, with its own actions or with all 18.
+          seed: of the emulator's random numbers: sticky actions, and in atari_py also the first
+            state of some games; 0 to 2**31 - 1.
           rom: the ROM file, named `<game.rom>.bin`.
-          sticky_probability: of repeating the previous action, in each frame.
+          sticky_probability: the probability that a frame repeats the previous action.
           display: open a window that shows the game.
         """
         self.game = game
@@ -57,15 +60,16 @@ class Emulator(abc.ABC):
         self._ale.loadROM(str(rom))
         every_action = self._ale.getLegalActionSet()
         self._actions = [every_action[index] for index in game.full_actions]
-        self._screens = np.zeros((2, *self._screen_shape()), np.uint8)
+        height, width = self._ale.getScreenGrayscale().shape[:2]
+        self._screens = np.zeros((2, height, width), np.uint8)
 
     @classmethod
     @abc.abstractmethod
     def check(cls) -> None:
-        """Checks that it is installed.
+        """Checks that the emulator is installed.
 
         Raises:
-          ImportError: it is not.
+          ImportError: it is not installed.
         """
 
     @classmethod
@@ -73,19 +77,15 @@ class Emulator(abc.ABC):
     def play_several(
         cls, game: Game, num_envs: int, *, rom: pathlib.Path, sticky_probability: float
     ) -> Games:
-        """Makes copies of a game that are played at the same time."""
+        """Makes `num_envs` copies of a game, to be played at the same time."""
 
     @abc.abstractmethod
     def _make_interface(self) -> Any:
-        """Makes its ALEInterface."""
+        """Makes the emulator's ALEInterface."""
 
-    @abc.abstractmethod
     def _to_random_seed(self, seed: int) -> int:
-        """Returns what it calls a seed."""
-
-    @abc.abstractmethod
-    def _screen_shape(self) -> tuple[int, int]:
-        """Returns height and width of the screen."""
+        """Returns the emulator's setting for a seed."""
+        return seed
 
     @abc.abstractmethod
     def screen(self) -> Frames:
@@ -93,7 +93,7 @@ class Emulator(abc.ABC):
 
     @property
     def ale(self) -> Any:
-        """The emulator's own interface, as wrappers of DQN's time use it."""
+        """The emulator's own interface, which some wrappers use."""
         return self._ale
 
     @property
@@ -102,7 +102,7 @@ class Emulator(abc.ABC):
         return int(self._ale.lives())
 
     def frame_numbers(self) -> dict[str, int]:
-        """Returns the frames played since the ROM was loaded, and since the last reset."""
+        """Returns the number of frames since the ROM was loaded, and since the last reset."""
         return {
             "frame_number": int(self._ale.getFrameNumber()),
             "episode_frame_number": int(self._ale.getEpisodeFrameNumber()),
@@ -122,8 +122,8 @@ class Emulator(abc.ABC):
           action: index into `game.actions`.
 
         Returns:
-          The observation, uint8 (84, 84); the unclipped reward; whether the game is over. The
-          observation after a game's last step is in no log, and versions of Dopamine differ in it.
+          The observation, uint8 (84, 84); the unclipped reward; whether the game is over. No log
+          has the observation after a game's last step, and versions of Dopamine differ in it.
         """
         reward = 0.0
         for frame in range(FRAMES_PER_STEP):
@@ -136,7 +136,7 @@ class Emulator(abc.ABC):
 
     def _observation(self) -> Frames:
         first, second = self._screens
-        # Into the first screen, as Dopamine does it: a game that ends early shows it again.
+        # In place, as in Dopamine: a game that ends within a step shows the first screen again.
         np.maximum(first, second, out=first)
         return np.asarray(
             cv2.resize(first, FRAME_SHAPE[::-1], interpolation=cv2.INTER_AREA), np.uint8
@@ -144,24 +144,26 @@ class Emulator(abc.ABC):
 
 
 class Games(Protocol):
-    """Copies of one game, each seeded whenever it is reset."""
+    """Copies of one game; each reset seeds the copy."""
 
     def reset(self, chosen: Integers, seeds: Integers) -> Frames:
         """Resets some of the games.
 
         Args:
-          chosen: which ones, (n,).
-          seeds: for their emulators, 0 to 2**31 - 1, (n,).
+          chosen: their indices, (n,).
+          seeds: of their emulators, 0 to 2**31 - 1, (n,).
 
         Returns:
           Their first frames, uint8 (n, 84, 84).
         """
 
-    def step(
-        self, actions: Integers
-    ) -> tuple[Frames, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    def step(self, actions: Integers) -> Steps:
         """Plays a step in every game. A finished game's frames are undefined until its reset.
 
+        Args:
+          actions: one for each game, (num_envs,).
+
         Returns:
-          Frames, uint8 (num_envs, 84, 84); unclipped rewards; which games are over now.
+          Frames, uint8 (num_envs, 84, 84); unclipped rewards, float64 (num_envs,); which games are
+          over now, bool (num_envs,).
         """
