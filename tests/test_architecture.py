@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "envs": "arguments games logs windows threads progress notebooks _extras",
     "atari_replay": "fields games configs scores logs schema prepared building threads notebooks "
     "_tfds",
-    "d4rl_atari": "arguments fields games configs logs scores building envs _extras",
+    "d4rl_atari": "arguments fields games configs windows logs scores building envs _extras",
     "cli": "games configs logs envs prepared figures",
     "__init__": "_interrupts atari_replay building envs games logs replay scores transforms",
     "__main__": "cli",

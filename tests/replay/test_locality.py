@@ -26,7 +26,7 @@ def read(folder: pathlib.Path, name: str) -> list[list[int]]:
 def test_rows_of_long_use_come_first(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Group 2 is used in frames 1 to 5, and has units 2 and 3; all others once or twice in a row."""
+    """Group 2, of units 2 and 3, is used in frames 1 to 5, and the other groups once."""
     monkeypatch.setattr(locality, "_LONG", 4)
     write(
         tmp_path,

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 from tfds_atari_replay.envs.protocol import STACK_SIZE
 from tfds_atari_replay.logs.records import Frames
+from tfds_atari_replay.windows.stacking import Stacking, reach
+
+_STACKING = Stacking(STACK_SIZE)
 
 # A tuple made once: this is checked at every index.
 _INDEX_ARRAYS = (np.ndarray, list)
@@ -19,22 +22,19 @@ class StackedFrames(Sequence[Frames]):
     """N stacks of four frames in the memory of N frames.
 
     A row's stack is uint8 (4, 84, 84): the frames of the three rows before it and its own, with
-    zeros for those before a terminal or before the first row. An integer index returns one stack,
-    without a copy unless it has zeros; a slice, a list of stacks; an array of k integers, or of
-    booleans, one array (k, 4, 84, 84).
+    zeros in place of rows up to the last terminal, and of rows before the first. An integer index
+    returns one stack, which is a copy only if it has zeros; a slice returns a list of stacks; an
+    array of k integers, or of N booleans, returns an array (k, 4, 84, 84).
     """
 
     def __init__(self, frames: Frames, terminals: npt.NDArray[np.uint8]):
         self._frames = frames
-        # How many frames of a row's stack belong to its episode, up to four.
-        known = np.full(len(frames), STACK_SIZE, np.uint8)
-        for later in range(STACK_SIZE - 1, 0, -1):
-            after_terminal = np.flatnonzero(terminals[: max(len(frames) - later, 0)]) + later
-            known[after_terminal] = later
-            if later <= len(frames):
-                known[later - 1] = later
+        rows = np.arange(len(frames))
+        starts = np.where(np.append(True, terminals[:-1]), rows, 0)
+        # Steps from the frame of zeros before the episode; from four on, a stack has no zeros.
+        back = np.minimum(rows + 1 - np.maximum.accumulate(starts), STACK_SIZE)
         # Bytes and a range: indexing them is faster than indexing arrays.
-        self._known = known.tobytes()
+        self._back = back.astype(np.uint8).tobytes()
         self._rows = range(len(frames))
 
     def __len__(self) -> int:
@@ -51,12 +51,13 @@ class StackedFrames(Sequence[Frames]):
             return self._join(np.asarray(index))
         row = self._rows[index]  # accepts and refuses what a list would
         if isinstance(row, range):
-            return [self[number] for number in row]
-        known = self._known[row]
-        if known == STACK_SIZE:
-            return self._frames[row - STACK_SIZE + 1 : row + 1]
-        stack = np.zeros((STACK_SIZE, *self._frames.shape[1:]), np.uint8)
-        stack[STACK_SIZE - known :] = self._frames[row - known + 1 : row + 1]
+            return [self[one] for one in row]
+        back = self._back[row]
+        frames = self._frames[row - back + 1 : row + 1]
+        if back == STACK_SIZE:
+            return frames
+        stack = np.zeros(_STACKING.shape(self._frames.shape[1:]), np.uint8)
+        stack[-back:] = frames
         return stack
 
     def __iter__(self) -> Iterator[Frames]:
@@ -74,7 +75,9 @@ class StackedFrames(Sequence[Frames]):
         rows = np.where(index < 0, index + len(self), index)
         if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
             raise IndexError(f"an index is out of range for {len(self)} stacks")
-        stacks = np.empty((len(rows), STACK_SIZE, *self._frames.shape[1:]), np.uint8)
-        for number, row in enumerate(rows.tolist()):
-            stacks[number] = self[row]
+        rows = rows.astype(np.int64)[:, np.newaxis]
+        back = np.frombuffer(self._back, np.uint8)[rows].astype(np.int64)
+        offsets = reach(_STACKING.offsets, back)
+        stacks: Frames = self._frames[rows + offsets]
+        stacks[offsets == -back] = 0
         return stacks
