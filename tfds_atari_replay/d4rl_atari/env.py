@@ -14,7 +14,7 @@ with required_for("The environment", "envs"):
 
 
 class OfflineAtariEnv(AtariEnv):
-    """`make_env`'s environment with `get_dataset`, made by `gymnasium.make`."""
+    """`make_env`'s environment, with `get_dataset`; `gymnasium.make` makes it."""
 
     def __init__(
         self,
@@ -34,6 +34,9 @@ class OfflineAtariEnv(AtariEnv):
             sticky_actions=sticky_action,
             clip_rewards=clip_reward,
             terminal_on_life_loss=terminal_on_life_loss,
+            full_action_space=False,
+            roms="auto",
+            emulator="ale_py",
             render_mode=render_mode,
         )
         self._config = Config(games.find_game(game), SPLITS[split], run)
@@ -42,19 +45,19 @@ class OfflineAtariEnv(AtariEnv):
     def get_dataset(self, *, reward: str = "clipped") -> dict[str, Any]:
         """Reads the checkpoint's rows into memory, in the order of the file, as d4rl-atari does.
 
-        That is a ring buffer, with padding: time starts at the cursor, three zero rows stand before
+        The file is a ring buffer with padding: time starts at its cursor, three zero rows precede
         each episode, and checkpoint 0 has rows that were never written. `tfds.load` gives episodes
-        in order, without these rows. So does RL Unplugged's copy, which is read if there is no
-        other: its rows are the steps in order.
+        in order, without these rows. RL Unplugged's copy, which is read if there is no other, has
+        only the steps, in order.
 
         Args:
-          reward: "clipped" to [-1, 1], as logged, or "unclipped", in the game's own points, which
-            are read off the frames in a second pass.
+          reward: "clipped" to [-1, 1], as logged; or "unclipped", in the game's own points, which a
+            second pass reads off the frames.
 
         Returns:
-          A dict of `observations`, uint8 (N, 1, 84, 84), or with stack=True a `StackedFrames` of N
-          (4, 84, 84); `actions`, int32 (N,); `rewards`, float32 (N,), NaN where an unclipped one is
-          unknown; and `terminals`, uint8 (N,).
+          A dict of `observations`, uint8 (N, 1, 84, 84), or with stack=True `StackedFrames`, N of
+          (4, 84, 84); `actions`, int32 (N,); `rewards`, float32 (N,), NaN where an unclipped reward
+          is unknown; and `terminals`, uint8 (N,).
 
         Raises:
           FileNotFoundError: there are no such logs; the message says where it looked.

@@ -18,7 +18,7 @@ from tfds_atari_replay.windows.stacking import LiveStacks, Stacking
 
 
 class AtariEnv(gymnasium.Env[Frames, np.int64]):
-    """One game; `make_env` makes and describes it."""
+    """One game; `make_env` makes it and describes its arguments."""
 
     metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 15}  # noqa: RUF012
 
@@ -26,33 +26,16 @@ class AtariEnv(gymnasium.Env[Frames, np.int64]):
         self,
         game: str,
         *,
-        stack: bool = False,
-        sticky_actions: bool = True,
-        terminal_on_life_loss: bool = False,
-        clip_rewards: bool = False,
-        full_action_space: bool = False,
-        roms: str = "auto",
-        emulator: str = "ale_py",
-        render_mode: str | None = None,
+        stack: bool,
+        sticky_actions: bool,
+        terminal_on_life_loss: bool,
+        clip_rewards: bool,
+        full_action_space: bool,
+        roms: str,
+        emulator: str,
+        render_mode: str | None,
     ):
         self.game = games.find_game(game).with_actions(full_action_space=full_action_space)
-        self.spec = gymnasium.envs.registration.EnvSpec(
-            f"tfds_atari_replay/{self.game.name}-v0",
-            entry_point="tfds_atari_replay:make_env",
-            kwargs={
-                "game": self.game.name,
-                "stack": stack,
-                "sticky_actions": sticky_actions,
-                "terminal_on_life_loss": terminal_on_life_loss,
-                "clip_rewards": clip_rewards,
-                "full_action_space": full_action_space,
-                "roms": roms,
-                "emulator": emulator,
-                "render_mode": render_mode,
-            },
-            order_enforce=False,
-            disable_env_checker=True,
-        )
         emulator_class = find_emulator(emulator)
         check_choice("render_mode", render_mode, (None, *emulator_class.render_modes))
         self.metadata = {**self.metadata, "render_modes": [*emulator_class.render_modes]}
@@ -79,7 +62,7 @@ class AtariEnv(gymnasium.Env[Frames, np.int64]):
 
     @property
     def ale(self) -> Any:
-        """The emulator's own interface, from the first reset on; wrappers ask its `lives()`."""
+        """The emulator's own interface, once `reset` was called; wrappers call its `lives()`."""
         if self._emulator is None:
             raise gymnasium.error.ResetNeeded("Call reset() first: the game is not loaded yet.")
         return self._emulator.ale
@@ -133,7 +116,7 @@ class AtariEnv(gymnasium.Env[Frames, np.int64]):
         return self._observation(frame), reward, terminated, truncated, info
 
     def render(self) -> Frames | None:
-        """Returns the screen in colour, uint8 (height, width, 3); None if a window shows it."""
+        """Returns the screen in colour, uint8 (height, width, 3); None with a window."""
         self._check_open()
         if self.render_mode is None:
             raise gymnasium.error.Error(
