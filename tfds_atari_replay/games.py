@@ -23,20 +23,21 @@ class Game:
 
     Attributes:
       name: as the logs' folders spell it, in CamelCase (`SpaceInvaders`).
-      actions: the minimal action set, in the emulator's order. A logged action is an index into it.
-        It is the same for both ROMs, in atari-py and in ale-py.
+      actions: the minimal action set, in the emulator's order; a logged action is an index into it.
+        Both ROMs have the same, in atari-py and in ale-py.
       legacy_md5: MD5 of the ROM in atari-py 0.2.5, on which the logs were recorded.
       ale_md5: MD5 of the ROM in ale-py 0.12.1, which differs for 29 games.
       grey_difference: mean absolute difference, 0 to 255, between the 84x84 observations of the two
         ROMs over recorded play.
       random_score: mean return of random play, as published for DQN Zoo (up to 30 no-ops, no
-        sticky actions); None for the five games without one.
-      human_score: mean return of a professional tester, from the same source; None likewise.
-      dqn_score: mean return of Dopamine's DQN as it trained, over the last 10 iterations of 250,000
-        steps and 5 runs: unclipped, with sticky actions. The runs are others than those of the logs,
-        with the same software and settings (google/dopamine, baselines/atari/data).
-      unplugged_shards: files per run in RL Unplugged, one for each checkpoint: 50, 49 for three
-        games, 0 for the 14 games it lacks.
+        sticky actions); None for the five games without published scores.
+      human_score: mean return of a professional tester, from the same source; None for the same
+        games.
+      dqn_score: mean unclipped return of Dopamine's DQN in training, with sticky actions, over the
+        last 10 iterations of 250,000 steps and 5 runs. They are not the runs of the logs, but were
+        trained with the same software and settings (google/dopamine, baselines/atari/data).
+      unplugged_shards: files per run in RL Unplugged, one for each checkpoint: 50; 49 in three
+        games; 0 in the 14 games that it lacks.
     """
 
     name: str
@@ -60,14 +61,14 @@ class Game:
         return tuple(map(ALL_ACTIONS.index, self.actions))
 
     def with_actions(self, *, full_action_space: bool) -> Game:
-        """Returns the game with ALE's 18 actions, or as it is."""
+        """Returns the game with ALE's 18 actions, or unchanged."""
         return dataclasses.replace(self, actions=ALL_ACTIONS) if full_action_space else self
 
 
-# Columns: name, MD5 of the legacy ROM, MD5 of ale-py's ROM, grey difference, random score,
-# human score, DQN's score, RL Unplugged files per run, minimal actions. ROMs are those of atari-py 0.2.5 and
-# ale-py 0.12.1. Scores are DQN Zoo's (dqn_zoo/atari_data.py); the number of
-# files is from TFDS's builder rlu_atari (rl_unplugged/atari_utils.py).
+# Columns: name, MD5 of the legacy ROM, MD5 of ale-py's ROM, grey difference, random score, human
+# score, DQN's score, RL Unplugged files per run, minimal actions. ROMs are atari-py 0.2.5's and
+# ale-py 0.12.1's. Random and human scores are DQN Zoo's (dqn_zoo/atari_data.py); the number of files
+# is from TFDS's builder rlu_atari (rl_unplugged/atari_utils.py).
 _TABLE = """
 AirRaid          35be55426c1fec32dfb503b4f0651572 35be55426c1fec32dfb503b4f0651572    0.0        -        -   7379.21 0 NOOP FIRE RIGHT LEFT RIGHTFIRE LEFTFIRE
 Alien            f1a0a23e6464d954e3a9579c4ccd01c8 f1a0a23e6464d954e3a9579c4ccd01c8    0.0    227.8   7127.7   2479.45 50 ALL
@@ -135,19 +136,17 @@ Zaxxon           eea0da9b987d661264cce69a7c13c3bd eea0da9b987d661264cce69a7c13c3
 def _read_table() -> dict[str, Game]:
     games = {}
     for line in _TABLE.strip().splitlines():
-        name, legacy_md5, ale_md5, grey, *rest = line.split()
-        random_score, human_score = (None if s == "-" else float(s) for s in rest[:2])
-        actions = ALL_ACTIONS if rest[4:] == ["ALL"] else tuple(rest[4:])
+        name, legacy_md5, ale_md5, grey, random, human, dqn, shards, *actions = line.split()
         games[name] = Game(
             name,
-            actions,
+            ALL_ACTIONS if actions == ["ALL"] else tuple(actions),
             legacy_md5,
             ale_md5,
             float(grey),
-            random_score,
-            human_score,
-            float(rest[2]),
-            int(rest[3]),
+            None if random == "-" else float(random),
+            None if human == "-" else float(human),
+            float(dqn),
+            int(shards),
         )
     return games
 

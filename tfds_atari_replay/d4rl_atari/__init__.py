@@ -6,9 +6,9 @@
     env = gymnasium.make("breakout-mixed-v0", stack=True)
     dataset = env.get_dataset()
 
-Importing it registers the ids with gymnasium and, where that is installed, with gym 0.26.
-`gymnasium.make("tfds_atari_replay.d4rl_atari:breakout-mixed-v0")` imports it by itself. It exists
-so that code written for d4rl-atari runs unchanged; `tfds.load` gives cleaner data.
+Importing it registers the ids with gymnasium and, if that is installed, with gym 0.26.
+`gymnasium.make("tfds_atari_replay.d4rl_atari:breakout-mixed-v0")` needs no import. The module lets
+code written for d4rl-atari run unchanged; `tfds.load` gives cleaner data.
 """
 
 from tfds_atari_replay._extras import required_for

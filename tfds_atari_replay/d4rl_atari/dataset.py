@@ -1,10 +1,11 @@
-"""A checkpoint's rows as arrays, the way d4rl-atari returns them."""
+"""A checkpoint's rows as arrays, as d4rl-atari returns them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfds_atari_replay.arguments import check_choice
 from tfds_atari_replay.building import downloads
@@ -36,19 +37,21 @@ def read_dataset(config: Config, *, stack: bool, reward: str = "clipped") -> dic
     }
 
 
-def _unclip(clipped: Any, checkpoint: OpenedCheckpoint, config: Config) -> Any:
+def _unclip(
+    clipped: npt.NDArray[np.float32], checkpoint: OpenedCheckpoint, config: Config
+) -> npt.NDArray[np.float32]:
     """Returns the true rewards of a checkpoint's rows, (N,)."""
     scorer = Scorer(config.game)
-    found = [np.zeros(0, np.float32)]
+    unclipped = [np.zeros(0, np.float32)]
     for episode in checkpoint.episodes():
         scored = scorer.watch(
             episode.frames, episode.reward, starts_at_reset=episode.starts_at_reset
         )
         for _ in scored:
             pass
-        found.append(scored.rewards.reward[episode.reward != 0])
-    # Padding has no reward, so rows and steps with one are the same, in time order.
+        unclipped.append(scored.rewards.reward[episode.reward != 0])
+    # Padding has no rewards, so the rows with a reward are the steps with one, in time order.
     rows = checkpoint.in_time_order(np.arange(len(clipped)))
     rewards = clipped.copy()
-    rewards[rows[clipped[rows] != 0]] = np.concatenate(found)
+    rewards[rows[clipped[rows] != 0]] = np.concatenate(unclipped)
     return rewards

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import gym
+import numpy as np
 
 from tfds_atari_replay.d4rl_atari import env
+from tfds_atari_replay.logs.records import Frames
 
 
 class OfflineAtariEnv(gym.Env):
-    """`env.OfflineAtariEnv` as an environment of gym."""
+    """`env.OfflineAtariEnv` as a gym environment."""
 
     metadata = env.OfflineAtariEnv.metadata
 
@@ -21,14 +23,16 @@ class OfflineAtariEnv(gym.Env):
         self.observation_space = gym.spaces.Box(0, 255, space.shape, space.dtype)
         self.action_space = gym.spaces.Discrete(len(self._env.game.actions))
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Frames, dict[str, Any]]:
         super().reset(seed=seed)
         return self._env.reset(seed=seed, options=options)
 
-    def step(self, action: Any) -> Any:
+    def step(self, action: np.int64 | int) -> tuple[Frames, float, bool, bool, dict[str, Any]]:
         return self._env.step(action)
 
-    def render(self) -> Any:
+    def render(self) -> Frames | None:
         return self._env.render()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Makes d4rl-atari's ids known to gymnasium and gym."""
+"""Registers d4rl-atari's ids with gymnasium and gym."""
 
 from __future__ import annotations
 
@@ -18,17 +18,13 @@ _ENTRY_POINTS = {
 def ids() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields every id, such as `breakout-mixed-v0`, with the arguments of its environment."""
     for config in configs.every_config():
-        if not config.split.is_whole_run:  # get_dataset would take 350 GB.
-            arguments = {
-                "game": config.game.name,
-                "split": config.split.name,
-                "run": config.run,
-            }
+        if not config.split.is_whole_run:  # whose get_dataset would take 350 GB
+            arguments = {"game": config.game.name, "split": config.split.name, "run": config.run}
             yield config.name.replace("_", "-"), arguments
 
 
 def has_gym() -> bool:
-    """Whether gym 0.26 is installed, the last one, whose interface is gymnasium's."""
+    """Whether gym 0.26 is installed, the last version, with gymnasium's interface."""
     try:
         return importlib.metadata.version("gym").startswith("0.26.")
     except importlib.metadata.PackageNotFoundError:
@@ -36,9 +32,8 @@ def has_gym() -> bool:
 
 
 def register(package: str) -> None:
-    """Registers the ids with 'gymnasium' or 'gym', except those that are taken."""
-    # Written into the registry directly. `register` looks through all of it at each call, which
-    # takes 12 s for 16,200 ids.
+    """Registers the ids that are not taken with 'gymnasium' or 'gym'."""
+    # Not by `register`, which searches the whole registry at each call: 12 s for 16,200 ids.
     registration = importlib.import_module(f"{package}.envs.registration")
     for name, arguments in ids():
         spec = registration.EnvSpec(
@@ -46,7 +41,7 @@ def register(package: str) -> None:
             entry_point=_ENTRY_POINTS[package],
             kwargs=arguments,
             # No wrappers: gymnasium's would hide get_dataset, and gym's checker fails with NumPy 2.
-            # The environment itself refuses a step before the first reset, and cuts episodes.
+            # The environment itself refuses a step before the first reset, and truncates episodes.
             order_enforce=False,
             disable_env_checker=True,
         )

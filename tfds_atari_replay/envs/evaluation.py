@@ -1,4 +1,4 @@
-"""What a policy scores in the game that its data came from."""
+"""Evaluates a policy in the game that its data came from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Evaluation:
-    """What a policy scored.
+    """Scores of a policy.
 
     Attributes:
       game: name of the game.
-      returns: unclipped return of each episode, in the order in which they were started.
+      returns: unclipped return of each episode, in the order in which the episodes started.
       lengths: steps of each episode.
       human_normalized: (mean - random) / (human - random), with the scores in `games.GAMES`; None
         for the five games without published scores.
-      dqn_normalized: (mean - random) / (DQN - random), as in Agarwal et al. (2020); likewise.
+      dqn_normalized: (mean - random) / (DQN - random), as in Agarwal et al. (2020); None for the
+        same games.
     """
 
     game: str
@@ -63,7 +64,7 @@ class Evaluation:
         return f"Evaluation({facts.pop('game')}: {', '.join(f'{k} {v}' for k, v in facts.items())})"
 
     def _repr_html_(self) -> str:
-        """A table, for notebooks."""
+        """Returns a table, for notebooks."""
         return notebooks.to_table(self._facts())
 
     def _facts(self) -> dict[str, str]:
@@ -80,7 +81,7 @@ class Evaluation:
         return facts
 
     def to_json(self) -> str:
-        """All of it as a JSON object."""
+        """Returns all attributes, mean, median and standard error as a JSON object."""
         summary = {"mean": self.mean, "median": self.median, "standard_error": self.standard_error}
         return json.dumps({**dataclasses.asdict(self), **summary})
 
@@ -101,13 +102,13 @@ def evaluate(
     roms: str = "auto",
     emulator: str = "ale_py",
 ) -> Evaluation:
-    """Plays episodes with a policy, several games at a time, and sums up the unclipped returns.
+    """Plays episodes with a policy, several games at a time, and summarizes the unclipped returns.
 
-    Starts exactly as many episodes as asked for and plays them all to their end, so that short ones
-    do not count more often than long ones. Each episode has random numbers of its own, from
-    `np.random.SeedSequence(seed).spawn(episodes)`: a different seed plays different episodes;
-    raising `episodes` keeps the first ones; `num_envs` changes none of them, provided that the
-    policy's action depends on its observation alone. The games are those of `make_env`.
+    Starts exactly `episodes` episodes and plays all of them to their end, so that short ones do not
+    count more often than long ones. Each episode has its own random numbers, from
+    `np.random.SeedSequence(seed).spawn(episodes)`: a different seed plays different episodes, and
+    more `episodes` begin with the same ones. `num_envs` does not change the result if the policy's
+    action depends on its observation alone. The games are played as `make_env` plays them.
 
     Example:
       ```python
@@ -119,32 +120,32 @@ def evaluate(
 
     Args:
       policy: maps observations, uint8 (num_envs, stack_size, 84, 84), to actions, integers
-        (num_envs,): any function, such as the argmax of a model. It is called once per step.
+        (num_envs,). Any function will do, such as a model's argmax; it is called once per step.
       game: any spelling of its name.
       episodes: how many to play, at least 1.
-      num_envs: games at a time; no more than episodes are used.
-      epsilon: how often a random action is taken instead, 0 to 1. Dopamine evaluates with 0.001.
+      num_envs: games at a time; at most `episodes` are used.
+      epsilon: probability of a random action instead, 0 to 1. Dopamine evaluates with 0.001.
       seed: of the games and the random actions, at least 0.
       stack_size: frames per observation, zeros before the first.
       axis: 0 for observations (num_envs, stack_size, 84, 84), -1 for (num_envs, 84, 84,
         stack_size).
-      max_steps: steps after which an episode is cut.
+      max_steps: number of steps after which an episode is cut.
       sticky_actions: as in `make_env`.
       full_action_space: as in `make_env`, for policies of several games.
       roms: as in `make_env`.
       emulator: as in `make_env`.
 
     Returns:
-      What it scored.
+      The policy's scores.
 
     Raises:
-      TypeError: an argument is not a number or a string, or the policy no callable.
-      ValueError: an argument is out of range; the policy gives another shape or dtype, or an action
-        that the game does not have. Also what `make_env` raises.
-      ImportError: gymnasium, ale-py or the emulator asked for is not installed.
+      TypeError: an argument has the wrong type.
+      ValueError: an argument is out of range; the policy returns a wrong shape or dtype, or an
+        action that the game does not have. Also what `make_env` raises.
+      ImportError: gymnasium, ale-py or the chosen emulator is not installed.
     """
     with required_for("evaluate", "envs"):
-        # Without it, ale-py leaves out its vector environment, and says nothing.
+        # Without gymnasium, ale-py silently leaves out its vector environment.
         import gymnasium  # noqa: F401
 
         from tfds_atari_replay.envs import roms as roms_lib
@@ -180,19 +181,19 @@ def evaluate(
 
 
 def normalize(score: float, random_score: float | None, reference: float | None) -> float | None:
-    """Returns a score on a scale from random play, 0, to a reference, 1; None if unknown."""
+    """Scales a score so that random play is 0 and the reference is 1; None if either is unknown."""
     if random_score is None or reference is None:
         return None
     return float((score - random_score) / (reference - random_score))
 
 
 class _Stream:
-    """The random numbers of one episode: the emulator's seed, and those of random actions."""
+    """The randomness of one episode: the emulator's seed, and a generator for random actions."""
 
     def __init__(self, sequence: np.random.SeedSequence):
         for_emulator, for_actions = sequence.spawn(2)
         self.seed = int(for_emulator.generate_state(1)[0]) % 2**31
-        self.rng: Any = np.random.default_rng(for_actions)
+        self.rng = np.random.default_rng(for_actions)
 
 
 def _play(
@@ -200,16 +201,15 @@ def _play(
 ) -> tuple[list[float], list[int]]:
     """Plays an episode for each stream; a game whose episode has ended starts the next.
 
-    Which episodes count is settled before they start. If it were the first so many that end, there
-    would be too many short ones among them.
+    All episodes that were started count. Counting the first that end would favour short ones.
     """
     episodes = len(streams)
     returns, lengths = [0.0] * episodes, [0] * episodes
     waiting = iter(range(episodes))
-    playing: dict[int, int] = {}  # episode by number of the game
+    playing: dict[int, int] = {}  # which episode each game plays
 
-    def start(numbers: Iterable[int]) -> None:
-        started = dict(zip(numbers, waiting, strict=False))
+    def start(indices: Iterable[int]) -> None:
+        started = dict(zip(indices, waiting, strict=False))
         playing.update(started)
         if started:
             chosen = np.array(list(started))
@@ -221,33 +221,33 @@ def _play(
         total=episodes, desc=f"Evaluating {actor.game.name}", unit=" episodes"
     ) as bar:
         while playing:
-            rngs = {number: streams[episode].rng for number, episode in playing.items()}
+            rngs = {index: streams[episode].rng for index, episode in playing.items()}
             frames, rewards, is_over = envs.step(actor.act(live.stacks, rngs))
             live.push(frames)
             ended = []
-            for number, episode in playing.items():
-                returns[episode] += float(rewards[number])
+            for index, episode in playing.items():
+                returns[episode] += float(rewards[index])
                 lengths[episode] += 1
-                if is_over[number] or lengths[episode] >= max_steps:
-                    ended.append(number)
-            for number in ended:
-                del playing[number]
+                if is_over[index] or lengths[episode] >= max_steps:
+                    ended.append(index)
+            for index in ended:
+                del playing[index]
             start(ended)
-            if ended:  # with 0, the bar would be drawn again, and fill log files
+            if ended:  # an update by 0 would draw the bar again and fill log files
                 bar.update(len(ended))
     return returns, lengths
 
 
 class _Actor:
-    """A policy that takes random actions now and then."""
+    """A policy that sometimes takes random actions."""
 
     def __init__(self, policy: Policy, game: games.Game, epsilon: float):
         self._policy, self.game, self._epsilon = policy, game, epsilon
 
-    def act(self, stacks: Frames, rngs: Mapping[int, Any]) -> Integers:
-        """Returns an action for every game; `rngs` has a generator for each that still counts."""
+    def act(self, stacks: Frames, rngs: Mapping[int, np.random.Generator]) -> Integers:
+        """Returns an action for every game; `rngs` has a generator for each with an episode."""
         actions = actions_of(self._policy, stacks.copy(), self.game)
-        for number, rng in rngs.items():
+        for index, rng in rngs.items():
             if rng.random() < self._epsilon:
-                actions[number] = rng.integers(len(self.game.actions))
+                actions[index] = rng.integers(len(self.game.actions))
         return actions

@@ -18,7 +18,7 @@ index for each, integers (batch,)."""
 
 
 class RandomPolicy:
-    """Takes each of a game's actions equally often."""
+    """Chooses uniformly among a game's actions."""
 
     def __init__(self, game: Game, seed: int):
         self._num_actions = len(game.actions)
@@ -33,7 +33,7 @@ def check_policy(policy: Policy) -> None:
     """Checks that a policy can be called.
 
     Raises:
-      TypeError: it cannot.
+      TypeError: it cannot be called.
     """
     if not callable(policy):
         raise TypeError(
@@ -43,13 +43,13 @@ def check_policy(policy: Policy) -> None:
 
 
 def actions_of(policy: Policy, observations: Frames, game: Game) -> Integers:
-    """Asks a policy for its actions and checks them.
+    """Calls a policy and checks the actions that it returns.
 
     Returns:
       Action indices, int64 (batch,).
 
     Raises:
-      ValueError: the policy gave another shape or dtype, or an action that the game does not have.
+      ValueError: the shape or dtype is wrong, or the game does not have one of the actions.
     """
     actions = np.asarray(policy(observations))
     count = len(observations)
@@ -59,10 +59,8 @@ def actions_of(policy: Policy, observations: Frames, game: Game) -> Integers:
             f"{observations.shape} integers ({count},), got {actions.dtype} {actions.shape}. "
             "If it gives action values, take their argmax."
         )
-    choices = range(len(game.actions))
-    if not ((actions >= 0) & (actions < len(choices))).all():
-        raise ValueError(
-            f"Actions in {game.name} are 0 to {choices[-1]}; the policy gave "
-            f"{sorted(set(actions.tolist()) - set(choices))}."
-        )
+    last = len(game.actions) - 1
+    if not ((actions >= 0) & (actions <= last)).all():
+        wrong = sorted(set(actions.tolist()) - set(range(last + 1)))
+        raise ValueError(f"Actions in {game.name} are 0 to {last}; the policy gave {wrong}.")
     return actions.astype(np.int64)

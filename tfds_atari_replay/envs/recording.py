@@ -1,6 +1,6 @@
-"""Recording replay logs: plays a game and writes the files that Dopamine's logger would.
+"""Records replay logs: plays a game and writes the files that Dopamine's logger would.
 
-The public bucket of the logs is closed, so this is how people get logs of their own.
+The public bucket of the logs is closed, so this is how people get their own logs.
 """
 
 from __future__ import annotations
@@ -45,29 +45,29 @@ def record(
     """Plays a game in ale-py's emulator and writes the run's replay logs.
 
     Plays as the logs' agents did (see `envs.emulators.Emulator`), on ale-py's ROM: sticky actions,
-    Dopamine's preprocessing, and a cut, with terminal set, after 27,000 steps. Rewards are clipped
+    Dopamine's preprocessing, and terminal set after 27,000 steps at the latest. Rewards are clipped
     to [-1, 1]. The same arguments give the same files.
 
     Args:
       game: any spelling of its name.
       out: a folder; the logs go to `<out>/<Game>/<run>/replay_logs`.
       steps: agent steps to play.
-      capacity: rows of the replay buffer, and so of each checkpoint; a row takes 7 KB of memory. By
-        default as many as the steps need, so that there is one checkpoint, and at most 1,000,000,
-        as in the public logs, or what half of this machine's memory holds.
+      capacity: rows of the replay buffer, and so of each checkpoint; a row takes 7 KB of memory.
+        The default is as many as the steps need, which gives one checkpoint, but at most 1,000,000,
+        as in the public logs, and at most what fits into half of this machine's memory.
       policy: chooses the actions; uniformly random by default.
       run: number of the run.
-      seed: of the emulator and the random policy; by default `run - 1`, so that runs differ.
+      seed: of the emulator and the random policy; `run - 1` by default, so that runs differ.
 
     Returns:
-      The folder of the logs. While they are being written it is called
-      `replay_logs.incomplete-...`; if recording is interrupted, it keeps that name.
+      The folder of the logs. It is called `replay_logs.incomplete-...` while they are written, and
+      keeps that name if recording is interrupted.
 
     Raises:
-      TypeError: steps, capacity, run or seed is not a whole number, or the policy no callable.
-      ValueError: unknown game; steps, capacity, run or seed out of range; the policy gives an
+      TypeError: steps, capacity, run or seed is not a whole number; the policy is not callable.
+      ValueError: unknown game; steps, capacity, run or seed is out of range; the policy returns an
         action that the game does not have.
-      FileExistsError: the folder already holds something.
+      FileExistsError: the folder is not empty.
     """
     found = games.find_game(game)
     run = check_whole("run", run, below=_SEEDS + 1)
@@ -113,7 +113,7 @@ def _play(emulator: Emulator, policy: Policy, logger: ReplayLogger, steps: Itera
     live.start(0, frame)
     episode_steps = 0
     for _ in steps:
-        # A copy, which the policy may keep.
+        # The policy may keep this copy.
         action = int(actions_of(policy, live.stacks.copy(), emulator.game)[0])
         following, reward, is_game_over = emulator.step(action)
         episode_steps += 1

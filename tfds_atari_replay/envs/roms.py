@@ -1,4 +1,4 @@
-"""Which ROM file a game is played on."""
+"""Finds the ROM file on which a game is played."""
 
 from __future__ import annotations
 
@@ -25,45 +25,45 @@ def find_rom(game: Game, roms: str = "auto") -> pathlib.Path:
 
     Args:
       game: the game.
-      roms: 'legacy', the file of atari-py 0.2.5, on which the logs were recorded, from the folder
-        `$ATARI_REPLAY_ROMS` or the installed atari_py; 'ale', ale-py's; 'auto', the legacy one
-        if it is found, else ale-py's, with one warning per game if the two differ.
+      roms: 'legacy' for atari-py 0.2.5's ROM, on which the logs were recorded, from the folder
+        `$ATARI_REPLAY_ROMS` or the installed atari_py; 'ale' for ale-py's; 'auto' for the legacy
+        ROM if it is found, else ale-py's, with one warning per game if the two differ.
 
     Raises:
       TypeError: `roms` is not a string.
-      ValueError: `roms` is none of these, or a file is not the ROM that it should be.
-      FileNotFoundError: `roms` is 'legacy' and none is found.
+      ValueError: `roms` is none of these, or the file has the wrong md5.
+      FileNotFoundError: `roms` is 'legacy' and no legacy ROM is found.
     """
     check_choice("roms", roms, CHOICES)
     if roms == "ale":
         return _ale_rom(game)
-    looked = _legacy_places(game)
-    for path in looked:
+    paths = _legacy_paths(game)
+    for path in paths:
         if path.exists():
             return _checked(path, game, game.legacy_md5, f"the ROM of {_ATARI_PY}")
     if roms == "legacy":
         raise FileNotFoundError(
             f"No legacy ROM of {game.name}. Looked for: "
-            f"{', '.join(map(str, looked)) or 'nothing'}. Set ${ROMS_VARIABLE} to a folder with "
+            f"{', '.join(map(str, paths)) or 'nothing'}. Set ${ROMS_VARIABLE} to a folder with "
             f"{game.rom}.bin, or run: pip install {_ATARI_PY}. docs/environments.md, "
-            "'ROMs', has the two commands that get the files without building anything."
+            "'ROMs', has two commands that get the files without building anything."
         )
     _warn(game)
     return _ale_rom(game)
 
 
-def _legacy_places(game: Game) -> list[pathlib.Path]:
+def _legacy_paths(game: Game) -> list[pathlib.Path]:
     folders = []
     if folder := os.environ.get(ROMS_VARIABLE):
         folders.append(pathlib.Path(folder))
-    # Only looked up: importing takes a second, and only the ROMs are needed.
+    # Found without importing it, which takes a second.
     if (spec := importlib.util.find_spec("atari_py")) and spec.origin:
         folders.append(pathlib.Path(spec.origin).parent / "atari_roms")
     return [folder / f"{game.rom}.bin" for folder in folders]
 
 
 def _ale_rom(game: Game) -> pathlib.Path:
-    import ale_py.roms  # here, since the legacy ROMs and atari_py need no ale-py
+    import ale_py.roms  # here, because legacy ROMs do not need ale-py
 
     path = ale_py.roms.get_rom_path(game.rom)
     if path is None:

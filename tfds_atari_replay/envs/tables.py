@@ -1,4 +1,4 @@
-"""What several agents scored in several games and runs: a paper's table."""
+"""Scores of several agents, in several games and runs, as tables."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tfds_atari_replay.envs.evaluation import Evaluation, normalize
 from tfds_atari_replay.games import GAMES
 
 Results = Mapping[str, Sequence[Sequence[Evaluation]]]
-"""By agent: for each run (each seed it was trained with), one evaluation a game."""
+"""By agent: for each run (each training seed), one evaluation per game."""
 
 SCORES = ("human_normalized", "dqn_normalized")
 
 
 def score_table(results: Results) -> npt.NDArray[Any]:
-    """Puts what agents scored into a tidy table, a row an episode.
+    """Returns a tidy table of scores, one row per episode.
 
-    `pandas.DataFrame(score_table(results))` makes it pandas' table.
+    `pandas.DataFrame(score_table(results))` turns it into a data frame.
 
     Example:
       ```python
@@ -45,8 +45,8 @@ def score_table(results: Results) -> npt.NDArray[Any]:
       `dqn_normalized`, float64, the last two NaN for games without published scores.
 
     Raises:
-      TypeError: `results` is something else.
-      ValueError: a game is there twice in a run.
+      TypeError: `results` is not of this form.
+      ValueError: a run has a game twice.
     """
     _games_of(results)
     rows = []
@@ -73,18 +73,18 @@ def score_table(results: Results) -> npt.NDArray[Any]:
 def score_matrices(
     results: Results, score: str = "human_normalized"
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Returns the mean score of each run in each game, which rliable takes.
+    """Returns the mean score of each run in each game, in rliable's form.
 
     Args:
       results: as for `score_table`.
       score: "human_normalized" or "dqn_normalized".
 
     Returns:
-      By agent, float64 (runs, games), the games in the order of the first run.
+      By agent, float64 (runs, games), with the games in the order of the first run.
 
     Raises:
-      TypeError: `results` is something else.
-      ValueError: runs differ in their games, a game has no published scores, or `score` is neither.
+      TypeError: `results` is not of this form.
+      ValueError: runs differ in their games, a game has no published scores, or `score` is unknown.
     """
     check_choice("score", score, SCORES)
     games = _games_of(results)
@@ -98,18 +98,11 @@ def score_matrices(
     unknown = [name for name in names if GAMES[name].human_score is None]
     if unknown:
         raise ValueError(f"There are no published scores of {', '.join(unknown)}. Leave them out.")
-    return {
-        agent: np.array(
-            [
-                [
-                    getattr(evaluation, score)
-                    for evaluation in sorted(run, key=lambda one: names.index(one.game))
-                ]
-                for run in runs
-            ]
-        )
-        for agent, runs in results.items()
-    }
+    matrices = {}
+    for agent, runs in results.items():
+        by_game = [{one.game: getattr(one, score) for one in run} for run in runs]
+        matrices[agent] = np.array([[scores[name] for name in names] for scores in by_game])
+    return matrices
 
 
 def _listed(value: Any) -> Sequence[Any]:
@@ -117,7 +110,7 @@ def _listed(value: Any) -> Sequence[Any]:
 
 
 def _games_of(results: Results) -> dict[str, list[str]]:
-    """Returns the games of each run, after a check that each is there once."""
+    """Checks results; returns the games of each run."""
     if not isinstance(results, Mapping) or not all(
         isinstance(evaluation, Evaluation)
         for runs in results.values()
