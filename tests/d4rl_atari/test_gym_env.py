@@ -13,7 +13,7 @@ from tfds_atari_replay.logs import locating
 
 gym: Any = pytest.importorskip("gym")
 
-ARGUMENTS: Any = {"game": "Breakout", "split": "mixed", "run": 1, "stack": True}
+ARGUMENTS: Any = {"game": "Breakout", "split": "expert", "run": 1, "stack": True}
 
 
 def make() -> Any:
