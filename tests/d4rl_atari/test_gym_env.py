@@ -27,7 +27,8 @@ def test_plays_as_gymnasiums() -> None:
     assert isinstance(theirs, gym.Env)
     assert theirs.observation_space == gym.spaces.Box(0, 255, (4, 84, 84), np.uint8)
     assert theirs.action_space == gym.spaces.Discrete(4)
-    got, expected = theirs.reset(seed=3), ours.reset(seed=3)
+    got: Any = theirs.reset(seed=3)
+    expected: Any = ours.reset(seed=3)
     for action in (1, 2, 3, 0, 1):
         np.testing.assert_array_equal(got[0], expected[0])
         assert got[1:] == expected[1:]

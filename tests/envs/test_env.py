@@ -115,26 +115,6 @@ def test_plays_as_gymnasiums_wrapper() -> None:
         assert got[1:3] == expected[1:3]
 
 
-@pytest.mark.parametrize("game", cases("Amidar", slow=["Breakout", "SpaceInvaders"]))
-def test_atari_py_plays_the_same(game: str) -> None:
-    """The emulator that recorded the logs, on the ROM they were recorded on."""
-    envs = [
-        make_env(game, roms="legacy", sticky_actions=False, emulator=emulator)
-        for emulator in ("ale_py", "atari_py")
-    ]
-    start, other_start = (env.reset(seed=1)[0] for env in envs)
-    np.testing.assert_array_equal(start, other_start)
-    rng = np.random.default_rng(0)
-    for _ in range(400):
-        action = int(rng.integers(len(envs[0].game.actions)))
-        one, other = (env.step(action) for env in envs)
-        assert one[1:3] == other[1:3]
-        if one[2]:
-            np.testing.assert_array_equal(envs[0].reset()[0], envs[1].reset()[0])
-        else:
-            np.testing.assert_array_equal(one[0], other[0])
-
-
 @pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
 def test_the_seed_settles_all(emulator: str) -> None:
     """0 too, which atari_py would take for the time of day; other seeds stick otherwise."""
