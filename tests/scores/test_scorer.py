@@ -26,6 +26,11 @@ from tfds_atari_replay.scores.scorer import Scorer
 
 QUICK = ("Seaquest", "Pong", "Qbert")
 
+OTHER_ROMS = [
+    name for name, game in GAMES.items() if FACTS[game.rom].ram and game.legacy_md5 != game.ale_md5
+]
+FEW = ("Amidar", "Atlantis")
+
 play = functools.cache(play_randomly)
 
 
@@ -166,3 +171,54 @@ def test_one_bad_frame_costs_its_neighbours_alone() -> None:
     found = judge(readings)
     assert found.num_known == 0
     assert np.isnan(found.total)
+
+
+@pytest.mark.parametrize("game", cases(*FEW, slow=[g for g in OTHER_ROMS if g not in FEW]))
+def test_other_roms_give_nothing_wrong(game: str) -> None:
+    """The same ROM under another checksum, or one whose digits are others and not read."""
+    scorer = Scorer(GAMES[game])
+    for frames, _, rewards, _ in play_randomly(game, "ale_py", 66, 1000, roms="ale"):
+        clipped = np.clip(rewards, -1, 1).astype(np.float32)
+        scored = scorer.watch([frames], clipped, starts_at_reset=True)
+        assert len(list(scored)) == 1
+        found = scored.rewards
+        is_known = ~np.isnan(found.reward)
+        np.testing.assert_array_equal(found.reward[is_known], rewards[is_known])
+        assert np.isnan(found.total) or found.total == rewards.sum()
+
+
+def test_frames_pass_through_and_those_after_the_steps_are_not_read() -> None:
+    """In the arrays in which they came; the terminal frame would show another score."""
+    (episode, *_) = play("Breakout", "ale_py", 78, 1000)
+    frames, _, rewards, _ = episode
+    parts = np.split(frames, [1, 7, 100])
+    after = np.full((1, 84, 84), 255, np.uint8)
+    scored = Scorer(GAMES["Breakout"]).watch([*parts, after], clip(rewards), starts_at_reset=True)
+    passed = list(scored)
+    assert [len(part) for part in passed] == [len(part) for part in parts] + [1]
+    np.testing.assert_array_equal(np.concatenate(passed), np.concatenate([frames, after]))
+    assert sum(map(len, scored.take_rows())) == len(frames)
+    assert scored.take_rows() == []
+
+
+def test_episodes_found_together_are_as_each_alone() -> None:
+    episodes = play("Seaquest", "ale_py", 78, 1000)
+
+    def watch(scorer: Scorer) -> list[Any]:
+        watched = [
+            scorer.watch([frames], clip(rewards), starts_at_reset=True)
+            for frames, _, rewards, _ in episodes
+        ]
+        for scored in watched:
+            list(scored)
+        return watched
+
+    together, alone = Scorer(GAMES["Seaquest"]), Scorer(GAMES["Seaquest"])
+    found = watch(together)
+    together.find(found)
+    expected = watch(alone)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.rewards.reward, other.rewards.reward)
+        np.testing.assert_array_equal(one.rewards[1:], other.rewards[1:])
+    assert together.counts == alone.counts
+    assert together.counts["known"] > 0
