@@ -8,7 +8,7 @@ import pytest
 from helpers.datasets import ROOT
 
 from tfds_atari_replay import GAMES, find_game
-from tfds_atari_replay.games import Game
+from tfds_atari_replay.games import ALL_ACTIONS, Game
 from tfds_atari_replay.scores.facts import FACTS
 
 
@@ -32,8 +32,8 @@ def test_rom_and_actions_are_the_emulators(game: Game) -> None:
     assert tuple(action.name for action in ale.getMinimalActionSet()) == game.actions
 
 
-def test_29_games_have_another_legacy_rom() -> None:
-    """As counted when the two packages' files were compared."""
+def test_29_games_have_a_different_legacy_rom() -> None:
+    """This is the count from comparing the two packages' files."""
     assert sum(game.legacy_md5 != game.ale_md5 for game in GAMES.values()) == 29
 
 
@@ -45,8 +45,31 @@ def test_any_spelling_finds_the_game(name: str) -> None:
     assert find_game(name) is GAMES["SpaceInvaders"]
 
 
+def test_full_actions_are_indices_in_ales_order() -> None:
+    assert GAMES["Breakout"].full_actions == (0, 1, 3, 4)
+    assert GAMES["Freeway"].full_actions == (0, 2, 5)
+    assert GAMES["Seaquest"].full_actions == tuple(range(18))
+
+
+def test_with_actions_changes_the_actions_alone() -> None:
+    game = GAMES["Breakout"]
+    every = game.with_actions(full_action_space=True)
+    assert every.actions == ALL_ACTIONS
+    assert every.full_actions == tuple(range(18))
+    assert (every.name, every.legacy_md5) == (game.name, game.legacy_md5)
+    assert game.with_actions(full_action_space=False) is game
+    assert game.actions == ("NOOP", "FIRE", "RIGHT", "LEFT")
+
+
+def test_roms_are_names_in_snake_case() -> None:
+    assert [GAMES[name].rom for name in ("Qbert", "MsPacman", "UpNDown")] == [
+        "qbert",
+        "ms_pacman",
+        "up_n_down",
+    ]
+
+
 def test_an_unknown_game_is_refused_with_close_names() -> None:
-    """The message names what was meant."""
     with pytest.raises(ValueError, match=r"Unknown game 'Breakot'\. Did you mean 'Breakout'\?"):
         find_game("Breakot")
     with pytest.raises(
@@ -56,14 +79,14 @@ def test_an_unknown_game_is_refused_with_close_names() -> None:
 
 
 def test_the_docs_list_them() -> None:
-    """docs/games.md has this table."""
+    """docs/games.md has a row for each game."""
     text = (ROOT / "docs" / "games.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| ![")]
     assert rows == [documented(game) for game in GAMES.values()]
 
 
 def documented(game: Game) -> str:
-    """A game's row in the docs."""
+    """Returns a game's row in the docs."""
     if game.legacy_md5 == game.ale_md5:
         rom = "same"
     elif game.grey_difference:
