@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date")
 
 @pytest.fixture
 def logs(monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """Where the environments find logs."""
+    """Makes the environments find dummy_data; returns its folder."""
     monkeypatch.setenv(locating.SOURCE_VARIABLE, str(DUMMY_DATA))
     return DUMMY_DATA
 
@@ -35,7 +35,7 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
 def test_get_dataset_gives_the_files_rows(
     logs: pathlib.Path, env_id: str, number: int, run: int
 ) -> None:
-    """Row for row in the file's order, zero rows and garbage included; stacks as there."""
+    """Rows are in the file's order, with its zero rows and garbage; stacks are d4rl-atari's."""
     env: Any = gymnasium.make(env_id)
     dataset = env.get_dataset()
     folder = logs / "Breakout" / str(run) / "replay_logs"
@@ -61,7 +61,7 @@ def test_get_dataset_gives_the_files_rows(
 def test_get_dataset_gives_true_rewards(
     logs: pathlib.Path, env_id: str, tmp_path: pathlib.Path
 ) -> None:
-    """In their rows, whichever way the ring lies: in time order they are the dataset's."""
+    """In time order they are the dataset's, wherever the ring's cursor is."""
     env: Any = gymnasium.make(env_id)
     clipped, unclipped = (env.get_dataset(reward=kind) for kind in ("clipped", "unclipped"))
     for name in ("observations", "actions", "terminals"):
@@ -80,8 +80,8 @@ def test_get_dataset_gives_true_rewards(
         env.get_dataset(reward="true")
 
 
-def test_without_logs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The builder's message: what was looked for, where, and what to do."""
+def test_missing_logs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message is the builder's."""
     monkeypatch.setenv(locating.SOURCE_VARIABLE, str(tmp_path))
     env: Any = gymnasium.make("pong-expert-v0")
     with pytest.raises(FileNotFoundError, match=r"No replay logs of Pong run 1, "):
@@ -89,8 +89,8 @@ def test_without_logs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.slow
-def test_memory_is_that_of_the_frames(tmp_path: pathlib.Path) -> None:
-    """No second copy of the frames, stacked or not."""
+def test_stacks_take_no_memory_beside_the_frames(tmp_path: pathlib.Path) -> None:
+    """There is no second copy of the frames."""
     write_log(tmp_path / "Breakout" / "1" / "replay_logs", 20_000, make_episodes([9000, 12_000]))
     code = f"""
 {PEAK_MEMORY}

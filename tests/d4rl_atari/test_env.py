@@ -13,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date")
 
 
 def test_plays_as_make_env_does() -> None:
-    """Each keyword has the meaning of the one it is named like."""
+    """Each keyword does what make_env's keyword of a similar name does."""
     theirs = gymnasium.make(
         "seaquest-medium-v3",
         stack=True,

@@ -12,7 +12,7 @@ from tfds_atari_replay.d4rl_atari import registration
 
 
 def test_every_id_is_registered() -> None:
-    """60 games, 54 splits, 5 seeds, each with its own game, run and checkpoints."""
+    """There is one id for each of 60 games, 54 splits and 5 seeds, with the right arguments."""
     found = dict(registration.ids())
     assert len(found) == 60 * 54 * 5
     assert set(found) <= set(gymnasium.registry)
@@ -26,8 +26,8 @@ def test_every_id_is_registered() -> None:
         gymnasium.make("breakout-mixd-v0")
 
 
-def test_the_games_ids_are_those_of_d4rl_atari() -> None:
-    """Hyphens between words."""
+def test_games_are_named_as_in_d4rl_atari() -> None:
+    """Words are joined by hyphens."""
     names = {name.rsplit("-", 2)[0] for name, _ in registration.ids() if "mixed" in name}
     assert {"air-raid", "ms-pacman", "yars-revenge"} <= names
     assert len(names) == len(GAMES)
@@ -46,8 +46,8 @@ def test_the_games_ids_are_those_of_d4rl_atari() -> None:
         ],
     ),
 )
-def test_ids_in_whatever_order_the_imports_come(make: str) -> None:
-    """In gymnasium and gym, each with an environment of its own kind."""
+def test_the_order_of_imports_does_not_matter(make: str) -> None:
+    """Gymnasium and gym each make an environment of their own kind."""
     code = f"""
 {make}
 env = gymnasium.make("breakout-mixed-v0", stack=True)
@@ -61,7 +61,7 @@ print(step[0].shape, len(step), hasattr(env, "get_dataset"))
 
 
 def test_make_imports_by_itself() -> None:
-    """With the module before the id, no line comes before it."""
+    """An id that begins with the module needs no import."""
     code = """
 import gymnasium
 env = gymnasium.make("tfds_atari_replay.d4rl_atari:breakout-mixed-v0", stack=True)
@@ -71,7 +71,7 @@ print(env.reset(seed=1)[0].shape, hasattr(env, "get_dataset"))
 
 
 def test_reading_registers_nothing() -> None:
-    """Whoever reads pays neither for gymnasium nor for an import hook."""
+    """Reading data imports no gymnasium and installs no import hook."""
     code = """
 import sys
 import tfds_atari_replay

@@ -13,7 +13,7 @@ from tfds_atari_replay.d4rl_atari.stacked_frames import StackedFrames
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 30])
 def test_stacked_frames_are_a_sequence(length: int) -> None:
-    """Integers, slices, index arrays and masks, from the end too; errors as lists have them."""
+    """Integers, slices, index arrays and masks work, also from the end; errors are a list's."""
     rng: Any = np.random.default_rng(length)
     frames = rng.integers(1, 256, (length, 84, 84), np.uint8)
     terminals = (rng.random(length) < 0.3).astype(np.uint8)
@@ -43,7 +43,7 @@ def test_stacked_frames_are_a_sequence(length: int) -> None:
 
 
 def test_stacks_share_the_frames_memory() -> None:
-    """A stack with no zeros in it is a view."""
+    """A stack without zeros is a view."""
     frames = np.ones((10, 84, 84), np.uint8)
     stacks = StackedFrames(frames, np.zeros(10, np.uint8))
     assert np.shares_memory(stacks[5], frames)

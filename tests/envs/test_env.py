@@ -19,7 +19,6 @@ import pytest
 from gymnasium.utils import env_checker
 from helpers.cases import cases
 
-import tfds_atari_replay
 from tfds_atari_replay import find_game, make_env
 from tfds_atari_replay.games import ALL_ACTIONS
 
@@ -38,7 +37,7 @@ def md5(observation: Any) -> str:
 @pytest.mark.parametrize("stack", [False, True])
 @pytest.mark.parametrize("name", GOLDEN["traces"])
 def test_plays_the_golden_traces(name: str, stack: bool) -> None:
-    """Every observation before a terminal, every reward, terminal and life is equal."""
+    """All observations before a terminal, rewards, terminals and lives are equal."""
     trace = GOLDEN["traces"][name]
     game, roms = name.split("/")
     env = make_env(game, stack=stack, roms={"A": "ale", "B": "legacy"}[roms])
@@ -66,7 +65,7 @@ def test_plays_the_golden_traces(name: str, stack: bool) -> None:
 
 
 def dopamine_env(monkeypatch: pytest.MonkeyPatch, game: str, seed: int) -> tuple[Any, int]:
-    """Dopamine's own preprocessing over gymnasium's game, and the seed its emulator has."""
+    """Returns Dopamine's preprocessing over gymnasium's game, and the seed of its emulator."""
     for name in ("baselines", "baselines.common", "baselines.common.atari_wrappers"):
         # It asks for this package at its import, and needs it for other things only.
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
@@ -82,7 +81,7 @@ def dopamine_env(monkeypatch: pytest.MonkeyPatch, game: str, seed: int) -> tuple
 
 @pytest.mark.parametrize("game", cases("Seaquest", slow=["Breakout", "Freeway"]))
 def test_plays_as_dopamines_own_class(monkeypatch: pytest.MonkeyPatch, game: str) -> None:
-    """Over gymnasium, with sticky actions, from the same seed of the emulator."""
+    """Both have sticky actions and the same emulator seed."""
     theirs, seed = dopamine_env(monkeypatch, game, seed=4)
     assert seed >= 0
     ours = make_env(game, roms="ale")
@@ -101,7 +100,7 @@ def test_plays_as_dopamines_own_class(monkeypatch: pytest.MonkeyPatch, game: str
 
 
 def test_plays_as_gymnasiums_wrapper() -> None:
-    """With its no-ops off, and without sticky actions."""
+    """The wrapper's no-ops are off, and so are sticky actions."""
     game_env = gymnasium.make("ALE/Pong-v5", frameskip=1, repeat_action_probability=0.0)
     theirs = gymnasium.wrappers.AtariPreprocessing(game_env, noop_max=0)
     ours = make_env("pong", sticky_actions=False)
@@ -116,8 +115,8 @@ def test_plays_as_gymnasiums_wrapper() -> None:
 
 
 @pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
-def test_the_seed_settles_all(emulator: str) -> None:
-    """0 too, which atari_py would take for the time of day; other seeds stick otherwise."""
+def test_the_seed_determines_play(emulator: str) -> None:
+    """The same seed plays the same game, 0 too; seeds are taken modulo 2**31."""
 
     def play(seed: int) -> str:
         env = make_env("breakout", emulator=emulator)
@@ -129,7 +128,7 @@ def test_the_seed_settles_all(emulator: str) -> None:
 
 
 def test_sticky_actions_stick() -> None:
-    """In a fourth of the frames the action before is repeated; not when they are off."""
+    """The seed changes nothing when they are off, and play differs when they are on."""
     steps = {}
     for sticky in (True, False):
         env = make_env("breakout", sticky_actions=sticky)
@@ -143,13 +142,13 @@ def test_sticky_actions_stick() -> None:
 
 @pytest.mark.parametrize("arguments", cases({"emulator": "atari_py"}, slow=[{}, {"stack": True}]))
 @pytest.mark.filterwarnings("ignore:.*Not able to test alternative render modes")
-def test_gymnasium_finds_nothing_to_complain(arguments: Any) -> None:
-    """Its checker passes, rendering included."""
+def test_gymnasiums_checker_passes(arguments: Any) -> None:
+    """Its checker passes, and so does rendering."""
     env_checker.check_env(make_env("breakout", render_mode="rgb_array", **arguments))
 
 
 def test_works_in_vector_environments() -> None:
-    """Several at a time, each seeded."""
+    """Each copy has its own seed."""
     envs = gymnasium.vector.SyncVectorEnv([lambda: make_env("pong", stack=True)] * 2)
     observations, _ = envs.reset(seed=3)
     assert observations.shape == (2, 4, 84, 84)
@@ -163,7 +162,7 @@ def test_works_in_vector_environments() -> None:
 
 
 def test_stacks_begin_with_zeros() -> None:
-    """Oldest first; each reset empties the stack; what was given is not overwritten."""
+    """Frames are oldest first, a reset empties the stack, returned stacks do not change."""
     stacked, single = make_env("breakout", stack=True), make_env("breakout")
     for seed in (1, 2):
         first, frame = stacked.reset(seed=seed)[0], single.reset(seed=seed)[0]
@@ -175,8 +174,7 @@ def test_stacks_begin_with_zeros() -> None:
         np.testing.assert_array_equal(first[3], frame)
 
 
-def test_rewards_lives_and_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clipped on demand; a lost life ends on demand; the clock truncates."""
+def test_rewards_are_clipped_on_demand() -> None:
     rng = np.random.default_rng(0)
     env = make_env("seaquest", clip_rewards=True)
     env.reset(seed=0)
@@ -190,6 +188,8 @@ def test_rewards_lives_and_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(one == min(max(other, -1.0), 1.0) for one, other in rewards)
     assert info["frame_number"] >= info["episode_frame_number"] > 0
 
+
+def test_a_lost_life_ends_the_episode_on_demand() -> None:
     env = make_env("breakout", terminal_on_life_loss=True)
     _, info = env.reset(seed=0)
     assert info["lives"] == 5
@@ -202,6 +202,8 @@ def test_rewards_lives_and_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         env.step(1)
     assert env.reset()[1]["lives"] == 5
 
+
+def test_episodes_are_truncated_after_27000_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tfds_atari_replay.envs.env.MAX_STEPS", 5)
     env = make_env("pong")
     env.reset(seed=0)
@@ -210,7 +212,7 @@ def test_rewards_lives_and_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_renders_in_colour() -> None:
-    """The whole screen; a window, if there is one to draw in."""
+    """'rgb_array' gives the whole screen; 'human' draws in a window."""
     env = make_env("amidar", render_mode="rgb_array", roms="legacy")
     env.reset(seed=0)
     for _ in range(50):
@@ -245,14 +247,13 @@ def test_renders_in_colour() -> None:
         ({"stak": True}, TypeError, "unexpected keyword argument 'stak'"),
     ],
 )
-def test_refuses_bad_arguments(arguments: Any, kind: Any, message: str) -> None:
-    """It says which, and what it may be."""
+def test_bad_arguments_are_refused(arguments: Any, kind: Any, message: str) -> None:
     with pytest.raises(kind, match=message):
         make_env(**{"game": "breakout", **arguments})
 
 
-def test_refuses_what_cannot_be() -> None:
-    """Unknown actions, rendering unasked for, a closed environment."""
+def test_invalid_calls_are_refused() -> None:
+    """Bad actions, rendering without a mode, and use before reset or after close are errors."""
     env = make_env("pong")
     with pytest.raises(gymnasium.error.ResetNeeded):
         env.step(0)
@@ -269,15 +270,13 @@ def test_refuses_what_cannot_be() -> None:
             call()
 
 
-def test_any_spelling() -> None:
-    """As find_game takes it."""
+def test_any_spelling_of_the_game() -> None:
     assert make_env("space-invaders").game is find_game("SpaceInvaders")
-    assert tfds_atari_replay.make_env is make_env
 
 
 @pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
 def test_all_18_actions(emulator: str) -> None:
-    """An action of the game's own does the same under its number in ALE's order."""
+    """The game's own actions do the same under their indices in ALE's order."""
     game = find_game("breakout")
     own = make_env("breakout", emulator=emulator)
     every = make_env("breakout", emulator=emulator, full_action_space=True)
@@ -299,14 +298,13 @@ def test_all_18_actions(emulator: str) -> None:
         every.step(18)
 
 
-def test_full_actions_are_gymnasium_s() -> None:
-    """Those of its own environment with the same setting, in the same order."""
+def test_all_18_actions_are_named_as_gymnasium_names_them() -> None:
     env: Any = gymnasium.make("ALE/Breakout-v5", full_action_space=True)
     ours = make_env("breakout", full_action_space=True)
     assert ours.get_action_meanings() == env.unwrapped.get_action_meanings()
 
 
-def test_what_wrappers_ask_for() -> None:
+def test_has_what_wrappers_expect() -> None:
     env = make_env("breakout", terminal_on_life_loss=True)
     with pytest.raises(gymnasium.error.ResetNeeded, match="not loaded yet"):
         env.ale.lives()

@@ -12,30 +12,29 @@ import numpy as np
 import pytest
 from helpers.cases import cases
 
-import tfds_atari_replay
 from tfds_atari_replay import GAMES, Evaluation, evaluate, make_env
 
 
 class CountingPolicy:
-    """Acts by what it sees, so that the order of games does not matter; keeps what it sees."""
+    """Acts on what it sees, so that the order of games does not matter; keeps what it sees."""
 
     def __init__(self) -> None:
         self.seen: list[Any] = []
 
     def __call__(self, observations: Any) -> Any:
         self.seen.append(observations)
-        # Never NOOP: who does not fire waits for 27,000 steps.
+        # Never NOOP: without FIRE, the game waits for 27,000 steps.
         return 1 + observations[:, -1].astype(np.int64).sum((1, 2)) // 7 % 3
 
 
 def emulator_seed(seed: int, episode: int) -> int:
-    """That of an episode, as `evaluate` says."""
+    """Returns an episode's seed as `evaluate` documents it."""
     sequence = np.random.SeedSequence(seed).spawn(episode + 1)[episode].spawn(2)[0]
     return int(sequence.generate_state(1)[0]) % 2**31
 
 
 def play_alone(seed: int, count: int, max_steps: int) -> list[tuple[float, int]]:
-    """Episodes of one environment, played the plainest way."""
+    """Plays episodes in one environment, the plainest way."""
     env, policy, results = make_env("breakout", stack=True), CountingPolicy(), []
     for episode in range(count):
         observation, _ = env.reset(seed=emulator_seed(seed, episode))
@@ -49,8 +48,8 @@ def play_alone(seed: int, count: int, max_steps: int) -> list[tuple[float, int]]
 
 @pytest.mark.parametrize("max_steps", cases(60, slow=[27_000]))
 @pytest.mark.parametrize("num_envs", cases(2, slow=[1, 5]))
-def test_plays_what_the_environment_plays(max_steps: int, num_envs: int) -> None:
-    """Each game is one of make_env's, bit for bit, whatever plays beside it, cut ones too."""
+def test_scores_are_those_of_make_env(max_steps: int, num_envs: int) -> None:
+    """Returns and lengths are make_env's, whatever else plays; also if episodes are cut."""
     result = evaluate(
         CountingPolicy(),
         "breakout",
@@ -66,7 +65,7 @@ def test_plays_what_the_environment_plays(max_steps: int, num_envs: int) -> None
 
 @pytest.mark.slow
 def test_seeds_are_independent() -> None:
-    """No episode of one seed is one of its neighbour's; the same seed plays the same again."""
+    """Two seeds share no episode; the same seed plays the same episodes."""
 
     def play(seed: int, **arguments: Any) -> list[Any]:
         policy = CountingPolicy()
@@ -88,7 +87,7 @@ def test_seeds_are_independent() -> None:
 @pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
 @pytest.mark.slow
 def test_more_episodes_begin_with_the_same(emulator: str) -> None:
-    """With random actions too; the number of games at a time changes nothing."""
+    """This holds with random actions too, and for any num_envs."""
 
     def play(episodes: int, num_envs: int) -> Evaluation:
         return evaluate(
@@ -108,8 +107,8 @@ def test_more_episodes_begin_with_the_same(emulator: str) -> None:
 
 
 @pytest.mark.slow
-def test_is_reproducible_and_without_bias() -> None:
-    """The same with atari_py; exactly the episodes asked for, begun in order, count."""
+def test_is_reproducible_and_unbiased() -> None:
+    """Exactly the requested episodes count, in both emulators."""
     runs = [
         evaluate(CountingPolicy(), "breakout", episodes=7, num_envs=3, epsilon=0.3, emulator=name)
         for name in ("ale_py", "ale_py", "atari_py", "atari_py")
@@ -124,7 +123,7 @@ def test_is_reproducible_and_without_bias() -> None:
 
 
 def test_what_the_policy_sees() -> None:
-    """One call per step, with all games; oldest first, zeros before the first frame."""
+    """It is called once per step with all games; stacks are oldest first and begin with zeros."""
     policy = CountingPolicy()
     result = evaluate(policy, "breakout", episodes=2, num_envs=2, max_steps=20)
     assert result.lengths == (20, 20)
@@ -144,21 +143,21 @@ def test_what_the_policy_sees() -> None:
 
 
 def test_epsilon_one_is_random_play() -> None:
-    """The policy's actions do not matter then; with 0 they alone do."""
+    """With 1, the policy's actions do not matter; with 0, nothing else does."""
     stays, fires = ((lambda o, a=action: np.full(len(o), a)) for action in (0, 1))
     one, other = (
         evaluate(policy, "breakout", episodes=4, epsilon=1, max_steps=200)
         for policy in (stays, fires)
     )
     assert one == other
-    # Who never fires never plays.
+    # Without FIRE, the ball is never served.
     still = evaluate(stays, "breakout", episodes=2, epsilon=0, max_steps=100)
     assert still.returns == (0, 0)
     assert still.lengths == (100, 100)
 
 
-def test_the_result_sums_up() -> None:
-    """Mean, median, standard error, human-normalised score, JSON; frozen."""
+def test_the_result_has_statistics() -> None:
+    """It has mean, median and standard error, is written as JSON, and is frozen."""
     result = Evaluation("Breakout", (1.0, 2.0, 6.0), (10, 20, 30), 0.25, 0.5)
     assert result.mean == 3
     assert result.median == 2
@@ -178,10 +177,9 @@ def test_the_result_sums_up() -> None:
         result.game = "Pong"  # type: ignore[misc]
 
 
-def test_the_progress_bar_does_not_fill_logs(
+def test_the_progress_bar_is_drawn_only_when_episodes_end(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is drawn when episodes end, not at each step."""
     monkeypatch.setenv("TQDM_MININTERVAL", "0")
     monkeypatch.setenv("TQDM_DISABLE", "")  # as if there were a terminal
     evaluate(lambda stacks: [1] * len(stacks), "breakout", episodes=2, max_steps=50)
@@ -189,8 +187,8 @@ def test_the_progress_bar_does_not_fill_logs(
     assert (counts.count("0"), counts[-1]) == (1, "2")
 
 
-def test_normalised() -> None:
-    """0 is random play, 1 a human's or DQN's; None where nobody published random play's."""
+def test_scores_are_normalized() -> None:
+    """0 is random play, 1 a human or DQN; games without published scores have None."""
     pong = evaluate(lambda o: np.zeros(len(o), int), "pong", episodes=1, max_steps=30)
     assert pong.human_normalized == pytest.approx((pong.mean + 20.7) / (14.6 + 20.7))
     assert pong.dqn_normalized == pytest.approx(
@@ -205,7 +203,7 @@ def test_normalised() -> None:
 @pytest.mark.slow
 @pytest.mark.exhaustive
 def test_random_play_scores_what_was_published() -> None:
-    """In games with few random events, within a few standard errors."""
+    """The mean is within a few standard errors, in games with few random events."""
     for name in ("Pong", "Freeway"):
         result = evaluate(
             lambda o: np.zeros(len(o), int), name, episodes=8, epsilon=1.0, max_steps=4000
@@ -229,20 +227,14 @@ def zeros(observations: Any) -> Any:
         ),
     ],
 )
-def test_refuses_bad_arguments(arguments: Any, message: str) -> None:
-    """It says which, what it may be, and what came."""
+def test_bad_arguments_are_refused(arguments: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         evaluate(**{"policy": zeros, "game": "breakout", "max_steps": 50, **arguments})
 
 
-def test_is_public() -> None:
-    """At the top of the package."""
-    assert tfds_atari_replay.evaluate is evaluate
-
-
 @pytest.mark.parametrize("emulator", ["ale_py", "atari_py"])
 def test_policies_of_all_18_actions(emulator: str) -> None:
-    """They score what those of the game's own actions score."""
+    """They score as much as the same policy in the game's own actions."""
     own = GAMES["Breakout"].full_actions
 
     def play(full_action_space: bool) -> Any:

@@ -15,7 +15,7 @@ gymnasium = pytest.importorskip("gymnasium")
 
 
 def test_wrappers_of_stable_baselines() -> None:
-    """No-ops, fire and lives do what they do in ale-py's own environment."""
+    """Its no-op, fire and life wrappers work as in ale-py's own environment."""
     wrappers = pytest.importorskip("stable_baselines3.common.atari_wrappers")
     env = tfds_atari_replay.make_env("breakout", sticky_actions=False, roms="ale")
     wrapped = wrappers.FireResetEnv(wrappers.EpisodicLifeEnv(wrappers.NoopResetEnv(env, 7)))
@@ -34,7 +34,7 @@ def test_wrappers_of_stable_baselines() -> None:
     assert [count for count, _ in itertools.groupby(lives)] == [5, 4, 3, 2, 1, 0]
 
 
-def test_fire_is_asked_for() -> None:
+def test_fire_reset_refuses_games_without_fire() -> None:
     wrappers = pytest.importorskip("stable_baselines3.common.atari_wrappers")
     with pytest.raises(AssertionError):
         wrappers.FireResetEnv(tfds_atari_replay.make_env("freeway", roms="ale"))  # has no FIRE
@@ -44,7 +44,7 @@ def test_fire_is_asked_for() -> None:
 def test_minari_recovers_the_environment(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dataset that Minari collected says how to make its environment again, bit for bit."""
+    """A dataset that Minari collected makes the same environment again, bit for bit."""
     minari: Any = pytest.importorskip("minari")
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     env = tfds_atari_replay.make_env("pong", stack=True, clip_rewards=True, roms="ale")

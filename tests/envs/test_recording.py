@@ -29,7 +29,7 @@ from tfds_atari_replay.logs import inspection
 def test_recorded_play_comes_back_from_the_dataset(
     tmp_path: pathlib.Path, game: str, capacity: int, steps: int
 ) -> None:
-    """All the way: play, logs, tfds; every frame, action, reward and flag, in order, once."""
+    """The dataset of a recording has each frame, action, reward and flag once, in order."""
     recording.record(game, tmp_path, steps=steps, capacity=capacity, run=2, seed=5)
     # The same play once more, written down the plainest way.
     found = tfds_atari_replay.GAMES[game]
@@ -73,14 +73,13 @@ def test_recorded_play_comes_back_from_the_dataset(
 
 
 def tfds_as_numpy(dataset: Any) -> list[Any]:
-    """The elements, nested datasets as lists."""
+    """Returns the elements, with nested datasets as lists."""
     import tensorflow_datasets as tfds
 
     return [{**episode, "steps": list(episode["steps"])} for episode in tfds.as_numpy(dataset)]
 
 
 def test_the_same_arguments_give_the_same_files(tmp_path: pathlib.Path) -> None:
-    """Byte for byte."""
 
     def digest(folder: str, seed: int) -> str:
         logs = recording.record("Pong", tmp_path / folder, steps=80, capacity=30, seed=seed)
@@ -91,7 +90,7 @@ def test_the_same_arguments_give_the_same_files(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_capacity_fits_the_steps(tmp_path: pathlib.Path) -> None:
-    """One checkpoint, as of a ring whose first lap ends with the last step."""
+    """There is one checkpoint; the ring's first lap ends with the last step."""
     logs = recording.record("Breakout", tmp_path / "a", steps=300)
     actions = read_gz(logs / "$store$_action_ckpt.0.gz")
     count = int(read_gz(logs / "add_count_ckpt.0.gz"))
@@ -106,8 +105,7 @@ def test_the_capacity_fits_the_steps(tmp_path: pathlib.Path) -> None:
     assert (report.steps, report.checkpoint) == (300, 0)
 
 
-def test_each_run_is_other_play_unless_a_seed_is_given(tmp_path: pathlib.Path) -> None:
-    """As the five public runs are."""
+def test_runs_differ_unless_they_have_the_same_seed(tmp_path: pathlib.Path) -> None:
 
     def actions(run: int, seed: int | None) -> bytes:
         folder = tmp_path / f"{run} {seed}"
@@ -120,7 +118,7 @@ def test_each_run_is_other_play_unless_a_seed_is_given(tmp_path: pathlib.Path) -
 def test_an_episode_is_cut_after_27000_steps(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With terminal set, as Dopamine does; the next row's episode starts at a reset."""
+    """Terminal is set there, as in Dopamine; the next episode starts at a reset."""
     monkeypatch.setattr(recording, "MAX_STEPS", 20)
     logs = recording.record("Pong", tmp_path, steps=50, capacity=100)
     terminal = read_gz(logs / "$store$_terminal_ckpt.0.gz")
@@ -132,7 +130,7 @@ def test_an_episode_is_cut_after_27000_steps(
 def test_a_policy_sees_the_stack_that_dopamines_agents_saw(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four frames, oldest first, zeros before each reset."""
+    """It is the last four frames, oldest first, with zeros before each reset."""
     monkeypatch.setattr(recording, "MAX_STEPS", 6)
     seen = []
 
@@ -159,7 +157,7 @@ def test_a_policy_sees_the_stack_that_dopamines_agents_saw(
 def test_bad_arguments_are_refused(
     tmp_path: pathlib.Path, arguments: dict[str, Any], message: str
 ) -> None:
-    """With what was expected and what was got; nothing is left that looks like a log."""
+    """Nothing is left that looks like a log."""
     with pytest.raises(ValueError, match=message):
         recording.record(
             **{"game": "Pong", "out": tmp_path, "steps": 5, "capacity": 20, **arguments}
@@ -168,7 +166,7 @@ def test_bad_arguments_are_refused(
 
 
 def test_logs_are_never_overwritten(tmp_path: pathlib.Path) -> None:
-    """A second recording of a run is refused and leaves the first as it was."""
+    """A second recording of a run is refused and leaves the first unchanged."""
     logs = recording.record("Pong", tmp_path, steps=5, capacity=20)
     before = {path: path.read_bytes() for path in logs.iterdir()}
     with pytest.raises(FileExistsError, match="already holds logs"):
@@ -176,10 +174,10 @@ def test_logs_are_never_overwritten(tmp_path: pathlib.Path) -> None:
     assert {path: path.read_bytes() for path in logs.iterdir()} == before
 
 
-def test_what_an_interruption_leaves_is_no_log(
+def test_an_interrupted_recording_is_not_a_log(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its dumps are kept under a name that nothing reads; the next recording is whole."""
+    """Its dumps are kept under a name that nothing reads, and a new recording is complete."""
 
     def policy(_: Any) -> list[int]:
         policy.calls += 1  # type: ignore[attr-defined]
@@ -204,8 +202,8 @@ def test_what_an_interruption_leaves_is_no_log(
     assert logs.name == "replay_logs"
 
 
-def test_of_two_at_once_the_second_to_finish_is_told(tmp_path: pathlib.Path) -> None:
-    """Nothing is mixed, and nothing lost."""
+def test_of_two_recordings_at_once_the_second_to_finish_fails(tmp_path: pathlib.Path) -> None:
+    """The two recordings do not mix, and neither is lost."""
 
     def policy(_: Any) -> list[int]:
         if not (tmp_path / "Pong" / "1" / "replay_logs").exists():
@@ -224,8 +222,8 @@ def test_of_two_at_once_the_second_to_finish_is_told(tmp_path: pathlib.Path) -> 
             assert (folder / path.name).read_bytes() == path.read_bytes()
 
 
-def test_a_folder_with_anything_in_it_is_refused_before_play(tmp_path: pathlib.Path) -> None:
-    """Not after hours, when the finished logs are to have its name."""
+def test_a_folder_that_is_not_empty_is_refused_before_play(tmp_path: pathlib.Path) -> None:
+    """It would be too late after hours, when the finished logs are renamed."""
     folder = tmp_path / "Pong" / "1" / "replay_logs"
     folder.mkdir(parents=True)
     (folder / "notes.txt").touch()

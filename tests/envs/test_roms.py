@@ -1,4 +1,4 @@
-"""Games are played on the ROM that was asked for, and a warning says where it is not the logs'."""
+"""Games are played on the chosen ROM; a warning says if it is not the one of the logs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfds_atari_replay.envs import roms as roms_lib
 
 
 def hide_atari_py(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if it were not installed."""
+    """Makes atari-py look as if it were not installed."""
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "atari_py" else find_spec(name)
@@ -25,7 +25,7 @@ def hide_atari_py(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_atari_py(monkeypatch: pytest.MonkeyPatch) -> None:
-    """'auto' warns once where the ROM differs, and says by how much; the rest says what to do."""
+    """'auto' warns once if the ROM differs, and by how much; 'legacy' says what to do."""
     hide_atari_py(monkeypatch)
     with pytest.warns(
         UserWarning, match=r"Amidar .* \(observations differ by 12\.1 of 255"
@@ -46,7 +46,7 @@ def test_without_atari_py(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_roms_from_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    """Found by the variable; another file of that name is refused, with both md5s."""
+    """The variable names the folder; a wrong file is refused, with both md5s."""
     legacy = roms_lib.find_rom(GAMES["Amidar"], "legacy")
     hide_atari_py(monkeypatch)
     monkeypatch.setenv(roms_lib.ROMS_VARIABLE, str(tmp_path))
@@ -64,7 +64,7 @@ def test_roms_from_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.P
 @pytest.mark.slow
 @pytest.mark.exhaustive
 def test_all_legacy_roms_play() -> None:
-    """All 60 load in ale-py."""
+    """Each of the 60 loads in ale-py."""
     for game in GAMES.values():
         for roms in ("legacy", "ale"):
             env = make_env(game.name, roms=roms, render_mode="rgb_array")

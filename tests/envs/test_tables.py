@@ -12,7 +12,7 @@ from tfds_atari_replay.envs.evaluation import normalize
 
 
 def evaluation(game: str, *returns: float) -> Evaluation:
-    """As `evaluate` gives it; episodes last ten steps for each point."""
+    """Makes what `evaluate` returns; an episode lasts ten steps for each point."""
     mean, found = float(np.mean(returns)), GAMES[game]
     return Evaluation(
         game,
@@ -33,7 +33,7 @@ RESULTS = {
 """Breakout: 1.7 is random play, 30.5 human. Pong: -20.7 and 14.6."""
 
 
-def test_a_row_an_episode() -> None:
+def test_one_row_per_episode() -> None:
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame(score_table(RESULTS))
     assert len(table) == 12
@@ -55,7 +55,7 @@ def test_a_row_an_episode() -> None:
 
 
 def test_games_without_published_scores() -> None:
-    """NaN in the table; matrices are refused, since their mean would be NaN."""
+    """The table has NaN; matrices are refused, since their mean would be NaN."""
     results = {"cloning": [[evaluation("Pooyan", 500.0), evaluation("Pong", 14.6)]]}
     normalized = score_table(results)["human_normalized"]
     assert np.isnan(normalized).tolist() == [True, False]
@@ -63,8 +63,8 @@ def test_games_without_published_scores() -> None:
         score_matrices(results)
 
 
-def test_what_rliable_takes() -> None:
-    """Runs by games; the games of each run in the order of the first."""
+def test_matrices_are_runs_by_games() -> None:
+    """A matrix is runs by games, with the games in the order of the first run."""
     matrices = score_matrices(RESULTS)
     cloning = [[0.5, (7.3 + 20.7) / 35.3], [1.0, 0.0]]
     np.testing.assert_allclose(matrices["cloning"], np.array(cloning))
@@ -74,7 +74,7 @@ def test_what_rliable_takes() -> None:
 
 
 def test_rliable_aggregates_it() -> None:
-    """The interquartile mean of 0, 0.5, 0.79 and 1 is that of the two in the middle."""
+    """The interquartile mean of 0, 0.5, 0.79 and 1 is the mean of the middle two."""
     metrics: Any = pytest.importorskip("rliable.metrics")
     iqm = metrics.aggregate_iqm(score_matrices(RESULTS)["cloning"])
     assert iqm == pytest.approx((0.5 + 28 / 35.3) / 2)
@@ -91,22 +91,22 @@ def test_rliable_aggregates_it() -> None:
         ({"a": [[evaluation("Pong", 1.0)] * 2]}, "run 0 of 'a' has a game twice: Pong, Pong"),
     ],
 )
-def test_incomplete_results(results: Any, message: str) -> None:
+def test_incomplete_results_are_refused(results: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         score_matrices(results)
 
 
 @pytest.mark.parametrize("results", [None, [], {"a": 3}, {"a": [3]}, {"a": [["Pong"]]}])
-def test_something_else(results: Any) -> None:
+def test_other_results_are_refused(results: Any) -> None:
     with pytest.raises(TypeError, match="results must be a dict: by agent, for each run a list"):
         score_table(results)
 
 
-def test_a_score_that_there_is_not() -> None:
+def test_an_unknown_score_is_refused() -> None:
     with pytest.raises(ValueError, match="score must be 'human_normalized' or 'dqn_normalized'"):
         score_matrices(RESULTS, "gamer")
 
 
-def test_nothing() -> None:
+def test_no_results() -> None:
     assert len(score_table({})) == 0
     assert score_matrices({}) == {}

@@ -74,7 +74,7 @@ def test_a_negative_weight_belongs_to_a_number_that_is_subtracted() -> None:
 
 
 def test_a_row_per_frame_is_cut_and_read_later() -> None:
-    """Runs of equal frames too, in any order, and readings from before."""
+    """Rows may be joined, and equal frames may be anywhere among them."""
     reader = ScoreReader(Facts(("00l", "00h")), [make_cell(1, 0), make_cell(10, 2)])
     one, two = shown(11, 100, 0, 0), shown(12, 100, 0, 0)
     rows = [reader.cut(np.stack(frames)) for frames in ([one, one], [two, two, one], [two])]
@@ -109,7 +109,7 @@ def test_arrays_are_split_into_cells() -> None:
     ),
 )
 def test_random_play(game: str, emulator: str) -> None:
-    """Not one reading, reward or return is wrong; most are known."""
+    """No reading, reward or return is wrong, and most are known."""
     facts = FACTS[GAMES[game].rom]
     if facts.why_not:
         pytest.skip(facts.why_not)
@@ -136,7 +136,7 @@ def test_random_play(game: str, emulator: str) -> None:
 
 @pytest.mark.parametrize("game", ["Breakout", "Seaquest", "Amidar"])
 def test_damaged_digits_are_not_read(game: str) -> None:
-    """Noise in any pixels of the digits gives NaN, or the score if enough is left of them."""
+    """Noise in the digits gives NaN, or the score if enough of them is left."""
     rng = np.random.default_rng(0)
     ((frames, *_), *_) = play_randomly(game, "ale_py", 77, 400)
     frames = frames[20:60]
@@ -157,8 +157,8 @@ def test_damaged_digits_are_not_read(game: str) -> None:
 
 
 @pytest.mark.parametrize("game", READABLE)
-def test_a_screen_without_digits_is_no_zero(game: str) -> None:
-    """Whatever its colour, and if it is not quite even."""
+def test_a_screen_without_digits_is_not_zero(game: str) -> None:
+    """This holds for any colour, and for slightly uneven ones."""
     rng = np.random.default_rng(0)
     level = rng.integers(254, size=(400, 1, 1))
     frames = (level + rng.integers(3, size=(400, 84, 84))).astype(np.uint8)
@@ -189,7 +189,7 @@ def test_no_frames() -> None:
         (np.zeros((1, 84, 84), np.uint8), 3, TypeError, "game must be"),
     ],
 )
-def test_what_cannot_be_read(
+def test_bad_arguments_are_refused(
     frames: np.ndarray, game: str, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -202,7 +202,7 @@ SOME = cases(*QUICK, slow=[game for game in READABLE if game not in QUICK])
 
 @pytest.mark.parametrize("game", SOME)
 def test_scores_that_are_set_in_memory(game: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of any size, much larger than play reaches: what the screen shows of them, or NaN."""
+    """Scores far larger than play reaches are read as the screen shows them, or as NaN."""
     monkeypatch.setattr(learn_digits, "STATES", 3)
     monkeypatch.setattr(learn_digits, "POKES_PER_STATE", 30)
     found, facts = GAMES[game], FACTS[GAMES[game].rom]
@@ -222,8 +222,8 @@ def test_scores_that_are_set_in_memory(game: str, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("game", SOME)
-def test_noise_and_mutations_are_no_scores(game: str) -> None:
-    """Of 2,000 random and damaged pictures. If one is misread, the clipped rewards exclude it."""
+def test_noise_and_damage_are_not_scores(game: str) -> None:
+    """If one of 2,000 random and damaged pictures is misread, the clipped rewards exclude it."""
     rng = np.random.default_rng(5)
     facts, reader = FACTS[GAMES[game].rom], ScoreReader.of(GAMES[game])
     noise = rng.integers(0, 256, (400, 84, 84), dtype=np.uint8)
@@ -253,7 +253,7 @@ def test_noise_and_mutations_are_no_scores(game: str) -> None:
 
 @pytest.mark.parametrize("game", cases("Asteroids", slow=["Qbert", "Seaquest", "MsPacman"]))
 def test_play_that_scores(game: str) -> None:
-    """By search, which finds rewards that random play does not: none is wrong."""
+    """Search finds rewards that random play does not; none is read wrongly."""
     counts = benchmark.count(game, play_by_search(game, 5, 300), game)
     assert counts["rewards"] > 0
     assert counts["singly"] + counts["in sums"] >= 0.9 * counts["rewards"]

@@ -54,7 +54,7 @@ def test_the_frame_after_a_change_is_not_used() -> None:
 
 
 def test_frames_that_may_show_an_older_score_are_not_used() -> None:
-    """In Qbert, the first two after a change: they show 8 here, which was never scored."""
+    """In Qbert these are the first two after a change; they show 8 here, never the score."""
     rewards = np.array([1, 0, 0, 0, 1, 0])
     assert settled(rewards, 1).tolist() == [True, False, True, True, True, False]
     assert settled(rewards, 2).tolist() == [True, False, False, True, True, False]
@@ -68,13 +68,13 @@ def test_the_last_reward_is_unknown() -> None:
     check(find([0, 0, 0], [0, 0, 0]), [0, 0, 0], 0)
 
 
-def test_what_came_before_a_piece_is_no_part_of_it() -> None:
+def test_rewards_before_a_cut_episode_do_not_count() -> None:
     check(find([70, 70, 70, 95, 95], [0, 1, 0, 0, 0], starts_at_reset=False), [0, 25, 0, 0, 0], 25)
     check(find([NAN, NAN, NAN, 95], [0, 1, 0, 0], starts_at_reset=False), [0, NAN, 0, 0], NAN)
 
 
-def test_scores_start_again() -> None:
-    """At 1,000, which looks like 0."""
+def test_scores_wrap_around() -> None:
+    """After 1,000 points the picture shows 0."""
     check(find([980, 980, 980, 10], [0, 1, 0, 0], starts_at_reset=False), [0, 30, 0, 0], 30)
 
 
@@ -93,42 +93,42 @@ def test_readings_without_a_reward_between_must_agree() -> None:
     check(found, [NAN, 0, 0, 0, 0], NAN)
 
 
-def test_a_score_that_should_be_that_of_a_reset() -> None:
+def test_a_first_score_that_is_not_the_games_start() -> None:
     found = find([50, 50, 60, 60], [0, 1, 0, 0])
     assert found.num_contradictions == 1
 
 
-def test_several_of_the_smallest() -> None:
-    """Two rewards that make 20 in a game of tens are 10 and 10; those that make 30 may be 20."""
+def test_several_rewards_of_the_smallest_size() -> None:
+    """If rewards are tens, two that sum to 20 are 10 and 10; two that sum to 30 may be either."""
     tens = Facts(("00l",), divisor=10, largest=200, modulus=1000)
     check(find([0, 0, 0, 20], [1, 1, 0, 0], tens), [10, 10, 0, 0], 20)
     check(find([0, 0, 0, 30], [1, 1, 0, 0], tens), [NAN, NAN, 0, 0], 30)
 
 
-def test_sums_that_no_picture_can_show() -> None:
+def test_sums_that_may_wrap_around_are_unknown() -> None:
     """Six rewards of at most 200 may be 1,020 or 20, which look the same."""
     found = find([0, 0, NAN, NAN, NAN, NAN, NAN, 20, 20], [1.0] * 6 + [0.0] * 3)
     check(found, [NAN] * 6 + [0] * 3, NAN)
     assert found[2:] == (0, 0, 6, 0)
 
 
-def test_a_reward_that_is_too_large() -> None:
+def test_a_reward_above_the_largest_is_a_contradiction() -> None:
     found = find([0, 0, 300, 300], [1, 0, 0, 0])
     assert found.num_contradictions == 2
     check(found, [NAN, 0, 0, 0], NAN)
 
 
-def test_a_score_that_no_rewards_make() -> None:
+def test_a_score_off_the_divisor_is_a_contradiction() -> None:
     tens = Facts(("00l",), divisor=10, largest=200, modulus=1000)
     assert find([0, 0, 15, 15], [1, 0, 0, 0], tens).num_contradictions == 2
 
 
-def test_clipped_rewards_that_are_the_true_ones() -> None:
+def test_clipped_rewards_may_be_the_true_ones() -> None:
     check(find([NAN] * 3, [0, -1, 1], FACTS["pong"]), [0, -1, 1], 0)
 
 
 def test_a_day_ends_in_enduro() -> None:
-    """Cars to pass: 2, then 0, and 300 of the next day."""
+    """The cars to pass go from 2 to 0, which is 300 on the next day."""
     found = find([-2, -2, -2, -300, -300, -299, -299], [0, 1, 0, 0, 1, 0, 0], FACTS["enduro"],
                  starts_at_reset=False)  # fmt: skip
     check(found, [0, 2, 0, 0, 1, 0, 0], 3)
@@ -136,7 +136,7 @@ def test_a_day_ends_in_enduro() -> None:
 
 @st.composite
 def plays(draw: Any) -> tuple[list[float], list[float], Facts]:
-    """True rewards, readings of which some are missing, and facts."""
+    """Draws true rewards, readings with some missing, and facts."""
     length = draw(st.integers(1, 60))
     sizes = st.sampled_from([0, 0, 0, 10, 20, 50, 400, -10, -300])
     rewards = draw(st.lists(sizes, min_size=length, max_size=length))
@@ -173,7 +173,7 @@ def test_never_wrong(play: tuple[list[float], list[float], Facts], starts_at_res
 
 @given(data=st.data())
 def test_episodes_together_are_as_each_alone(data: Any) -> None:
-    """Nothing of one reaches into the next, whatever the readings."""
+    """No episode affects the next, whatever the readings."""
     facts = data.draw(st.sampled_from([PLAIN, PLAIN._replace(lag=2), FACTS["pong"]]))
     lengths = data.draw(st.lists(st.integers(0, 12), min_size=1, max_size=5))
     rng = np.random.default_rng(data.draw(st.integers(0, 10_000)))

@@ -39,7 +39,7 @@ def clip(rewards: Any) -> Any:
 
 
 def write(folder: pathlib.Path, game: str, episodes: list[Episode], capacity: int = 5000) -> None:
-    """Logs play as the recorder does."""
+    """Writes play as the recorder does."""
     logger = ReplayLogger(folder / game / "1" / "replay_logs", capacity)
     for frames, _, rewards, is_complete in episodes:
         for step, (frame, reward) in enumerate(zip(frames, clip(rewards), strict=True)):
@@ -58,14 +58,14 @@ def unplug(folder: pathlib.Path, game: str, episodes: list[Episode]) -> None:
 
 
 def cache(folder: pathlib.Path, game: str, episodes: list[Episode]) -> None:
-    """Writes play as d4rl-atari keeps it."""
+    """Writes play as d4rl-atari's cache has it."""
     write(folder / "written", game, episodes)
     copy_to_cache(folder / "written" / game / "1" / "replay_logs", folder / game / "1", 0)
     shutil.rmtree(folder / "written")
 
 
 def check(found: list[Any], episodes: list[Episode]) -> tuple[int, int]:
-    """Compares the episodes of a dataset with play; counts known rewards and all of them."""
+    """Compares a dataset with play; returns how many rewards are known, and how many exist."""
     known = total = 0
     assert len(found) == len(episodes)
     for episode, (_, _, rewards, _) in zip(found, episodes, strict=True):
@@ -86,7 +86,7 @@ def check(found: list[Any], episodes: list[Episode]) -> tuple[int, int]:
 def test_datasets_have_the_emulators_rewards(
     game: str, emulator: str, tmp_path: pathlib.Path
 ) -> None:
-    """Of play that nothing was learnt from, in both lanes; or NaN, where the facts say so."""
+    """So do transitions of tf.data and of the replay; unknown rewards are NaN."""
     episodes = play(game, emulator, 78, 1000)
     write(tmp_path / "logs", game, episodes)
     config = f"{GAMES[game].rom}_epoch_0_v0"
@@ -114,8 +114,8 @@ def test_datasets_have_the_emulators_rewards(
 
 
 @pytest.mark.parametrize("layout", [write, unplug, cache])
-def test_every_layout_gives_them(layout: Callable[..., None], tmp_path: pathlib.Path) -> None:
-    """The last action's reward too, if it is 0; a run of one checkpoint as its checkpoint does."""
+def test_every_layout_has_true_rewards(layout: Callable[..., None], tmp_path: pathlib.Path) -> None:
+    """A whole run of one checkpoint has the same rewards as the checkpoint."""
     episodes = play("Breakout", "ale_py", 78, 1000)
     layout(tmp_path / "logs", "Breakout", episodes)
     builder = build("breakout_epoch_0_v0", tmp_path / "logs", tmp_path / "data")
@@ -132,7 +132,7 @@ def test_every_layout_gives_them(layout: Callable[..., None], tmp_path: pathlib.
 def test_rewards_that_contradict_the_frames(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As those of another game would: no reward is known, and a warning says why."""
+    """No reward is known then, and a warning says why."""
     episodes = [
         episode._replace(rewards=np.roll(episode.rewards, 40))
         for episode in play("Seaquest", "ale_py", 78, 3000)
@@ -150,8 +150,8 @@ def test_rewards_that_contradict_the_frames(
     assert "Seaquest: in 3 of 3 episodes the scores in the frames contradict" in caplog.text
 
 
-def test_one_bad_frame_costs_its_neighbours_alone() -> None:
-    """In an episode of hundreds of rewards; all else stays known."""
+def test_one_bad_frame_costs_only_its_neighbours() -> None:
+    """All other rewards stay known, unless many frames are bad."""
     scorer = Scorer(GAMES["Seaquest"])
     rewards = np.zeros(3000)
     rewards[10::10] = 20
@@ -175,7 +175,7 @@ def test_one_bad_frame_costs_its_neighbours_alone() -> None:
 
 @pytest.mark.parametrize("game", cases(*FEW, slow=[g for g in OTHER_ROMS if g not in FEW]))
 def test_other_roms_give_nothing_wrong(game: str) -> None:
-    """The same ROM under another checksum, or one whose digits are others and not read."""
+    """Either their digits look the same, or they are not read."""
     scorer = Scorer(GAMES[game])
     for frames, _, rewards, _ in play_randomly(game, "ale_py", 66, 1000, roms="ale"):
         clipped = np.clip(rewards, -1, 1).astype(np.float32)
@@ -188,7 +188,7 @@ def test_other_roms_give_nothing_wrong(game: str) -> None:
 
 
 def test_frames_pass_through_and_those_after_the_steps_are_not_read() -> None:
-    """In the arrays in which they came; the terminal frame would show another score."""
+    """The terminal frame, which comes after the steps, may show a different score."""
     (episode, *_) = play("Breakout", "ale_py", 78, 1000)
     frames, _, rewards, _ = episode
     parts = np.split(frames, [1, 7, 100])
