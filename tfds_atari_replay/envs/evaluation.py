@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +14,8 @@ from tfds_atari_replay import games, notebooks, progress
 from tfds_atari_replay._extras import required_for
 from tfds_atari_replay.arguments import check_axis, check_share, check_sizes, check_whole
 from tfds_atari_replay.envs.policies import Policy, actions_of, check_policy
-from tfds_atari_replay.envs.protocol import STICKY_PROBABILITY, Integers
-from tfds_atari_replay.logs.records import FRAME_SHAPE, Frames
+from tfds_atari_replay.envs.protocol import STICKY_PROBABILITY
+from tfds_atari_replay.logs.records import FRAME_SHAPE
 from tfds_atari_replay.windows.stacking import LiveStacks, Stacking
 
 if TYPE_CHECKING:
@@ -167,9 +167,8 @@ def evaluate(
         sticky_probability=STICKY_PROBABILITY if sticky_actions else 0.0,
     )
     streams = [_Stream(sequence) for sequence in np.random.SeedSequence(seed).spawn(episodes)]
-    actor = _Actor(policy, found, epsilon)
     live = LiveStacks(num_envs, Stacking(stack_size, axis), FRAME_SHAPE)
-    returns, lengths = _play(playing, actor, streams, live, max_steps)
+    returns, lengths = _play(playing, found, policy, epsilon, streams, live, max_steps)
     mean = float(np.mean(returns))
     return Evaluation(
         found.name,
@@ -197,7 +196,13 @@ class _Stream:
 
 
 def _play(
-    envs: Games, actor: _Actor, streams: Sequence[_Stream], live: LiveStacks, max_steps: int
+    envs: Games,
+    game: games.Game,
+    policy: Policy,
+    epsilon: float,
+    streams: Sequence[_Stream],
+    live: LiveStacks,
+    max_steps: int,
 ) -> tuple[list[float], list[int]]:
     """Plays an episode for each stream; a game whose episode has ended starts the next.
 
@@ -217,12 +222,14 @@ def _play(
             live.start(chosen, envs.reset(chosen, seeds))
 
     start(range(len(live.stacks)))
-    with progress.bar(
-        total=episodes, desc=f"Evaluating {actor.game.name}", unit=" episodes"
-    ) as bar:
+    with progress.bar(total=episodes, desc=f"Evaluating {game.name}", unit=" episodes") as bar:
         while playing:
-            rngs = {index: streams[episode].rng for index, episode in playing.items()}
-            frames, rewards, is_over = envs.step(actor.act(live.stacks, rngs))
+            actions = actions_of(policy, live.stacks.copy(), game)
+            for index, episode in playing.items():
+                rng = streams[episode].rng
+                if rng.random() < epsilon:
+                    actions[index] = rng.integers(len(game.actions))
+            frames, rewards, is_over = envs.step(actions)
             live.push(frames)
             ended = []
             for index, episode in playing.items():
@@ -236,18 +243,3 @@ def _play(
             if ended:  # an update by 0 would draw the bar again and fill log files
                 bar.update(len(ended))
     return returns, lengths
-
-
-class _Actor:
-    """A policy that sometimes takes random actions."""
-
-    def __init__(self, policy: Policy, game: games.Game, epsilon: float):
-        self._policy, self.game, self._epsilon = policy, game, epsilon
-
-    def act(self, stacks: Frames, rngs: Mapping[int, np.random.Generator]) -> Integers:
-        """Returns an action for every game; `rngs` has a generator for each with an episode."""
-        actions = actions_of(self._policy, stacks.copy(), self.game)
-        for index, rng in rngs.items():
-            if rng.random() < self._epsilon:
-                actions[index] = rng.integers(len(self.game.actions))
-        return actions
