@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
+from etils import epath
 
 from helpers.steps import FEATURES, Steps
 from helpers.transitions import count_transitions, in_batches
@@ -38,7 +39,7 @@ def pack_steps(episodes: list[Steps], folder: pathlib.Path) -> Packed:
     """Packs episodes."""
     shard = folder / "shard"
     write_shard(shard, episodes)
-    pack(lambda: read_file(shard, 0, "tfrecord", FEATURES), folder)
+    pack(lambda: read_file(epath.Path(shard), 0, "tfrecord", FEATURES), folder)
     return map_folder(folder, "")
 
 

@@ -24,22 +24,22 @@ class Bucket(backend._OsPathBackend):
     def __init__(self, folder: pathlib.Path):
         self._folder = folder
 
-    def _path(self, path: str) -> str:
-        return path.replace("gs://", f"{self._folder}/")
+    def _path(self, path: Any) -> str:
+        return str(path).replace("gs://", f"{self._folder}/")
 
-    def open(self, path: str, mode: str) -> Any:
+    def open(self, path: Any, mode: str) -> Any:
         return super().open(self._path(path), mode)
 
-    def exists(self, path: str) -> bool:
+    def exists(self, path: Any) -> bool:
         return bool(super().exists(self._path(path)))
 
-    def isdir(self, path: str) -> bool:
+    def isdir(self, path: Any) -> bool:
         return bool(super().isdir(self._path(path)))
 
-    def listdir(self, path: str) -> list[str]:
+    def listdir(self, path: Any) -> list[str]:
         return list(super().listdir(self._path(path)))
 
-    def stat(self, path: str) -> Any:
+    def stat(self, path: Any) -> Any:
         return super().stat(self._path(path))
 
 

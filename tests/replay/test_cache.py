@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from etils import epath
 from helpers.replays import transitions_of, write_shard
 from helpers.steps import FEATURES, make_all
 
@@ -40,7 +41,7 @@ class Dataset:
 
     def _read(self) -> Any:
         self.times += 1
-        return read_file(self.shard, 0, "tfrecord", FEATURES)
+        return read_file(epath.Path(self.shard), 0, "tfrecord", FEATURES)
 
     def open(self) -> Packed:
         """What load_replay does."""

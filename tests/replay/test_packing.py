@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from etils import epath
 from helpers.replays import pack_steps, transitions_of, write_shard
 from helpers.steps import FEATURES, make_all
 
@@ -31,7 +32,7 @@ def test_packing_goes_on_with_a_different_hash(
         return (lambda rows: rows[:, 0].astype(np.uint64)) if seed == 0 else RowHash(seed)
 
     monkeypatch.setattr(packing, "RowHash", hash_of)
-    packing.pack(lambda: read_file(shard, 0, "tfrecord", FEATURES), tmp_path)
+    packing.pack(lambda: read_file(epath.Path(shard), 0, "tfrecord", FEATURES), tmp_path)
     assert seeds == [0, 1]
     assert transitions_of(map_folder(tmp_path, "{}")) == expected
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import IO, Any, cast
 
 import tensorflow_datasets as tfds
 from etils import epath
@@ -24,7 +24,7 @@ class ExampleWriter(_tfds.ExampleWriter):
         if self.file_format is not tfds.core.FileFormat.TFRECORD:
             return super().write(path, ordered)
         with epath.Path(path).open("wb") as stream:
-            write_records(stream, (record for _, record in ordered))
+            write_records(cast(IO[bytes], stream), (record for _, record in ordered))
         return None
 
     def encode_and_write(

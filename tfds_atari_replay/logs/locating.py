@@ -132,7 +132,7 @@ def locate(wanted: Config, *, manual_dir: epath.PathLike | None) -> list[Located
 
 def _origins(manual_dir: epath.PathLike | None) -> Iterator[_Origin]:
     source = os.environ.get(SOURCE_VARIABLE)
-    yield _Origin("manual_dir", manual_dir and os.fspath(manual_dir), is_users=True)
+    yield _Origin("manual_dir", os.fspath(manual_dir) if manual_dir else None, is_users=True)
     yield _Origin(f"${SOURCE_VARIABLE}", source or None, is_users=True)
     yield _Origin(
         f"d4rl-atari's cache (${CACHE_VARIABLE})",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -139,7 +139,7 @@ def _read_tfrecord(path: epath.Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
-        yield from read_records(stream, size)
+        yield from read_records(cast(IO[bytes], stream), size)
 
 
 def _read_array_record(path: epath.Path) -> Iterator[bytes]:
