@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
+import math
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -24,7 +27,7 @@ TensorInfo: TypeAlias = tfds.features.TensorInfo
 class EncodedSteps(dict[str, Any]):
     """The stored fields of an episode's steps, by name, of which some may be unfinished.
 
-    Blocks of frames are lists of futures; a column may be a function that returns it.
+    Blocks of frames are lists of futures; a column is one, or a function that returns it.
     """
 
     def wait(self) -> dict[str, Any]:
@@ -35,7 +38,7 @@ class EncodedSteps(dict[str, Any]):
 def _wait_for(stored: Any) -> Any:
     if isinstance(stored, list):
         return [block for blocks in stored for block in blocks.result()]
-    return stored() if callable(stored) else stored
+    return stored.result() if isinstance(stored, concurrent.futures.Future) else stored()
 
 
 class Steps(tfds.features.Dataset):
@@ -84,17 +87,17 @@ class Steps(tfds.features.Dataset):
             raise ValueError(f"Steps have the fields {sorted(fields)}, got {sorted(columns)}.")
         lengths: dict[str, int] = {}
         encoded = EncodedSteps()
+        scalars: dict[str, Array] = {}
 
-        def pack(name: str, column: Any) -> bytes:
-            column = _checked(name, np.asarray(column), fields[name], ndim=1)
-            lengths[name] = len(column)
-            packed: bytes = blocks.pack_column(column)
-            return packed
+        def check(name: str, column: Any) -> Array:
+            checked = _checked(name, np.asarray(column), fields[name], ndim=1)
+            lengths[name] = len(checked)
+            return checked
 
         def pack_last(name: str, make: Callable[[], Any]) -> bytes:
-            packed = pack(name, make())
+            column = check(name, make())
             _check_lengths(lengths)
-            return packed
+            return blocks.pack_column(column)
 
         for name, info in fields.items():
             if info.shape:
@@ -102,8 +105,9 @@ class Steps(tfds.features.Dataset):
             elif callable(columns[name]):
                 encoded[name] = functools.partial(pack_last, name, columns[name])
             else:
-                encoded[name] = pack(name, columns[name])
+                scalars[name] = check(name, columns[name])
         _check_lengths(lengths)
+        encoded.update(zip(scalars, start_each(blocks.pack_column, scalars.values()), strict=True))
         return encoded
 
     def decode_example(self, serialized_example: Any, decoders: Any = None) -> tf.data.Dataset:
@@ -242,12 +246,29 @@ def _start_frames(name: str, column: Iterable[Any], info: TensorInfo) -> tuple[i
         for parts in _regroup(name, chunks, info):
             length += sum(map(len, parts))
             yield [lead, *parts]
-            last = parts[-1] if len(parts[-1]) >= blocks.LEAD else np.concatenate([lead, *parts])
-            lead = last[-blocks.LEAD :]
+            lead = np.concatenate([part[-blocks.LEAD :] for part in (lead, *parts)])[-blocks.LEAD :]
 
     # Packing takes most of a build's time and releases the GIL.
-    started = start_each(lambda parts: blocks.pack_blocks(np.concatenate(parts)), with_lead())
+    started = start_each(_pack, with_lead())
     return length, started
+
+
+class _Scratch(threading.local):
+    """A thread's memory for the frames that it packs, since fresh memory costs page faults."""
+
+    values = np.empty(0)
+
+
+_scratch = _Scratch()
+
+
+def _pack(parts: list[Array]) -> list[bytes]:
+    shape = (sum(map(len, parts)), *parts[0].shape[1:])
+    size = math.prod(shape)
+    if _scratch.values.size < size or _scratch.values.dtype != parts[0].dtype:
+        _scratch.values = np.empty(size, parts[0].dtype)
+    frames = _scratch.values[:size].reshape(shape)
+    return blocks.pack_blocks(np.concatenate(parts, out=frames))
 
 
 def _regroup(name: str, chunks: Iterable[Array], info: TensorInfo) -> Iterator[list[Array]]:

@@ -21,8 +21,9 @@ from isal import igzip
 from tfds_atari_replay.logs.errors import DamageError
 from tfds_atari_replay.logs.paths import is_remote
 
-# Larger pieces evict other threads' data from the processor's cache.
-_READ_AT_ONCE = 2**18
+# Larger pieces evict other threads' data from the processor's cache; after each of smaller ones, a
+# thread waits for Python's lock.
+_READ_AT_ONCE = 2**20
 # NumPy's own limit on the length of a header.
 _MAX_HEADER = 10_000
 # Deflate packs at best 258 bytes into 2 bits (zlib, "Technical Details"), so a gzip file cannot
