@@ -16,9 +16,11 @@ TORCH := $(VENV)-torch
 EXAMPLES := examples-out
 FRESH := $(VENV)-fresh
 PYTHONS := 3.10 3.13
-# Installs in a quarter of the time that pip takes. It trusts whom the system trusts, as pip does.
+# Installs in a quarter of the time that pip takes. It trusts whom the system trusts, and compiles
+# bytecode, both as pip does.
 UV := $(BIN)/uv
 export UV_SYSTEM_CERTS := 1
+export UV_COMPILE_BYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 
