@@ -125,6 +125,18 @@ def test_only_one_module_takes_more_of_tfds_than_its_public_names() -> None:
             assert not taken, f"{path.relative_to(ROOT)} imports {taken}"
 
 
+def test_each_module_has_its_tests() -> None:
+    """`room/x.py` is tested by `tests/room/test_x.py`; types and exceptions need none."""
+    modules = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("[!_]*.py")}
+    modules |= {path.relative_to(PACKAGE) for path in PACKAGE.rglob("_[!_]*.py")}
+    missing = {
+        str(path)
+        for path in modules
+        if not (ROOT / "tests" / path.with_name(f"test_{path.name.lstrip('_')}")).exists()
+    }
+    assert missing == {"logs/errors.py", "replay/batches.py"}
+
+
 def test_no_circle() -> None:
     """Modules can be ordered so that each imports earlier ones only, for types too."""
     paths = {
