@@ -17,8 +17,8 @@ class LocalShuffle:
 
     Uniformly random indices touch the whole of a file. If it is larger than memory, each of them
     waits for the disk. Here all indices are cut into stretches, whose order is random; many are
-    open at a time, and batches are drawn at random among their indices. So a file is read a stretch
-    at a time, at the disk's full speed.
+    opened together, and their indices are shuffled into batches. So a file is read a stretch at a
+    time.
 
         for indices in LocalShuffle(len(source), 256):
             batch = source[indices]
@@ -64,28 +64,17 @@ class LocalShuffle:
     def __iter__(self) -> Iterator[npt.NDArray[np.int64]]:
         return self._epoch(np.random.default_rng([self._seed, next(self._epochs)]))
 
-    def _epoch(self, rng: np.random.Generator) -> Iterator[npt.NDArray[Any]]:
+    def _epoch(self, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
         firsts = rng.permutation(np.arange(0, self._length, self._stretch))
-        opened = np.empty(0, np.int64)
-        for first in firsts:
-            stretch = np.arange(first, min(first + self._stretch, self._length))
-            opened = np.concatenate([opened, stretch])
-            while len(opened) >= max(self._num_open * self._stretch, self._batch_size):
-                batch, opened = _draw(rng, opened, self._batch_size)
-                yield batch
-        while len(opened):
-            batch, opened = _draw(rng, opened, min(self._batch_size, len(opened)))
-            yield batch
-
-
-def _draw(
-    rng: np.random.Generator, indices: npt.NDArray[Any], count: int
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Draws some at random, and fills their gaps with the last ones. Changes `indices`."""
-    places = rng.choice(len(indices), count, replace=False)
-    drawn = indices[places]
-    left = len(indices) - count
-    is_taken = np.zeros(count, np.bool_)
-    is_taken[places[places >= left] - left] = True
-    indices[places[places < left]] = indices[left:][~is_taken]
-    return drawn, indices[:left]
+        left = np.empty(0, np.int64)
+        for start in range(0, len(firsts), self._num_open):
+            # All are used up before others are opened: a few indices left of each of many stretches
+            # would need as many pages of the files as all of these stretches.
+            opened = firsts[start : start + self._num_open, np.newaxis] + np.arange(self._stretch)
+            indices = np.concatenate([left, opened[opened < self._length]])
+            rng.shuffle(indices)
+            whole = len(indices) // self._batch_size * self._batch_size
+            yield from indices[:whole].reshape(-1, self._batch_size)
+            left = indices[whole:]
+        if len(left):
+            yield left
