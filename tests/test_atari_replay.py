@@ -46,14 +46,14 @@ class AtariReplayTest(tfds.testing.DatasetBuilderTestCase):
 
 
 class WholeRunTest(AtariReplayTest):
-    """The same of a run, whose shards are written in another way."""
+    """TFDS's contract for a run, whose shards are written differently."""
 
     BUILDER_CONFIG_NAMES_TO_TEST = ("asterix_full_v0",)
     SPLITS = {"train": 10}  # noqa: RUF012
 
 
 def test_holds_what_the_log_holds(expert: Any) -> None:
-    """Values, not only shapes: all episodes of the last dump of dummy_data."""
+    """Values are compared, of all episodes of dummy_data's last dump."""
     log = list(zip(rows(expert), read_log("Breakout", 1, 50), strict=True))
     assert len(log) == 3
     for episode, (frames, action, reward, first, ended) in log:
@@ -68,7 +68,7 @@ def test_holds_what_the_log_holds(expert: Any) -> None:
 
 
 def read_log(game: str, run: int, number: int) -> list[Any]:
-    """A checkpoint's episodes, without TFDS."""
+    """Reads a checkpoint's episodes without TFDS."""
     return [
         (np.concatenate(list(e.frames)), e.action, e.reward, e.starts_at_reset, e.ends_in_terminal)
         for e in read_episodes(open_log(DUMMY_DATA, game, run, number))
@@ -76,7 +76,7 @@ def read_log(game: str, run: int, number: int) -> list[Any]:
 
 
 def test_info(expert: Any) -> None:
-    """Metadata tells where the data come from; it survives a reload."""
+    """Metadata says where the data come from, and survives a reload."""
     for builder in (expert, tfds.builder_from_directory(str(expert.data_path))):
         assert builder.info.metadata == {
             "game": "Breakout",
@@ -93,7 +93,7 @@ def test_info(expert: Any) -> None:
 
 
 def test_what_tfds_shows_of_examples(expert: Any) -> None:
-    """It has no picture of nested steps, says so as of rlu_atari, and has a table."""
+    """It cannot draw nested steps and says so, as for rlu_atari; it has a table."""
     dataset, info = tfds.load(
         "atari_replay/breakout_expert_v0",
         split="train",
@@ -109,7 +109,7 @@ def test_what_tfds_shows_of_examples(expert: Any) -> None:
 
 @pytest.mark.slow
 def test_a_client_of_rlu_atari_reads_it(expert: Any) -> None:
-    """As its users write it: windows of two steps in each nested dataset, mapped to transitions."""
+    """Its users map windows of two steps in each nested dataset to transitions."""
 
     def to_transitions(episode: Any) -> tf.data.Dataset:
         windows = episode["steps"].window(2, shift=1, drop_remainder=True)
@@ -173,7 +173,7 @@ print(sum(1 for episode in dataset for step in episode["steps"]))
 
 
 def test_a_build_of_a_few_episodes(tmp_path: pathlib.Path) -> None:
-    """max_examples_per_split, which users try a build with."""
+    """Users try a build with max_examples_per_split."""
     builder = tfds.builder("atari_replay/breakout_mixed_v0", data_dir=tmp_path)
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(
@@ -186,7 +186,7 @@ def test_a_build_of_a_few_episodes(tmp_path: pathlib.Path) -> None:
 
 
 def test_sub_splits(tmp_path: pathlib.Path) -> None:
-    """Slices part the episodes; the order in the files is not that of time."""
+    """Slices partition the episodes; the files are not in order of time."""
     builder = build("breakout_mixed_v0", DUMMY_DATA, tmp_path)
     parts = builder.as_dataset(split=["train[:50%]", "train[50%:]"])
     ids = [[int(e["episode_id"]) for e in tfds.as_numpy(part)] for part in parts]
@@ -233,7 +233,7 @@ def test_expert_needs_50_or_49(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_checkpoint_without_add_count_is_refused(tmp_path: pathlib.Path) -> None:
-    """An interrupted copy, or recording, leaves this; read without, its episodes are others."""
+    """An interrupted copy or recording looks like this; its episodes would be wrong."""
     shutil.copytree(DUMMY_DATA / "Breakout", tmp_path / "Breakout")
     (tmp_path / "Breakout" / "1" / "replay_logs" / "add_count_ckpt.50.gz").unlink()
     with pytest.raises(FileNotFoundError, match="checkpoint 50: no file for 'add_count'"):
@@ -242,7 +242,7 @@ def test_a_checkpoint_without_add_count_is_refused(tmp_path: pathlib.Path) -> No
 
 
 def test_metadata_says_that_a_cursor_was_assumed(tmp_path: pathlib.Path) -> None:
-    """As it must be of d4rl-atari's cache, which never held it, and of nothing else."""
+    """That is so for d4rl-atari's cache, which lacks the cursor, and for nothing else."""
     logs = DUMMY_DATA / "Breakout" / "1" / "replay_logs"
     copy_to_cache(logs, tmp_path / "Breakout" / "1", 10)
     builder = build("breakout_medium_v0", tmp_path, tmp_path / "data")
@@ -254,7 +254,7 @@ def test_metadata_says_that_a_cursor_was_assumed(tmp_path: pathlib.Path) -> None
 
 
 def files_of(folder: pathlib.Path) -> dict[str, bytes]:
-    """All that lies in a folder."""
+    """Returns all files in a folder."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in pathlib.Path(folder).rglob("*")
@@ -264,7 +264,7 @@ def files_of(folder: pathlib.Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("file_format", cases(slow=["tfrecord"], exhaustive=["array_record"]))
 def test_the_same_logs_give_the_same_bytes(tmp_path: pathlib.Path, file_format: str) -> None:
-    """Built in two places, by two processes: in each, protobuf has an order of its own."""
+    """Two processes build in two places; protobuf's order of fields differs between them."""
     first = build("breakout_expert_v0", DUMMY_DATA, tmp_path / "first", file_format=file_format)
     run_python(f"""
 import tensorflow_datasets as tfds
@@ -306,7 +306,7 @@ def test_two_builds_at_once_both_end_well(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("name", ["observation", "reward"])
 def test_a_failed_build_leaves_nothing(name: str, tmp_path: pathlib.Path) -> None:
-    """Whether the frames or the small arrays are damaged; and the next build succeeds."""
+    """The frames or the small arrays are damaged; the next build succeeds."""
     shutil.copytree(DUMMY_DATA / "Breakout", tmp_path / "Breakout")
     path = tmp_path / "Breakout" / "1" / "replay_logs" / f"$store$_{name}_ckpt.50.gz"
     whole = path.read_bytes()
@@ -319,7 +319,7 @@ def test_a_failed_build_leaves_nothing(name: str, tmp_path: pathlib.Path) -> Non
 
 
 def test_a_killed_build_leaves_nothing_that_passes_for_a_dataset(tmp_path: pathlib.Path) -> None:
-    """SIGKILL while episodes are written."""
+    """SIGKILL comes while episodes are written."""
     code = f"""
 import tensorflow_datasets as tfds
 import tfds_atari_replay
@@ -372,7 +372,7 @@ def test_a_manual_dir_on_a_server_is_refused(tmp_path: pathlib.Path) -> None:
 def test_a_folder_that_holds_the_run_decides(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """manual_dir comes first; what it lacks of a run is not taken from elsewhere."""
+    """manual_dir comes first; checkpoints that it lacks are not taken from elsewhere."""
     write_log(tmp_path / "Breakout" / "1" / "replay_logs", 21, make_episodes([30]))
     monkeypatch.setenv(locating.SOURCE_VARIABLE, str(DUMMY_DATA))
     builder = build("breakout_epoch_1_v0", tmp_path, tmp_path / "data")

@@ -12,7 +12,7 @@ import tfds_atari_replay
 
 
 def test_config_names() -> None:
-    """Every game, split and seed, and nothing else."""
+    """There is one for every game, split and seed, and no other."""
     names = [config.name for config in tfds_atari_replay.AtariReplay.BUILDER_CONFIGS]
     splits = ["mixed", "medium", "expert", "full", *(f"epoch_{number}" for number in range(51))]
     assert set(names) == {
@@ -36,7 +36,7 @@ def test_config_names() -> None:
     ],
 )
 def test_an_unknown_config_is_refused_at_once(name: str, close: str, tmp_path: Any) -> None:
-    """With close names, not with all 16,500."""
+    """The error suggests close names, not all 16,500."""
     with pytest.raises(
         ValueError, match=rf"Unknown config '{name}'.*Did you mean .*{close}"
     ) as error:

@@ -26,20 +26,20 @@ def test_the_readme_runs(expert: Any) -> None:
 
 @pytest.mark.parametrize("is_long", cases(slow=[False], exhaustive=[True]))
 def test_the_docs_run(expert: Any, is_long: bool) -> None:
-    """Pages one after the other, since importing TensorFlow takes seconds."""
+    """Pages run one after the other, since importing TensorFlow takes seconds."""
     pages = [page for page in PAGES if page != README and (page.name in LONG) == is_long]
     run(pages, expert.data_path.parents[2], "all")
 
 
 def test_the_readmes_commands_are_those_of_the_docs() -> None:
-    """Which the test above runs."""
+    """The test above runs these."""
     commands = {b.code for b in blocks(README) if b.language == "sh" and not b.why_not_run}
     assert commands
     assert commands <= {block.code for block in blocks(ROOT / "docs" / "start.md")}
 
 
 def test_what_is_not_run_is_parsed() -> None:
-    """And says why it is not."""
+    """The page says why it is not run."""
     excused = [block for page in PAGES for block in blocks(page) if block.why_not_run]
     assert excused
     for block in excused:
@@ -52,7 +52,7 @@ def test_each_framework_takes_less_than_30_lines() -> None:
 
 
 def test_every_block_names_a_language() -> None:
-    """So that none is overlooked."""
+    """So no block is overlooked."""
     for page in PAGES:
         fences = re.findall(r"^ *```(.*)$", page.read_text(), re.M)[::2]
         assert set(fences) <= {"python", "sh", "text", "bibtex"}, page
@@ -61,7 +61,7 @@ def test_every_block_names_a_language() -> None:
 
 @pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: page.name)
 def test_links_lead_to_files_and_headings(page: pathlib.Path) -> None:
-    """Within the repository; `make docs` checks the site's own."""
+    """These are links within the repository; `make docs` checks the site's own."""
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         path, _, heading = link.partition("#")
         if "://" in link:
@@ -72,7 +72,7 @@ def test_links_lead_to_files_and_headings(page: pathlib.Path) -> None:
 
 
 def headings(page: pathlib.Path) -> set[str]:
-    """The anchors of a page, as GitHub and mkdocs name them."""
+    """Returns the anchors of a page, as GitHub and mkdocs name them."""
     titles = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
     return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 
@@ -87,7 +87,7 @@ def test_the_reference_has_every_public_name() -> None:
 def test_the_examples_in_docstrings_run(
     expert: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each as it stands, with what a reader has imported, from the default data_dir."""
+    """Each runs as it stands, with a reader's imports, on the default data_dir."""
     start = """
 import numpy as np
 import tensorflow_datasets as tfds

@@ -41,7 +41,7 @@ def test_the_scripted_player_of_pong(ball_row: int, action: int) -> None:
 
 
 def test_the_player_improves() -> None:
-    """From random actions alone to one in twenty."""
+    """Its share of random actions falls from all to one in twenty."""
     player = record_improving.ImprovingPlayer(lambda _: 9, num_actions=4, steps=20_000, seed=0)
     actions = np.concatenate([player(np.zeros((1, 4, 84, 84), np.uint8)) for _ in range(20_000)])
     is_random = (actions != 9).reshape(10, 2000).mean(axis=1)
@@ -71,7 +71,7 @@ def test_examples_in_jax(expert: Any, tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.slow
 def test_a_papers_table(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From recording to a row for every episode, and a picture."""
+    """The script records, trains, and writes a row for every episode and a picture."""
     pd = pytest.importorskip("pandas")
     pytest.importorskip("rliable")
     import paper_table

@@ -40,7 +40,7 @@ tfds_atari_replay.evaluate(lambda observations: [0], "pong", episodes=1)
 
 
 def error_without(package: str, code: str) -> str:
-    """The error that code ends with where a package is not installed."""
+    """Returns the error that code ends with if a package is not installed."""
     with pytest.raises(subprocess.CalledProcessError) as caught:
         run_python(f"{ABSENT.format(package)}\n{code}")
     stderr: str = caught.value.stderr
@@ -62,7 +62,7 @@ def test_half_an_extra_is_not_enough(package: str, code: str, message: str) -> N
 
 
 def test_datasets_are_prepared_without_tensorflow(expert: Any, tmp_path: pathlib.Path) -> None:
-    """In TFDS's default format, which `tf.data` reads where TensorFlow is installed."""
+    """They have TFDS's default format, for `tf.data` where TensorFlow is installed."""
     run_python(f"{ABSENT.format('tensorflow')}\nFOLDER = {str(tmp_path)!r}\n{BUILD}")
     (built,) = tmp_path.rglob("*.tfrecord*")
     (expected,) = expert.data_path.glob("*.tfrecord*")
@@ -77,7 +77,7 @@ def test_datasets_are_prepared_without_tensorflow(expert: Any, tmp_path: pathlib
     ],
 )
 def test_reading_with_tf_data_names_the_extra(tmp_path: pathlib.Path, reading: str) -> None:
-    """And says what reads without TensorFlow."""
+    """The error says what reads without TensorFlow."""
     code = f"FOLDER = {str(tmp_path)!r}\n{BUILD}\n{reading}"
     error = error_without("tensorflow", code)
     assert error.startswith("A tf.data.Dataset (tfds.load, as_dataset) needs ")
@@ -86,7 +86,7 @@ def test_reading_with_tf_data_names_the_extra(tmp_path: pathlib.Path, reading: s
 
 @pytest.mark.parametrize("package", cases("matplotlib", slow=["jinja2", "PIL"]))
 def test_preview_names_the_extra(expert: Any, tmp_path: pathlib.Path, package: str) -> None:
-    """Before it makes a folder."""
+    """No folder is made before the error."""
     data_dir = expert.data_path.parents[2]
     arguments = ["preview", "breakout_expert_v0", f"--data_dir={data_dir}", f"--out={tmp_path}/a"]
     main = "from tfds_atari_replay.cli.main import main"

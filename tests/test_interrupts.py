@@ -14,7 +14,7 @@ from helpers.datasets import TFDS
 
 @pytest.mark.parametrize("seconds", [0.3, 0.6, 1.0, 2.0])
 def test_an_interrupt_is_one_line(seconds: float, tmp_path: pathlib.Path) -> None:
-    """Whether it comes while TFDS is imported, or later."""
+    """It may come while TFDS is imported, or later."""
     command = [str(TFDS.with_name("atari-replay")), "record", "pong", "--steps=1000000"]
     process = subprocess.Popen(
         [*command, f"--out={tmp_path}"],

@@ -15,7 +15,7 @@ import tfds_atari_replay
 
 
 def test_public_names() -> None:
-    """The list is sorted as ruff sorts, and holds what the namespace holds."""
+    """`__all__` is sorted as ruff sorts, and matches the namespace."""
     public = {
         name
         for name in dir(tfds_atari_replay)
@@ -28,7 +28,7 @@ def test_public_names() -> None:
 
 
 def test_importing_brings_nothing_heavy() -> None:
-    """Beyond TFDS: neither TensorFlow nor OpenCV nor an emulator, and not what only some need."""
+    """Beyond TFDS, it imports neither TensorFlow nor OpenCV nor an emulator."""
     code = """
 import sys, tensorflow_datasets
 before = set(sys.modules)
@@ -41,7 +41,7 @@ print(*heavy & (set(sys.modules) - before))
 
 
 def test_a_wheel_holds_dummy_data_and_checksums(tmp_path: pathlib.Path) -> None:
-    """What lies beside the package in the clone lies in it when installed."""
+    """Folders beside the package in a clone are inside it when installed."""
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)],
         check=True,
@@ -62,7 +62,7 @@ def logs() -> list[pathlib.Path]:
 
 
 def test_checksums_are_those_of_dummy_data() -> None:
-    """All of its files, and nothing that could not be looked at."""
+    """The registry has all of its files, and no file that could not be checked."""
     recorded = checksums.load_url_infos(ROOT / "checksums" / "atari_replay.tsv")
     assert set(recorded) == {path.relative_to(DUMMY_DATA).as_posix() for path in logs()}
     for name, info in recorded.items():
@@ -71,14 +71,14 @@ def test_checksums_are_those_of_dummy_data() -> None:
 
 
 def test_the_changelog_names_the_datasets_version() -> None:
-    """And the builder has a release note for it."""
+    """The builder has a release note for it too."""
     builder = tfds_atari_replay.AtariReplay
     assert f"dataset version {builder.VERSION}" in (ROOT / "CHANGELOG.md").read_text()
     assert str(builder.VERSION) in builder.RELEASE_NOTES
 
 
 def test_changelog_and_citation_name_the_packages_version() -> None:
-    """The newest released heading; `setup.py` reads `__version__` itself."""
+    """It is that of the newest heading; `setup.py` reads `__version__` itself."""
     version = tfds_atari_replay.__version__
     headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert next(heading for heading in headings if heading != "Unreleased") == version

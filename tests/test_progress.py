@@ -32,7 +32,7 @@ class Terminal(io.StringIO):
 def test_bars_are_for_terminals(
     monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, disable: str | None, is_shown: bool
 ) -> None:
-    """Log files stay free of them, unless tqdm's own switch says otherwise."""
+    """Log files have none, unless tqdm's own switch says otherwise."""
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
     if disable is not None:
@@ -42,7 +42,7 @@ def test_bars_are_for_terminals(
 
 
 def test_notebooks_decide_for_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There bars are widgets, although stderr is no terminal."""
+    """Bars are widgets there, although stderr is not a terminal."""
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
     monkeypatch.setattr(auto, "tqdm", lambda *_, **options: options)
     assert progress.bar(desc="a") == {"desc": "a", "disable": None}

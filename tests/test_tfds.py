@@ -85,7 +85,7 @@ def test_partial_decoding_selects_steps_fields_in_tf_data(expert: Any, kind: str
 
 
 def test_partial_decoding_of_a_pinned_version_through_load(expert: Any) -> None:
-    """As users write it."""
+    """`let_partial_decoding_select_from` works with `tfds.load` as users write it."""
     dataset = tfds.load(
         f"atari_replay/breakout_expert_v0:{VERSION}",
         split="train",

@@ -15,14 +15,14 @@ from tfds_atari_replay.logs import locating
 
 
 def run_tfds(*arguments: Any, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    """`tfds build` in a process of its own."""
+    """Runs `tfds build` in a process of its own."""
     command = [str(TFDS), "build", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("file_format", cases(slow=["tfrecord"], exhaustive=["array_record"]))
 def test_tfds_build_by_name(tmp_path: pathlib.Path, file_format: str) -> None:
-    """From anywhere, with --imports."""
+    """It works from any folder, with --imports."""
     result = run_tfds(
         "atari_replay/breakout_expert_v0",
         "--imports=tfds_atari_replay",
@@ -40,7 +40,7 @@ def test_tfds_build_by_name(tmp_path: pathlib.Path, file_format: str) -> None:
 @pytest.mark.slow
 @pytest.mark.exhaustive
 def test_tfds_build_by_path(tmp_path: pathlib.Path) -> None:
-    """From the clone, with --config, twice, with --overwrite."""
+    """It works in the clone, with --config, twice, with --overwrite."""
     arguments = (
         "tfds_atari_replay/atari_replay",
         "--config=breakout_expert_v4",
@@ -61,7 +61,7 @@ def test_tfds_build_by_path(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.slow
 def test_tfds_build_suggests_names(tmp_path: pathlib.Path) -> None:
-    """By path too, where TFDS makes the builder itself."""
+    """It does so by path too, where TFDS makes the builder itself."""
     path, config = "tfds_atari_replay/atari_replay", "--config=breakuot_expert_v0"
     result = run_tfds(path, config, f"--data_dir={tmp_path}", cwd=ROOT)
     assert result.returncode
@@ -74,7 +74,7 @@ def test_tfds_build_suggests_names(tmp_path: pathlib.Path) -> None:
 def test_tfds_build_says_what_is_wrong(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With our own message at the end, and nothing left behind."""
+    """The last line is our own message, and nothing is left behind."""
     monkeypatch.setenv(locating.SOURCE_VARIABLE, "/no/logs")
     result = run_tfds(
         "atari_replay/pong_expert_v0",

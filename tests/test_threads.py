@@ -12,7 +12,7 @@ from tfds_atari_replay import threads
 
 
 def test_an_interrupt_does_not_wait_for_what_has_not_begun() -> None:
-    """Ctrl-C between two results; a thousand more were asked for, and a few had begun."""
+    """Ctrl-C comes between two results, with a thousand more requested and a few begun."""
     begun = []
 
     def slow(item: int) -> int:
@@ -30,7 +30,7 @@ def test_an_interrupt_does_not_wait_for_what_has_not_begun() -> None:
 
 
 def test_what_runs_in_threads_may_ask_for_threads() -> None:
-    """More of them than there are, all at once, and from several callers."""
+    """More tasks than threads, from several callers, do not wait for each other."""
 
     def nested(item: int) -> list[int]:
         return list(threads.map_ahead(lambda inner: 10 * item + inner, range(3)))
@@ -48,7 +48,7 @@ def test_what_runs_in_threads_may_ask_for_threads() -> None:
 def test_slices_cover_a_range_once(
     num_threads: int, length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first is longer by a handover, but for rounding; no other is shorter than a handover."""
+    """The first is longer by a handover, up to rounding; no other is shorter than a handover."""
     monkeypatch.setattr(threads, "NUM_THREADS", num_threads)
     found: list[slice] = []
     threads.map_slices(found.append, length, handover=10)
@@ -62,7 +62,7 @@ def test_slices_cover_a_range_once(
 
 
 def test_running_ahead() -> None:
-    """In order, no further ahead than asked for; an error comes where its item would have."""
+    """Items come in order, at most so far ahead; an error comes in its item's place."""
     begun = []
 
     def items() -> Iterator[int]:
@@ -102,7 +102,7 @@ def test_running_ahead_ends_with_its_user() -> None:
 
 
 def test_started_work_is_waited_for() -> None:
-    """All results in order; no more than a few are unfinished while items are drawn."""
+    """All results come in order; few are unfinished while items are drawn."""
     finished = []
 
     def work(item: int) -> int:

@@ -58,7 +58,7 @@ def test_each_is_a_split_of_its_games(name: str) -> None:
 
 
 def test_selections_are_those_of_the_papers() -> None:
-    """Their sizes are theirs, and the games are in the table."""
+    """The selections have the papers' sizes, and all games are in the table."""
     assert [len(games) for games in collections.SUITES.values()] == [4, 5, 26, 41, 46, 60]
     for games in collections.SUITES.values():
         assert set(games) <= set(GAMES)
@@ -68,7 +68,7 @@ def test_selections_are_those_of_the_papers() -> None:
 
 
 def test_tfds_loads_one_of_a_collection(tmp_path: pathlib.Path) -> None:
-    """With a data_dir; what it gives is what tfds.load gives."""
+    """One dataset of a collection is what tfds.load gives."""
     loader = tfds.dataset_collection("atari_replay_full5")
     found = loader.load_dataset("asterix", loader_kwargs=arguments(DUMMY_DATA, tmp_path))
     builder = tfds.builder("atari_replay/asterix_full_v0", data_dir=tmp_path)
@@ -81,7 +81,7 @@ def test_tfds_loads_one_of_a_collection(tmp_path: pathlib.Path) -> None:
 def test_missing_games_are_named(
     logs: pathlib.Path, tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At the end, when all others are prepared; or they are left out."""
+    """The error comes after all other games are prepared; or those games are skipped."""
     kwargs = arguments(logs, tmp_path)
     with pytest.raises(FileNotFoundError, match=r"full5: no logs of pong\. The first: No replay"):
         tfds_atari_replay.load_collection("atari_replay_full5", **kwargs)
@@ -94,7 +94,7 @@ def test_missing_games_are_named(
 
 
 def test_no_game_at_all(tmp_path: pathlib.Path) -> None:
-    """Nothing is skipped if nothing is left."""
+    """Skipping every game is an error."""
     with pytest.raises(FileNotFoundError, match="no logs of asterix, breakout, pong, qbert, seaq"):
         tfds_atari_replay.load_collection(
             "atari_replay_full5", missing="skip", **arguments(tmp_path, tmp_path / "data")

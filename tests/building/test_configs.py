@@ -19,7 +19,7 @@ def test_a_config_is_the_same_by_name_and_in_the_list() -> None:
 
 
 def test_a_config_of_ones_own(tmp_path: pathlib.Path) -> None:
-    """With a name that is none of ours, and checkpoints of which the first that exists is taken."""
+    """A user's config has its own name, and takes the first of its checkpoints that exists."""
     config = tfds_atari_replay.AtariReplayConfig(
         name="mine", game="Breakout", run=1, checkpoints=(48, 10)
     )

@@ -24,7 +24,7 @@ from tfds_atari_replay.logs import locating
 
 @pytest.fixture
 def registry(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """A copy of the package's registry, in its place."""
+    """Replaces the package's registry by a copy."""
     path = tmp_path / "package" / "checksums" / "atari_replay.tsv"
     path.parent.mkdir(parents=True)
     shutil.copy(downloads.REGISTRY, path)
@@ -33,14 +33,14 @@ def registry(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib
 
 
 def build_with(data_dir: pathlib.Path, **config: bool) -> Any:
-    """Builds the expert of Breakout, run 1, from the public places."""
+    """Builds Breakout's expert, run 1, from the public copies."""
     builder = tfds.builder("atari_replay/breakout_expert_v0", data_dir=str(data_dir))
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(**config))
     return builder
 
 
 def recorded(path: pathlib.Path) -> dict[str, Any]:
-    """The URLs of a registry, without the names of dummy_data's files."""
+    """Returns the URLs of a registry, without the names of dummy_data's files."""
     infos = checksums.load_url_infos(path)
     return {url: info for url, info in infos.items() if url.startswith("http")}
 
@@ -48,7 +48,7 @@ def recorded(path: pathlib.Path) -> dict[str, Any]:
 def test_checksums_are_recorded_and_compared(
     tmp_path: pathlib.Path, public: Server, registry: pathlib.Path
 ) -> None:
-    """--register_checksums writes them; later builds of the process refuse other files."""
+    """--register_checksums writes them, and later builds refuse files that differ."""
     serve_logs(tmp_path)
     before = checksums.load_url_infos(registry)
     build_with(tmp_path / "data", register_checksums=True)
@@ -69,7 +69,7 @@ def test_checksums_are_recorded_and_compared(
 
 
 def test_forced_validation(tmp_path: pathlib.Path, public: Server, registry: pathlib.Path) -> None:
-    """--force_checksums_validation refuses what has no checksum, and takes what has."""
+    """--force_checksums_validation accepts only files with a recorded checksum."""
     serve_logs(tmp_path)
     with pytest.raises(ValueError, match="Missing checksums url: http"):
         build_with(tmp_path / "data", force_checksums_validation=True)
@@ -106,7 +106,7 @@ def test_a_read_only_package(
 
 @pytest.mark.slow
 def test_the_command_records_and_compares(tmp_path: pathlib.Path, public: Server) -> None:
-    """`tfds build` with both flags, on a copy of the clone."""
+    """`tfds build` with both flags works on a copy of the clone."""
     serve_logs(tmp_path)
     clone = tmp_path / "clone"
     for name in ("tfds_atari_replay", "checksums", "dummy_data"):
@@ -141,7 +141,7 @@ def test_the_command_records_and_compares(tmp_path: pathlib.Path, public: Server
 def test_dummy_data_is_compared_when_it_is_read(
     tmp_path: pathlib.Path, registry: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another file in its place is refused, whole as it may be; logs elsewhere are not."""
+    """A different file in dummy_data is refused, even a whole one; other logs are not compared."""
     copy = tmp_path / "package" / "dummy_data"
     shutil.copytree(DUMMY_DATA, copy)
     monkeypatch.setattr(downloads, "DUMMY_DATA", copy)
@@ -163,7 +163,7 @@ def test_dummy_data_is_compared_when_it_is_read(
 @pytest.mark.slow
 @pytest.mark.exhaustive
 def test_downloads_of_the_registry_alone(tmp_path: pathlib.Path) -> None:
-    """`tfds build --download_only` fetches what the registry names by URL: as yet, nothing."""
+    """`tfds build --download_only` downloads the URLs of the registry; there are none yet."""
     result = subprocess.run(
         [
             *(str(TFDS), "build", "atari_replay/breakout_expert_v0", "--imports=tfds_atari_replay"),
@@ -177,7 +177,7 @@ def test_downloads_of_the_registry_alone(tmp_path: pathlib.Path) -> None:
 
 
 def test_processes_record_in_turn(registry: pathlib.Path) -> None:
-    """What one records, another does not lose."""
+    """No process loses what another has recorded."""
     code = f"""
 import sys
 from etils import epath
@@ -200,7 +200,7 @@ for number in range(40):
 
 
 def test_a_damaged_registry_is_named(registry: pathlib.Path) -> None:
-    """When it is needed; the package can be imported and used without."""
+    """The error comes when the registry is needed; the package works without it."""
     registry.write_text(registry.read_text() + "http://host/file\t12")
     with pytest.raises(ValueError, match=rf"{registry} is damaged: expected lines of URL, size"):
         downloads.read_registry()

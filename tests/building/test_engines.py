@@ -32,7 +32,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def expected(logs: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What this process makes of it."""
+    """The dataset's files as this process writes them."""
     return files_of(build(CONFIG, logs, tmp_path_factory.mktemp("data")))
 
 
@@ -61,7 +61,7 @@ def cluster() -> Iterator[Any]:
 
 
 def options_for(cluster: Any) -> dict[str, Any]:
-    """What TFDS wants to know of a cluster."""
+    """TFDS's download options for a cluster."""
     options = DASK.DaskOptions([f"--dask_client_address={cluster.scheduler_address}"])
     return {"beam_runner": DASK.DaskRunner(), "beam_options": options}
 
@@ -70,14 +70,14 @@ def options_for(cluster: Any) -> dict[str, Any]:
 def test_dask(
     cluster: Any, logs: pathlib.Path, tmp_path: pathlib.Path, expected: dict[str, bytes]
 ) -> None:
-    """The same bytes."""
+    """Two workers write the same bytes as one process."""
     assert files_of(build_with(options_for(cluster), logs, tmp_path)) == expected
 
 
 def test_dask_with_a_worker_that_is_killed(
     cluster: Any, logs: pathlib.Path, tmp_path: pathlib.Path, expected: dict[str, bytes]
 ) -> None:
-    """SIGKILL once two shards are written: its shards are written by others."""
+    """The other worker writes the shards of one that is killed."""
     distributed: Any = importlib.import_module("distributed")
     killed = []
 
@@ -102,7 +102,7 @@ def test_dask_with_a_worker_that_is_killed(
 def test_direct_runner_by_the_command_lines_options(
     logs: pathlib.Path, tmp_path: pathlib.Path, expected: dict[str, bytes]
 ) -> None:
-    """Several processes; the runner is named in the options alone, as `tfds build` does."""
+    """Several processes work if only the options name the runner, as with `tfds build`."""
     pipeline_options: Any = importlib.import_module("apache_beam.options.pipeline_options")
     options = pipeline_options.PipelineOptions(
         [
@@ -118,7 +118,7 @@ def test_direct_runner_by_the_command_lines_options(
 def test_a_folder_that_workers_cannot_see(
     cluster: Any, logs: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    """The worker's error names the file, and nothing passes for a dataset."""
+    """The worker's error names the file, and no dataset appears."""
     hidden = tmp_path / "hidden"
     renamed = tmp_path / "logs"
     renamed.symlink_to(logs)

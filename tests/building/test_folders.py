@@ -16,7 +16,7 @@ def make(folder: epath.Path, content: str) -> epath.Path:
 
 
 def names(folder: epath.Path) -> list[str]:
-    """What lies beside a folder, itself included."""
+    """Returns the names beside a folder, its own included."""
     return sorted(path.name for path in folder.parent.iterdir())
 
 
@@ -25,7 +25,7 @@ def names(folder: epath.Path) -> list[str]:
 def test_the_new_one_takes_the_place(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool, is_there: bool
 ) -> None:
-    """Whether there was one before or not; nothing else is left."""
+    """It does so whether there was one before or not, and nothing else is left."""
     folder = epath.Path(tmp_path) / "1.0.0"
     if is_there:
         make(folder, "old")
@@ -38,7 +38,7 @@ def test_the_new_one_takes_the_place(
 
 
 def test_two_folders_change_places_at_once(tmp_path: pathlib.Path) -> None:
-    """Linux can; one that asks for the folder meanwhile always finds it."""
+    """On Linux both folders exist at every moment."""
     one, other = (make(epath.Path(tmp_path) / name, name) for name in ("one", "other"))
     if not folders._exchange(one, other):
         pytest.skip("this file system cannot exchange folders")
@@ -46,7 +46,7 @@ def test_two_folders_change_places_at_once(tmp_path: pathlib.Path) -> None:
 
 
 def test_what_a_kill_left_between_two_renames_is_restored(tmp_path: pathlib.Path) -> None:
-    """Only if the folder itself is gone, and only what is beside it for it."""
+    """It is restored only if the folder itself is gone."""
     folder = epath.Path(tmp_path) / "1.0.0"
     make(folders.new_beside(folder.with_name("2.0.0")), "of another version")
     folders.restore(folder)

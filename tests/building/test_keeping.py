@@ -57,12 +57,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 def folder_of(data_dir: pathlib.Path, config: str) -> pathlib.Path:
-    """Where a dataset is."""
+    """Returns the folder of a dataset."""
     return data_dir / "atari_replay" / config / VERSION
 
 
 def contents(folder: pathlib.Path) -> dict[str, bytes]:
-    """All files of a dataset, without what random access packs."""
+    """Returns all files of a dataset, without the packed ones."""
     return {
         path.name: path.read_bytes()
         for path in folder.iterdir()
@@ -71,17 +71,17 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 def config_for(logs: pathlib.Path | str, mode: Any) -> Any:
-    """How to prepare from logs."""
+    """Returns the download config for a folder of logs."""
     return tfds.download.DownloadConfig(manual_dir=logs, download_mode=mode)
 
 
 def run_tfds(*arguments: Any) -> None:
-    """`tfds build`, in this process."""
+    """Runs `tfds build` in this process."""
     tfds_cli.main(tfds_cli._parse_flags(["tfds", "build", *map(str, arguments)]))
 
 
 def run_cli(command: str, config: str, data_dir: pathlib.Path) -> None:
-    """`atari-replay`, in this process; raises what it prints."""
+    """Runs `atari-replay` in this process; raises the error that it prints."""
     arguments = cli.make_parser().parse_args(
         [command, config, f"--data_dir={data_dir}", f"--out={data_dir / command}.png"]
     )
@@ -195,7 +195,7 @@ def logs(tmp_path: pathlib.Path) -> dict[bool, pathlib.Path]:
 def damaged(
     prepared: pathlib.Path, config: str, file_format: str, tmp_path: pathlib.Path, how: str
 ) -> Iterator[tuple[pathlib.Path, str]]:
-    """Copies of a dataset, each with a damaged file: their data_dir, and the file's name."""
+    """Yields copies of a dataset, each with a damaged file: their data_dir, and the file's name."""
     whole = folder_of(prepared / file_format, config)
     for name in sorted(contents(whole)):
         data_dir = tmp_path / name
@@ -219,7 +219,7 @@ def test_a_damaged_dataset_is_kept_and_refused(
     config: str,
     file_format: str,
 ) -> None:
-    """Every entry says which folder it is, what is wrong there, and what to do."""
+    """Each entry point names the folder, what is wrong with it, and what to do."""
     for data_dir, name in damaged(prepared, config, file_format, tmp_path, how):
         folder = folder_of(data_dir, config)
         before = contents(folder)
@@ -247,7 +247,7 @@ def test_a_damaged_dataset_can_be_overwritten(
     config: str,
     file_format: str,
 ) -> None:
-    """If there are logs; if there are none, it is kept as it is."""
+    """Without logs it is kept as it is."""
     for number, (data_dir, name) in enumerate(
         damaged(prepared, config, file_format, tmp_path, how)
     ):
@@ -295,7 +295,7 @@ def test_a_folder_whose_name_is_a_glob(
 def test_a_dataset_is_kept_if_its_logs_are_damaged(
     ready: pathlib.Path, tmp_path: pathlib.Path, config: str, entry: str
 ) -> None:
-    """The frames at the end of the last checkpoint, so that most of the work is done before."""
+    """The damage is in the last frames, so that it shows after most of the work."""
     shutil.copytree(DUMMY_DATA / "Breakout" / "1", tmp_path / "logs" / "Breakout" / "1")
     _cut(tmp_path / "logs/Breakout/1/replay_logs/$store$_observation_ckpt.50.gz")
     before = contents(folder_of(ready, config))
@@ -310,7 +310,7 @@ def test_a_dataset_is_kept_if_its_logs_are_damaged(
 
 
 def other_logs(tmp_path: pathlib.Path) -> pathlib.Path:
-    """Run 5 as run 1, in d4rl-atari's layout, of which one must guess the cursor."""
+    """Copies run 5 as run 1, in d4rl-atari's layout, which lacks the cursor."""
     copy_to_cache(DUMMY_DATA / "Breakout/5/replay_logs", tmp_path / "others/Breakout/1", 49)
     return tmp_path / "others"
 
@@ -318,7 +318,7 @@ def other_logs(tmp_path: pathlib.Path) -> pathlib.Path:
 def test_overwriting_leaves_nothing_of_the_old_dataset(
     ready: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    """In its files, in the builder, and in what is packed."""
+    """Its files, the builder and the packed files are those of the new one."""
     name = f"atari_replay/{CHECKPOINT}"
     assert load_replay(name, data_dir=ready).episodes["episode_return"].tolist() == [17, 18, 2]
     builder = tfds.builder(name, data_dir=ready)
@@ -341,7 +341,7 @@ def test_overwriting_leaves_nothing_of_the_old_dataset(
 def test_where_folders_cannot_change_places_at_once(
     ready: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as on NFS. Killed between two renames, the next builder brings one of them back."""
+    """NFS is an example. After a kill between two renames, the next builder restores a folder."""
     folder = folder_of(ready, CHECKPOINT)
     before = contents(folder)
     monkeypatch.setattr(folders, "_exchange", lambda *_: False)
@@ -369,7 +369,7 @@ def test_where_folders_cannot_change_places_at_once(
 
 
 def test_anyone_else_can_delete_a_dataset(ready: pathlib.Path) -> None:
-    """Only TFDS's command line is kept from it, which would not look for logs first."""
+    """Only TFDS's command line cannot, since it would not look for logs first."""
     builder = tfds.builder(f"atari_replay/{CHECKPOINT}", data_dir=ready)
     builder.data_path.rmtree()
     assert not folder_of(ready, CHECKPOINT).exists()
@@ -377,7 +377,7 @@ def test_anyone_else_can_delete_a_dataset(ready: pathlib.Path) -> None:
 
 @pytest.mark.slow
 def test_overwriting_from_the_command_line(ready: pathlib.Path) -> None:
-    """The real command, with a mistyped folder and with the right one."""
+    """The real command keeps the dataset if its folder of logs is mistyped."""
     before = contents(folder_of(ready, CHECKPOINT))
     command = [
         str(TFDS),
@@ -399,7 +399,7 @@ def test_overwriting_from_the_command_line(ready: pathlib.Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("job", ["overwrite", "overwrite_run", "overwrite_without_exchange"])
 def test_killed_at_any_write_while_overwriting(job: str, tmp_path: pathlib.Path) -> None:
-    """The old dataset or the new one is there, whole, and the next run ends well."""
+    """The old dataset or the new one is there, whole, and the next run succeeds."""
     config = RUN if job == "overwrite_run" else CHECKPOINT
     others = other_logs(tmp_path) if config == CHECKPOINT else tmp_path / "logs"
     if config == RUN:  # without its last checkpoint
@@ -435,7 +435,7 @@ def test_killed_at_any_write_while_overwriting(job: str, tmp_path: pathlib.Path)
 
 
 def read_everything(data_dir: pathlib.Path) -> None:
-    """All that needs no right to write."""
+    """Does everything that needs no right to write."""
     for config in (CHECKPOINT, RUN):
         name = f"atari_replay/{config}"
         assert len(tfds.load(name, split="train", data_dir=data_dir)) in (3, 29)
@@ -454,7 +454,7 @@ def read_everything(data_dir: pathlib.Path) -> None:
 
 
 def make_readable(data_dir: pathlib.Path) -> None:
-    """Packs both datasets, and lets everyone read, but not write."""
+    """Packs both datasets, then makes them readable but not writable."""
     for config in (CHECKPOINT, RUN):
         load_replay(f"atari_replay/{config}", data_dir=data_dir)
     for path in [data_dir, *data_dir.rglob("*")]:
@@ -462,7 +462,7 @@ def make_readable(data_dir: pathlib.Path) -> None:
 
 
 def test_reading_as_another_user(ready: pathlib.Path) -> None:
-    """With a lock file that someone left, which they may not write either."""
+    """An old lock file that this user may not write does not matter."""
     (folder_of(ready, RUN).parent / "incomplete.lock").touch()
     make_readable(ready)
     with unprivileged(ready):
@@ -499,7 +499,7 @@ def test_reading_from_a_read_only_mount(ready: pathlib.Path, tmp_path: pathlib.P
 def test_a_file_system_without_locks(
     ready: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reading needs none, and writing goes on without."""
+    """Reading needs no lock, and writing works without one."""
 
     def refuse(*_: Any) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
@@ -511,7 +511,7 @@ def test_a_file_system_without_locks(
 
 
 def test_building_beside_a_lock_that_one_may_not_take(tmp_path: pathlib.Path) -> None:
-    """It would be waited for forever."""
+    """Waiting for it would never end."""
     lock = folder_of(tmp_path / "data", RUN).parent / "incomplete.lock"
     lock.parent.mkdir(parents=True)
     lock.touch(0o444)
@@ -527,7 +527,9 @@ def test_building_beside_a_lock_that_one_may_not_take(tmp_path: pathlib.Path) ->
 def test_a_relative_folder_may_be_left(
     ready: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the builder, its pickled copies, pipelines and data sources, and the jobs of workers."""
+    """Builders, pickled copies, pipelines, data sources and workers' jobs still find their
+    files.
+    """
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "logs").symlink_to(DUMMY_DATA)
     monkeypatch.chdir(tmp_path)
@@ -566,7 +568,7 @@ def older(tmp_path: pathlib.Path) -> pathlib.Path:
 
 @pytest.mark.parametrize("name", [OLDER, f"{OLDER}:1.0.0"])
 def test_an_older_version_stays_readable(older: pathlib.Path, name: str) -> None:
-    """By its plain name too, everywhere; asking it for scores says how to get them."""
+    """Its plain name works everywhere; asking it for scores says how to get them."""
     before = contents(older / "atari_replay" / OLDER / "1.0.0")
     dataset = tfds.load(f"atari_replay/{name}", data_dir=older, split="train")
     assert "unclipped_reward" not in dataset.element_spec["steps"].element_spec
@@ -588,7 +590,7 @@ def test_an_older_version_stays_readable(older: pathlib.Path, name: str) -> None
 
 
 def test_a_newer_version_is_built_beside_an_older_one(older: pathlib.Path) -> None:
-    """By the command that errors name; the older one is no longer what the plain name means."""
+    """The command in the error builds it, and the plain name then means the newer one."""
     with pytest.raises(ValueError, match="of version") as refused:
         load_replay(OLDER, data_dir=older).transitions(reward="unclipped")
     command = str(refused.value).splitlines()[-1].split()
@@ -605,7 +607,7 @@ def test_a_newer_version_is_built_beside_an_older_one(older: pathlib.Path) -> No
 
 
 def test_an_older_version_is_not_overwritten(older: pathlib.Path) -> None:
-    """Not even where overwriting is asked for: that would put a newer one in its folder."""
+    """Overwriting would put a newer version into its folder, so it is refused."""
     before = contents(older / "atari_replay" / OLDER / "1.0.0")
     with pytest.raises(ValueError, match=r"1\.1\.0 has; prepare it beside this one"):
         _prepare(OLDER, older, DUMMY_DATA, OVERWRITE)

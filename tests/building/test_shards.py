@@ -32,7 +32,7 @@ LENGTHS = [13, 14, 90, 1, 2, 40, 55, 9, 120, 33, 61, 62, 63, 8]
 
 
 def assert_is(builder: Any, expected: list[Truth]) -> None:
-    """The dataset holds these episodes: every frame and field, in order, as RLDS has them."""
+    """Checks that the dataset has these episodes: every frame and field, in order."""
     found = rows(builder)
     assert [len(e["steps"]) for e in found] == [
         len(e.action) + e.ends_in_terminal for e in expected
@@ -62,7 +62,7 @@ def assert_is(builder: Any, expected: list[Truth]) -> None:
 
 
 def dataset_files(builder: Any) -> dict[str, bytes]:
-    """The dataset's files by name, without those that say where it lies."""
+    """Returns the dataset's files by name, except those with its path."""
     return {
         path.name: path.read_bytes()
         for path in pathlib.Path(builder.data_path).iterdir()
@@ -91,7 +91,7 @@ def full(logs: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_a_run_is_what_was_played(full: Any, play: list[Truth]) -> None:
-    """Every logged step once, every episode whole."""
+    """Every logged step is there once, and every episode whole."""
     assert_is(full, play)
     metadata = full.info.metadata
     assert metadata["transitions"] == sum(LENGTHS)
@@ -104,7 +104,7 @@ def test_a_run_is_what_was_played(full: Any, play: list[Truth]) -> None:
 
 
 def test_a_shard_is_a_checkpoint(full: Any) -> None:
-    """In order, so that slices are stretches of time."""
+    """Shards are in order, so slices are periods of time."""
     by_shard = []
     for number in full.info.metadata["checkpoints"]:
         found = list(tfds.as_numpy(full.as_dataset(split=f"train[{number}shard]")))
@@ -118,7 +118,7 @@ def test_a_shard_is_a_checkpoint(full: Any) -> None:
 
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
 def test_a_checkpoint_in_which_no_episode_starts(tmp_path: pathlib.Path, file_format: str) -> None:
-    """Its shard is empty, and everything reads past it."""
+    """Its shard is empty, and all readers skip it."""
     truths = make_episodes([20, 300, 40])
     write_log(log_folder(tmp_path), 60, truths)
     builder = build(CONFIG, tmp_path, tmp_path / "data", file_format=file_format)
@@ -133,7 +133,7 @@ def test_a_checkpoint_in_which_no_episode_starts(tmp_path: pathlib.Path, file_fo
 
 
 def test_transitions_of_a_run(full: Any, play: list[Truth]) -> None:
-    """Random access and tf.data give the same; across checkpoints as within them."""
+    """Random access and tf.data give the same ones, across checkpoints too."""
     replay = tfds_atari_replay.load_replay(
         f"atari_replay/{CONFIG}", data_dir=full.data_path.parents[2]
     )
@@ -153,7 +153,7 @@ def test_transitions_of_a_run(full: Any, play: list[Truth]) -> None:
 def test_gaps_are_named_once(
     tmp_path: pathlib.Path, play: list[Truth], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is missing, in a warning and in the metadata; episodes stay cut there only."""
+    """A warning and the metadata name them, and episodes are cut only there."""
     held = write_run(log_folder(tmp_path), 100, play, kept=lambda number: number != 2)
     builder = build(CONFIG, tmp_path, tmp_path / "data")
     assert_is(builder, [piece for pieces in held for piece in pieces])
@@ -166,12 +166,12 @@ def test_gaps_are_named_once(
 def test_the_same_bytes_whenever_it_is_built(
     full: Any, logs: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    """Also when it was interrupted, and when an engine repeats work."""
+    """An interruption, or an engine that repeats work, changes nothing."""
     assert dataset_files(build(CONFIG, logs, tmp_path)) == dataset_files(full)
 
 
 def kill_after(shards_done: int, logs: pathlib.Path, data_dir: pathlib.Path) -> pathlib.Path:
-    """Starts a build and kills it once so many shards are written; returns where these are."""
+    """Kills a build once it has written some shards; returns their folder."""
     code = f"""
 import os, signal
 import tensorflow_datasets as tfds
@@ -200,7 +200,7 @@ builder.download_and_prepare(download_config=config)
 def test_a_killed_build_goes_on_where_it_was(
     full: Any, logs: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was written is not written again, and nothing is left over."""
+    """Finished shards are not written again, and nothing is left over."""
     parts = kill_after(3, logs, tmp_path)
     kept = {path.name for path in parts.iterdir() if path.suffix != ".json"}
     assert len(kept) == 3
@@ -223,7 +223,7 @@ def test_a_killed_build_goes_on_where_it_was(
 def test_what_was_written_of_other_logs_is_not_used(
     full: Any, logs: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    """Logs that were changed since are other logs; so is another file format."""
+    """Logs that have changed are different logs; a different file format counts too."""
     copy = tmp_path / "logs"
     shutil.copytree(logs, copy)
     parts = kill_after(3, copy, tmp_path / "data")
@@ -237,7 +237,7 @@ def test_what_was_written_of_other_logs_is_not_used(
 def test_a_damaged_checkpoint_in_the_middle(
     full: Any, logs: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    """Small files are looked at first; frames when their turn comes. Nothing passes for whole."""
+    """Small files are checked first, frames as they are read. No dataset appears."""
     copy = tmp_path / "logs"
     shutil.copytree(logs, copy)
     small = log_folder(copy) / "$store$_terminal_ckpt.3.gz"
@@ -255,7 +255,7 @@ def test_a_damaged_checkpoint_in_the_middle(
 
 
 def test_two_builds_at_once(full: Any, logs: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    """The second waits, and takes what the first has made."""
+    """The second waits, and uses the dataset of the first."""
     builders = []
     threads = [
         threading.Thread(target=lambda: builders.append(build(CONFIG, logs, tmp_path)))
@@ -273,7 +273,7 @@ def test_two_builds_at_once(full: Any, logs: pathlib.Path, tmp_path: pathlib.Pat
 def test_an_engine_that_loses_work_makes_no_dataset(
     logs: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, full: Any
 ) -> None:
-    """A shard that is not there, or that is not as its writer left it, is an error."""
+    """A shard that is missing, or differs from its note, is an error."""
 
     def lose_one(jobs: list[shards.Job], *_: Any) -> None:
         for job in [*jobs[:2], *jobs[3:]]:
@@ -301,7 +301,7 @@ def test_an_engine_that_loses_work_makes_no_dataset(
 
 
 def test_from_rl_unplugged(tmp_path: pathlib.Path) -> None:
-    """Nothing says what goes on in the next file, so nothing is joined and nothing claimed."""
+    """Its files do not say what continues in the next one, so nothing is joined."""
     held = [make_episodes([4, 6], last_is_cut=True), make_episodes([3, 5]), make_episodes([7])]
     for number, truths in zip((0, 1, 3), held, strict=True):
         write_unplugged(tmp_path / "Breakout" / f"run_1-{number:05}-of-00050", truths)
@@ -324,7 +324,7 @@ def test_from_rl_unplugged(tmp_path: pathlib.Path) -> None:
 def test_d4rl_ataris_cache_is_not_enough(
     tmp_path: pathlib.Path, logs: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the user named it, it is refused; where it lies by chance, it is passed over."""
+    """It is refused if the user named it, and passed over otherwise."""
     run = tmp_path / "cache" / "Breakout" / "1"
     for number in (0, 1):
         copy_to_cache(log_folder(logs), run, number)
@@ -338,7 +338,7 @@ def test_d4rl_ataris_cache_is_not_enough(
 def test_from_a_server(
     full: Any, logs: pathlib.Path, tmp_path: pathlib.Path, public: Server
 ) -> None:
-    """All checkpoints that are there are downloaded; a broken download is deleted, and only it."""
+    """All checkpoints on it are downloaded; only a broken download is deleted."""
     folder = tmp_path / "public" / "logs" / "dqn"
     shutil.copytree(logs, folder)
     broken = log_folder(folder) / "$store$_observation_ckpt.3.gz"
@@ -362,7 +362,7 @@ def test_from_a_server(
 
 
 def test_parts_of_checkpoints_are_refused(logs: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    """TFDS would ignore the number without a word."""
+    """TFDS would ignore max_examples_per_split silently."""
     builder = tfds.builder(f"atari_replay/{CONFIG}", data_dir=tmp_path)
     config = tfds.download.DownloadConfig(manual_dir=str(logs), max_examples_per_split=3)
     with pytest.raises(ValueError, match="max_examples_per_split is not for whole runs"):
@@ -370,7 +370,7 @@ def test_parts_of_checkpoints_are_refused(logs: pathlib.Path, tmp_path: pathlib.
 
 
 def test_dummy_data(tmp_path: pathlib.Path) -> None:
-    """By the command line, as a user would."""
+    """`tfds build` joins its run as a user would."""
     builder = build("asterix_full_v0", DUMMY_DATA, tmp_path)
     assert builder.info.splits["train"].shard_lengths == [4, 3, 3]
     assert builder.info.metadata["transitions"] == 2700

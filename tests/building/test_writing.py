@@ -9,7 +9,7 @@ from tfds_atari_replay.building.writing import ExampleWriter
 
 
 def test_records_are_tensorflows(tmp_path: pathlib.Path) -> None:
-    """Empty ones, short ones, and one longer than any buffer."""
+    """They may be empty, short, or longer than any buffer."""
     examples = [
         tf.train.Example(
             features=tf.train.Features(
@@ -29,7 +29,7 @@ def test_records_are_tensorflows(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_same_example_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
-    """In whatever order its features come; TFDS reads it as before."""
+    """The order of its features does not matter, and TFDS reads it as before."""
     features = tf.train.Features(
         feature={
             name: tf.train.Feature(int64_list=tf.train.Int64List(value=[len(name)]))
@@ -51,7 +51,7 @@ def test_the_same_example_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
 
 
 def _entries(record: bytes) -> list[bytes]:
-    """The entries of an example's map, each a name and a feature; all are short."""
+    """Returns the entries of an example's map, each a name and a feature; all are short."""
     rest, found = record[2:], []
     while rest:
         found.append(rest[2 : 2 + rest[1]])

@@ -10,7 +10,7 @@ from faults.kill import kill
 
 @pytest.mark.parametrize("reader", READERS)
 def test_damage_is_refused_by_name(reader: str) -> None:
-    """Whatever the bytes: an error of ours, soon, and without filling the memory."""
+    """Any bytes give an error of ours, soon, and without filling the memory."""
     found = fuzz(reader, inputs=160, seed=1)
     assert found["refused"] > 80
     assert found["read"] > 0
@@ -20,13 +20,13 @@ def test_damage_is_refused_by_name(reader: str) -> None:
 @pytest.mark.parametrize("name", ["tfds build", "two of record"])
 @pytest.mark.slow
 def test_what_is_killed_leaves_what_is_whole_or_nothing(name: str) -> None:
-    """The next run then ends well."""
+    """The next run then succeeds."""
     assert kill(JOBS[name], times=2, seed=1).total() == 2
 
 
 @pytest.mark.parametrize(("name", "mounts"), [("tfds build", True), ("record", False)])
 @pytest.mark.slow
 def test_a_full_disk_leaves_what_is_whole_or_nothing(name: str, mounts: bool) -> None:
-    """The next run, with room, then ends well."""
+    """The next run, with room, then succeeds."""
     found = fill(JOBS[name], times=2, seed=1, mounts=mounts)
     assert found["refused"] >= 1
