@@ -67,24 +67,18 @@ def main(rows: int, rounds: int, logs: pathlib.Path) -> None:
         make_checkpoint(folder, rows)
     print(f"{rows:,} rows of Breakout, {os.cpu_count()} cores, best of {rounds}\n")
     load, prepare, build = "np.load(gzip.open(...))", "download_and_prepare", "tfds build"
-    tfds = [str(pathlib.Path(sys.executable).with_name("tfds")), "build", _NAME]
+    tfds = str(pathlib.Path(sys.executable).with_name("tfds"))
+    logs_and_data = [f"--manual_dir={logs}", "--data_dir"]
+    commands = {
+        prepare: [sys.executable, "-c", _PREPARE, _NAME, str(logs)],
+        build: [tfds, "build", _NAME, "--imports=tfds_atari_replay", *logs_and_data],
+    }
     found: dict[str, list[Measured]] = {load: [], prepare: [], build: []}
     for _ in range(rounds):
         found[load].append(run([sys.executable, "-c", _LOAD, str(folder)], folder))
-        for label, command in (
-            (prepare, lambda new: [sys.executable, "-c", _PREPARE, _NAME, str(logs), new]),
-            (
-                build,
-                lambda new: [
-                    *tfds,
-                    "--imports=tfds_atari_replay",
-                    f"--manual_dir={logs}",
-                    f"--data_dir={new}",
-                ],
-            ),
-        ):
-            with tempfile.TemporaryDirectory() as new:
-                found[label].append(run(command(new), pathlib.Path(new)))
+        for label, command in commands.items():
+            with tempfile.TemporaryDirectory() as data_dir:
+                found[label].append(run([*command, data_dir], pathlib.Path(data_dir)))
     best = {label: min(results) for label, results in found.items()}
     print(f"{'':25}{'seconds':>9}{'ratio':>7}{'cores busy':>12}{'peak GB':>9}{'MB on disk':>12}")
     for label, (seconds, cores, memory, megabytes) in best.items():

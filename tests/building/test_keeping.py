@@ -338,6 +338,17 @@ def test_overwriting_leaves_nothing_of_the_old_dataset(
     assert "cursor_assumed" not in dict(builder.info.metadata.items())
 
 
+@pytest.mark.parametrize("config", [CHECKPOINT, RUN])
+def test_an_unknown_file_format_is_refused(tmp_path: pathlib.Path, config: str) -> None:
+    """The error comes before any folder is made."""
+    builder = tfds.builder(f"atari_replay/{config}", data_dir=tmp_path / "data")
+    with pytest.raises(ValueError, match="foo is not a valid FileFormat! Valid file formats: "):
+        builder.download_and_prepare(
+            download_config=config_for(DUMMY_DATA, REUSE), file_format="foo"
+        )
+    assert not (tmp_path / "data").exists()
+
+
 def test_where_folders_cannot_change_places_at_once(
     ready: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,9 +9,7 @@ import numpy as np
 import tensorflow as tf
 from dopamine.tf.replay_memory import circular_replay_buffer
 
-from helpers.steps import (
-    unbatched,
-)
+from helpers.steps import unbatched
 from tfds_atari_replay import transitions
 
 

@@ -82,6 +82,9 @@ class KeepingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
             opening.check_whole(self)
             super().download_and_prepare(**arguments)  # does nothing, and says so
             return
+        if file_format is not None:
+            # TFDS would refuse an unknown one only after it has made folders.
+            tfds.core.FileFormat.from_value(file_format)
         needs_lock = is_overwriting or self._shares_files
         lock = locking.lock(self.data_path.parent / f"{_tfds.INCOMPLETE}lock")
         with lock if needs_lock else contextlib.nullcontext():

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from tfds_atari_replay.replay.table import ArrayFile
 
-# In frames. `LocalShuffle` opens as many at a time.
+# In frames: as many as a stretch of `LocalShuffle` has.
 _LONG = 4096
 _ROWS_AT_ONCE = 2**16
 
@@ -26,8 +26,8 @@ Array = npt.NDArray[Any]
 def sort_by_lifetime(folder: pathlib.Path) -> None:
     """Sorts the tables of `FrameArrays` that are stored in a folder, and renumbers their rows.
 
-    Row 0, zeros, stays where it is. Until the sorted tables are complete, both are on disk. In
-    memory it takes 4 to 16 bytes a frame, a group and a unit.
+    Row 0, zeros, stays where it is. Until the sorted tables are complete, both are on disk. Memory
+    needed is about 4 bytes a frame, and 20 a group and a unit.
 
     Raises:
       OSError: the files cannot be written.
